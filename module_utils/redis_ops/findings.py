@@ -1,0 +1,38 @@
+"""The one record of a verdict: what was looked at, what was expected, what was found, and what to do."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+
+class Status(str, enum.Enum):
+    """PASS and FAIL speak for themselves; WARN works but will bite; SKIP could not be judged, with the reason."""
+
+    PASS = "PASS"
+    WARN = "WARN"
+    FAIL = "FAIL"
+    SKIP = "SKIP"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One verdict.
+
+    id: stable, dotted, e.g. 'kernel.vm.overcommit_memory'; subject: what was looked at (host, instance or option).
+    expected, actual: text with units. why: guide section or source. remedy: what to do; empty when nothing is owed.
+    """
+
+    id: str
+    subject: str
+    status: Status
+    expected: str
+    actual: str
+    why: str
+    remedy: str = ""
+
+
+def as_records(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    """Plain dicts for a module's result, in the order given."""
+    return [{**asdict(finding), "status": finding.status.value} for finding in findings]
