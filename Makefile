@@ -1,0 +1,58 @@
+# Everything a person or CI does with this project. `make` alone prints the menu.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help provision check test lint types unit contract molecule lock docs clean runtime dev
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
+# a clone in a world-writable directory, or a locale that this host lacks, must not change what Ansible does
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export LC_ALL := C.UTF-8
+
+# On this machine, someone who is neither root nor allowed sudo without a password is asked for it once.
+ask_become = $(if $(filter -i% --inventory%,$(ARGS)),,$(shell [ $$(id -u) = 0 ] || sudo -kn true 2>/dev/null || echo -K))
+
+help: ## print this menu
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+provision: runtime ## bring this machine to the declared state (ARGS='-i inventories/production' for others)
+	@ansible-playbook provision.yml $(ask_become) $(ARGS)
+
+check: runtime ## say what provision would change, and change nothing
+	@ansible-playbook provision.yml --check --diff $(ask_become) $(ARGS)
+
+test: lint types unit contract molecule ## run every test, in this order (as root: the test hosts are containers)
+
+lint: dev ## check the style of Python, YAML, Ansible and shell
+	ruff check .
+	ruff format --check .
+	yamllint --strict .
+	ansible-lint
+	shellcheck --external-sources scripts/[!_]* .ci/run
+
+types: dev ## check the types of the core
+	mypy
+
+unit: dev ## run the tests that need no server and no host
+	pytest tests --ignore=tests/contract
+
+contract: dev ## hold the catalogue against real servers of several versions
+	@scripts/fetch-servers
+	pytest tests/contract
+
+molecule: dev ## provision test hosts from bare to verified (SCENARIO=name for one)
+	@scripts/molecule $(SCENARIO)
+
+lock: dev ## resolve the requirements anew and write the lock files
+	@scripts/lock
+
+docs: dev ## generate the documents that are made from the code
+	@scripts/render-settings-docs
+
+clean: ## remove what these commands made in this directory
+	rm -rf .venv .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache reports
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+runtime dev:
+	@scripts/setup $@
