@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 VersionNumber = tuple[int, ...]
 FORK: VersionNumber = (7, 2)
 
@@ -51,13 +51,13 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class By(Generic[T]):
+class By(Generic[T_co]):
     """A value that changed between versions: `first`, then `later` from each milestone on, in order of time."""
 
-    first: T
-    later: Mapping[str, T] = field(default_factory=dict)
+    first: T_co
+    later: Mapping[str, T_co] = field(default_factory=dict)
 
-    def at(self, engine: Engine) -> T:
+    def at(self, engine: Engine) -> T_co:
         """The value on this server: the last milestone it reached wins."""
         value = self.first
         for milestone, changed in self.later.items():

@@ -82,6 +82,20 @@ class Path(Text):
 
 
 @dataclass(frozen=True)
+class FileName(Text):
+    """The name of a file inside `dir`. Value: str."""
+
+    def parse(self, text: str) -> str:
+        text = super().parse(text)
+        if not text or "/" in text:
+            raise InvalidValue(self.describe())
+        return text
+
+    def describe(self) -> str:
+        return "file name without a directory"
+
+
+@dataclass(frozen=True)
 class Integer(Kind):
     """A whole number in [low, high]. Value: int."""
 
@@ -211,19 +225,29 @@ class Words(Kind):
 
 
 @dataclass(frozen=True)
-class WordSet(Words):
-    """Some of a set of words, in any order. Value: sorted tuple of str."""
+class WordSet(Kind):
+    """Some of a set of words, in any order and case. Value: sorted tuple of str. Written as one argument.
+
+    one_of: groups of words of which at most one can be chosen. empty: whether none at all is a choice.
+    """
 
     words: Sequence[str] = ()
+    one_of: Sequence[Sequence[str]] = ()
+    empty: bool = False
 
     def parse(self, text: str) -> tuple[str, ...]:
-        chosen = sorted(set(text.lower().split()))
-        if not set(chosen) <= set(self.words) or not chosen:
+        chosen = set(text.lower().split())
+        clash = any(len(chosen.intersection(group)) > 1 for group in self.one_of)
+        if clash or not chosen <= set(self.words) or not (chosen or self.empty):
             raise InvalidValue(self.describe())
-        return tuple(chosen)
+        return tuple(sorted(chosen))
+
+    def render(self, value: Value) -> str:
+        return " ".join(value)
 
     def describe(self) -> str:
-        return "some of " + ", ".join(self.words)
+        apart = "".join(f", not both {group[0]} and {' or '.join(group[1:])}" for group in self.one_of)
+        return "some of " + ", ".join(self.words) + apart + (", or ''" if self.empty else "")
 
 
 @dataclass(frozen=True)
@@ -252,16 +276,13 @@ class Integers(Words):
 
 @dataclass(frozen=True)
 class Percentiles(Words):
-    """Percentiles between 0 and 100. Value: tuple of float."""
+    """Percentiles between 0 and 100. Value: tuple of float, to the six decimals that a server reports."""
 
     def parse(self, text: str) -> tuple[float, ...]:
-        try:
-            numbers = tuple(float(word) for word in text.split())
-        except ValueError:
-            raise InvalidValue(self.describe()) from None
-        if not all(0 <= number <= 100 for number in numbers):
+        words = text.split()
+        if not all(re.fullmatch(r"[0-9]+(\.[0-9]*)?", word) and float(word) <= 100 for word in words):
             raise InvalidValue(self.describe())
-        return numbers
+        return tuple(round(float(word), 6) for word in words)
 
     def render(self, value: Value) -> str:
         return " ".join(f"{number:.15g}" for number in value)
@@ -333,10 +354,14 @@ class BufferLimits(Kind):
 
 @dataclass(frozen=True)
 class KeyspaceEvents(Kind):
-    """Which keyspace events are published. Value: sorted tuple of flags; A stands for g$lshzxetd."""
+    """Which keyspace events are published. Value: sorted tuple of flags; A stands for g$lshzxetd.
+
+    A server that publishes all of A does not report the flags in UNREPORTED, though it has them.
+    """
 
     flags: str = "KEg$lshzxetdmn"
     ALL = "g$lshzxetd"
+    UNREPORTED = "noc"
 
     def parse(self, text: str) -> tuple[str, ...]:
         chosen = set(text.strip().replace("A", self.ALL))
@@ -349,6 +374,11 @@ class KeyspaceEvents(Kind):
         if chosen >= set(self.ALL):
             return "A" + "".join(sorted(chosen - set(self.ALL)))
         return "".join(value)
+
+    def covers(self, want: Value, have: Value) -> bool:
+        if set(have) >= set(self.ALL):
+            want = tuple(flag for flag in want if flag not in self.UNREPORTED or flag in have)
+        return bool(want == have)
 
     def describe(self) -> str:
         return f"event flags out of A{self.flags}, or '' for none"

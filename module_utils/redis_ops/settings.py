@@ -39,7 +39,9 @@ class Option:
     since, removed: milestones such as 'redis 7.0' or 'valkey 8.1'; see Engine.reached.
     aliases: other names, old or new, that some server knows it by.
     spelling: the name to use on a server that does not know `name`.
-    readable: whether CONFIG GET * shows it; By(...) where versions differ. file_only options are never readable.
+    readable: whether CONFIG GET * shows it; By(...) where versions differ.
+    file_only: a directive of the file that CONFIG does not know. The project recognises it and does not manage it; `note`
+    says why. Never readable, never live.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Option:
     aliases: Sequence[str] = ()
     spelling: Optional[By[str]] = None
     readable: Union[bool, By[bool]] = True
+    file_only: bool = False
     origin: Origin = Origin.DECLARED
     note: str = ""
 
@@ -68,6 +71,8 @@ class Option:
             spellings = {self.spelling.first, *self.spelling.later.values()}
             self._reject(not spellings <= {self.name, *self.aliases}, "is spelled as none of its names")
         self._reject(self.secret and any(_every(self.default)), "is a secret with a default")
+        self._reject(self.file_only and Apply.LIVE in _every(self.apply), "is in the file only and set live")
+        self._reject(self.file_only and not self.note, "is in the file only without a reason")
         for engine in self._engines_with_facts():
             default = self.default_at(engine)
             if default is not None:
@@ -88,6 +93,11 @@ class Option:
         return [engine for engine in map(Engine.parse, sorted(milestones)) if self.exists_at(engine)]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Every name some server knows it by, the canonical one first."""
+        return (self.name, *self.aliases)
+
+    @property
     def secret(self) -> bool:
         return any(isinstance(kind, Secret) for kind in _every(self.kind))
 
@@ -104,6 +114,8 @@ class Option:
         return self.default.at(engine) if isinstance(self.default, By) else self.default
 
     def readable_at(self, engine: Engine) -> bool:
+        if self.file_only:
+            return False
         return self.readable.at(engine) if isinstance(self.readable, By) else self.readable
 
     def spelled_at(self, engine: Engine) -> str:

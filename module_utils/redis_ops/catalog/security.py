@@ -1,0 +1,85 @@
+"""Who may connect, what they may do, and TLS."""
+
+from __future__ import annotations
+
+from .vocabulary import (
+    COUNT,
+    LARGE,
+    PATH,
+    PORT,
+    PROTECTED_ACTION,
+    SECRET,
+    TEXT,
+    YES_NO,
+    Apply,
+    By,
+    Enum,
+    Option,
+    WordSet,
+)
+
+_TLS_VERSIONS = ("tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3")
+
+OPTIONS = (
+    Option("protected-mode", YES_NO, "security", "yes"),
+    Option("requirepass", SECRET, "security", "", note="has no effect where aclfile is set"),
+    Option("aclfile", PATH, "security", "", apply=Apply.RESTART, note="its contents are reloaded with ACL LOAD"),
+    Option(
+        "acl-pubsub-default",
+        Enum(("allchannels", "resetchannels")),
+        "security",
+        By("allchannels", {"redis 7.0": "resetchannels"}),
+    ),
+    Option("acllog-max-len", LARGE, "security", "128"),
+    Option("enable-debug-command", PROTECTED_ACTION, "security", "no", apply=Apply.RESTART, since=("redis 7.0",)),
+    Option("enable-module-command", PROTECTED_ACTION, "security", "no", apply=Apply.RESTART, since=("redis 7.0",)),
+    Option("enable-protected-configs", PROTECTED_ACTION, "security", "no", apply=Apply.RESTART, since=("redis 7.0",)),
+    Option(
+        "hide-user-data-from-log",
+        YES_NO,
+        "security",
+        By("no", {"valkey 8.0": "yes"}),
+        since=("redis 7.4", "valkey 8.0"),
+    ),
+    Option("hash-seed", SECRET, "security", "", apply=Apply.RESTART, since=("valkey 9.1",)),
+    Option(
+        "lua-enable-deprecated-api",
+        YES_NO,
+        "security",
+        "no",
+        apply=By(Apply.RESTART, {"valkey 9.0": Apply.PROTECTED}),
+        since=("redis 8.0", "valkey 9.0"),
+        aliases=("lua-enable-insecure-api",),
+        readable=False,
+    ),
+    # TLS; a build without it knows none of these
+    Option("tls-port", PORT, "tls", "0", note="0 does not listen"),
+    Option("tls-cert-file", PATH, "tls", ""),
+    Option("tls-key-file", PATH, "tls", ""),
+    Option("tls-key-file-pass", SECRET, "tls", ""),
+    Option("tls-client-cert-file", PATH, "tls", ""),
+    Option("tls-client-key-file", PATH, "tls", ""),
+    Option("tls-client-key-file-pass", SECRET, "tls", ""),
+    Option("tls-dh-params-file", PATH, "tls", ""),
+    Option("tls-ca-cert-file", PATH, "tls", ""),
+    Option("tls-ca-cert-dir", PATH, "tls", ""),
+    Option("tls-auth-clients", Enum(("no", "yes", "optional")), "tls", "yes"),
+    Option(
+        "tls-auth-clients-user",
+        By(Enum(("off", "cn")), {"valkey 9.1": Enum(("off", "cn", "uri"))}),
+        "tls",
+        "off",
+        since=("redis 8.6", "valkey 9.0"),
+    ),
+    Option("tls-auto-reload-interval", COUNT, "tls", "0", unit="seconds", since=("valkey 9.1",)),
+    Option("tls-expected-peer-name", TEXT, "tls", "", since=("redis 8.10",)),
+    Option("tls-replication", YES_NO, "tls", "no"),
+    Option("tls-cluster", YES_NO, "tls", "no"),
+    Option("tls-protocols", WordSet(_TLS_VERSIONS, empty=True), "tls", "", note="'' is TLS 1.2 and 1.3"),
+    Option("tls-ciphers", TEXT, "tls", ""),
+    Option("tls-ciphersuites", TEXT, "tls", ""),
+    Option("tls-prefer-server-ciphers", YES_NO, "tls", "no"),
+    Option("tls-session-caching", YES_NO, "tls", "yes"),
+    Option("tls-session-cache-size", COUNT, "tls", "20480"),
+    Option("tls-session-cache-timeout", COUNT, "tls", "300", unit="seconds"),
+)
