@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 
 class Status(str, enum.Enum):
@@ -36,3 +37,17 @@ class Finding:
 def as_records(findings: Iterable[Finding]) -> list[dict[str, str]]:
     """Plain dicts for a module's result, in the order given."""
     return [{**asdict(finding), "status": finding.status.value} for finding in findings]
+
+
+def outcome(found: Iterable[Finding]) -> dict[str, Any]:
+    """A module's result: all findings, and failure with one line for each that failed."""
+    found = list(found)
+    failed = [finding for finding in found if finding.status is Status.FAIL]
+    result: dict[str, Any] = {"changed": False, "findings": as_records(found)}
+    if failed:
+        lines = [
+            f"{finding.subject}: {finding.actual}; expected {finding.expected}; {finding.remedy or 'see docs/'}"
+            for finding in failed
+        ]
+        result.update(failed=True, msg="\n".join(lines))
+    return result

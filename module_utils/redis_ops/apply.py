@@ -1,0 +1,334 @@
+"""Change one instance. The only effects on a Redis and its service.
+
+Order of a change, so that a run killed at any point leaves something the next run understands, and no point loses a
+key: the installed server reads the new file; CONFIG SET takes all live settings at once; an AOF is switched on through
+the running server and waited for; only then the file is replaced. A restart comes last, where it is allowed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from . import conffile, host, linter, persistence, plan, server
+from .desired import MASK, DesiredState
+from .errors import AccessDenied, ApplyFailed, CommandRefused, RedisOpsError, ServerUnreachable
+from .files import Target, Undo, give
+from .observe import Instance, Snapshot, connect, observe, read_optional
+from .service import START_TIMEOUT, Service
+
+POLL = 0.1  # seconds between two looks at a server that is busy
+
+
+@dataclass
+class Outcome:
+    """What a run did, or in check mode would do. actions: one line each, for people."""
+
+    changed: bool
+    actions: list[str]
+    diff: list[dict[str, str]]
+    pending_restart: list[dict[str, str]]
+    restarted: bool = False
+
+
+def converge(instance: Instance, *, restart: bool, check: bool) -> Outcome:
+    """Bring the instance to its desired state, or in check mode tell what that would take.
+
+    restart: whether settings that need one may have it. Raises RedisOpsError; then what was there before is back.
+    """
+    snapshot = observe(instance)
+    outcome = _foresee(instance, snapshot, restart=restart)
+    if check or not outcome.changed:
+        return outcome
+    change = _Change(instance, snapshot, Undo())
+    try:
+        if snapshot.connection is None and instance.service is not None:
+            change.start()
+        elif outcome.restarted:
+            change.apply()
+            change.restart()
+        else:
+            change.apply()
+    except RedisOpsError as error:
+        raise ApplyFailed(_without_secrets(str(error), snapshot.plan)) from None
+    after = observe(instance)
+    _verify_applied(instance, after)
+    outcome.pending_restart = after.owed_restarts()
+    return outcome
+
+
+def _foresee(instance: Instance, snapshot: Snapshot, *, restart: bool) -> Outcome:
+    """The actions that the plan and the service need, before any of them is done."""
+    current = snapshot.plan
+    actions = [f"made {target.path}" for target in snapshot.missing_directories]
+    diff = list(current.diff())
+    if current.file_changed and instance.config:
+        actions.append(f"wrote {instance.config.path}")
+    if _limits_change(instance, snapshot) and instance.service:
+        path = instance.service.limits_path()
+        actions.append(f"wrote {path}")
+        diff.append(
+            {
+                "before_header": path,
+                "after_header": path,
+                "before": snapshot.limits_before or "",
+                "after": instance.limits or "",
+            }
+        )
+    actions += [
+        f"set {entry.option.name} to {current.text(entry, entry.want)} (was {current.text(entry, entry.live)})"
+        for entry in current.live
+    ]
+    service = instance.service
+    if service and not service.enabled():
+        actions.append(f"enabled {service.name} at boot")
+    owed = snapshot.owed_restarts()
+    if service and snapshot.connection is None:
+        actions.append(f"started {service.name}")
+    restarted = bool(owed and restart and service and snapshot.connection)
+    if restarted and service:
+        actions.append(f"restarted {service.name} for " + ", ".join(item["option"] for item in owed))
+    return Outcome(bool(actions), actions, diff, [] if restarted else owed, restarted)
+
+
+@dataclass
+class _Change:
+    """The effects, in their order."""
+
+    instance: Instance
+    snapshot: Snapshot
+    undo: Undo
+
+    def start(self) -> None:
+        """From stopped to serving."""
+        service = _required(self.instance.service)
+        self._make_directories()
+        desired = self.snapshot.plan.desired
+        first = self.snapshot.plan.file_after or ""
+        if desired.get("appendonly") and self._would_start_without_data():
+            # from the dump, with AOF off; the running server then writes the AOF, and the file says so last
+            without_aof = DesiredState(desired.engine, {**desired.values, "appendonly": False})
+            kept = conffile.ConfFile.parse(self.snapshot.observed.file or "").kept()
+            first = conffile.render(without_aof, self.instance.name, kept)
+        self._lint(first)
+        self._write_config(first)
+        self._write_limits()
+        self._start(service, had_keys=0, was_running=False)
+        self.snapshot = observe(self.instance)
+        self.apply()
+
+    def apply(self) -> None:
+        """Live settings, then the file."""
+        self._make_directories()
+        current, connection = self.snapshot.plan, self.snapshot.connection
+        if current.file_changed:
+            self._lint(current.file_after or "")
+        if connection is not None:
+            pairs = [
+                (entry.option.spelled_at(current.desired.engine), current.argument(entry))
+                for entry in current.live
+                if not (entry.option.name == "appendonly" and entry.want)
+            ]
+            self._set(connection, pairs)
+            if current.switches_aof_on:
+                self._switch_aof_on(connection)
+        if current.file_changed:
+            self._write_config(current.file_after or "")
+        service = self.instance.service
+        if service is not None:
+            if _limits_change(self.instance, self.snapshot):
+                self._write_limits()
+            service.prepare()
+        self._remember()
+
+    def restart(self) -> None:
+        """Stop in order with everything on disk, start, and go back to the old files when that fails."""
+        service = _required(self.instance.service)
+        connection = self.snapshot.connection
+        had_keys = 0
+        if connection is not None:
+            had_keys = self._save(connection)
+            connection.close()
+        service.stop()
+        self._start(service, had_keys=had_keys, was_running=True)
+
+    def _start(self, service: Service, *, had_keys: int, was_running: bool) -> None:
+        log = _Log(self.snapshot.plan.desired, service)
+        try:
+            service.prepare()
+            service.start()
+            found = persistence.keys(self._wait_until_serving())
+            if had_keys and not found:
+                raise ApplyFailed(f"it started without its {had_keys} keys")
+        except (ApplyFailed, ServerUnreachable, AccessDenied) as error:
+            reason = log.reason() or str(error)
+            raise ApplyFailed(
+                f"{self.instance.where}: {self._go_back(service, was_running=was_running)}: {reason}"
+            ) from None
+
+    def _go_back(self, service: Service, *, was_running: bool) -> str:
+        """Put the old files back, and the old server when there was one. Says how that went."""
+        with contextlib.suppress(RedisOpsError):
+            service.stop()
+        self.undo.put_back()
+        if not was_running:
+            return "the server did not start; the files are as they were"
+        try:
+            service.prepare()
+            service.start()
+            self._wait_until_serving()
+        except RedisOpsError as error:
+            return f"the server did not start with the new settings, nor with the old ones ({error})"
+        return "the server did not start with the new settings; the old file is back and the old settings serve"
+
+    def _wait_until_serving(self) -> Mapping[str, Any]:
+        """INFO of the server once it has loaded its data."""
+        deadline = time.monotonic() + START_TIMEOUT
+        text = read_optional(_required(self.instance.config).path) or ""
+        values = conffile.ConfFile.parse(text).values(self.snapshot.plan.desired.engine)
+        instance = replace(self.instance, settings={})
+        while True:
+            try:
+                connection = connect(instance, values, self.snapshot.plan.desired.engine)
+                if connection is not None:
+                    info = connection.info()
+                    connection.close()
+                    if not int(info.get("loading", 0)):
+                        return info
+                last = "nothing answers"
+            except ServerUnreachable as error:
+                last = str(error)
+            if time.monotonic() > deadline:
+                raise ServerUnreachable(f"not serving after {START_TIMEOUT:g} s: {last}")
+            time.sleep(POLL)
+
+    def _save(self, connection: server.Connection) -> int:
+        """Everything on disk before a stop, whatever the persistence settings are. The number of keys saved."""
+        before = connection.info()
+        busy = ("rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
+        _wait(lambda: not any(int(connection.info().get(name, 0)) for name in busy), "a running save to end")
+        started = int(before.get("rdb_last_save_time", 0))
+        try:
+            connection.call("BGSAVE")
+            _wait(lambda: not int(connection.info()["rdb_bgsave_in_progress"]), "the save before the restart to end")
+        except CommandRefused as error:
+            raise ApplyFailed(f"{self.instance.where}: not restarted, it cannot save its data: {error}") from None
+        after = connection.info()
+        if after.get("rdb_last_bgsave_status") != "ok" or int(after["rdb_last_save_time"]) < started:
+            raise ApplyFailed(f"{self.instance.where}: not restarted, it could not save its data; see its log")
+        return persistence.keys(after)
+
+    def _switch_aof_on(self, connection: server.Connection) -> None:
+        self._set(connection, [("appendonly", "yes")])
+        _wait(lambda: self._aof_ready(connection), "the first AOF to be written")
+
+    def _aof_ready(self, connection: server.Connection) -> bool:
+        info = connection.info()
+        done = not any(int(info.get(name, 0)) for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled"))
+        if done and info.get("aof_last_bgrewrite_status") != "ok":
+            connection.call("CONFIG SET", "appendonly", "no")
+            raise ApplyFailed(
+                f"{self.instance.where}: the AOF could not be written, appendonly is off again; see the log"
+            )
+        return persistence.aof_is_on(info)
+
+    def _set(self, connection: server.Connection, pairs: list[tuple[str, str]]) -> None:
+        try:
+            connection.set_config(pairs)
+        except CommandRefused as error:
+            raise ApplyFailed(
+                f"{self.instance.where}: the server refuses the new settings: {error}; nothing was changed"
+            ) from None
+
+    def _would_start_without_data(self) -> bool:
+        observed, desired = self.snapshot.observed, self.snapshot.plan.desired
+        in_file = conffile.ConfFile.parse(observed.file or "").values(desired.engine)
+        store = persistence.Store.of(desired.values, desired.engine)
+        return store.starts_without_data(aof_was_on=in_file.get("appendonly") is True)
+
+    def _make_directories(self) -> None:
+        for target in self.snapshot.missing_directories:
+            Path(target.path).mkdir(parents=True, exist_ok=True)
+            give(target)
+
+    def _lint(self, text: str) -> None:
+        if self.instance.binary and self.instance.config and self.snapshot.installed:
+            linter.check(text, self.instance.binary, str(Path(self.instance.config.path).parent))
+
+    def _write_config(self, text: str) -> None:
+        if self.instance.config:
+            self.undo.write(self.instance.config, text)
+
+    def _write_limits(self) -> None:
+        if self.instance.service and self.instance.limits is not None:
+            self.undo.write(Target(self.instance.service.limits_path()), self.instance.limits)
+
+    def _remember(self) -> None:
+        if self.instance.state:
+            text = json.dumps({"schema": 1, "settings": self.snapshot.plan.applied()}, indent=2) + "\n"
+            self.undo.write(Target(self.instance.state, 0o600), text)
+
+
+@dataclass
+class _Log:
+    """What the server writes from now on: its log file, and what its service keeps of its output."""
+
+    desired: DesiredState
+    service: Service
+    _offset: int = 0
+
+    def __post_init__(self) -> None:
+        self._offset = len(self._text())
+
+    def reason(self) -> str:
+        """The last complaint."""
+        text = self._text()[self._offset :] + "\n" + self.service.log()
+        words = ("fatal", "error", "fail", "can't", "could not", "cannot", "refus")
+        told = [line.strip() for line in text.splitlines() if any(word in line.lower() for word in words)]
+        # systemd's own lines say that it failed, never why
+        own = [line for line in told if self.service.name not in line]
+        return own[-1] if own else ""
+
+    def _text(self) -> str:
+        path = self.desired.get("logfile")
+        return host.read(path) if path else ""
+
+
+def _verify_applied(instance: Instance, after: Snapshot) -> None:
+    left = after.plan
+    if not left.changed:
+        return
+    names = ", ".join(entry.option.name for entry in left.live) or "the file"
+    raise ApplyFailed(f"{instance.where}: {names} still differs after it was applied; somebody else changes it")
+
+
+def _limits_change(instance: Instance, snapshot: Snapshot) -> bool:
+    return instance.service is not None and instance.limits is not None and snapshot.limits_before != instance.limits
+
+
+def _wait(done: Callable[[], bool], what: str) -> None:
+    """Poll. Raises ApplyFailed when `what` does not come within the time a start may take."""
+    deadline = time.monotonic() + START_TIMEOUT
+    while not done():
+        if time.monotonic() > deadline:
+            raise ApplyFailed(f"waited {START_TIMEOUT:g} s for {what}")
+        time.sleep(POLL)
+
+
+def _without_secrets(text: str, current: plan.Plan) -> str:
+    """An error text may quote a line of the file."""
+    for entry in current.entries:
+        if entry.option.secret and isinstance(entry.want, str) and entry.want:
+            text = text.replace(entry.want, MASK)
+    return text
+
+
+def _required(value: Any) -> Any:
+    if value is None:
+        raise ApplyFailed("this needs a service and a configuration file")
+    return value

@@ -1,0 +1,197 @@
+"""redis.conf: read as Redis reads it, written whole by us.
+
+Only whole-line comments exist: `hz 10  # why` is three extra arguments to Redis and stops the server from starting.
+Parsing follows config.c loadServerConfigFromString and sdssplitargs: names in any case, the last line of an option
+wins, `save` lines add up, buffer limits add up by class.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from . import catalog
+from .desired import MASK, DesiredState, known
+from .engine import Engine
+from .errors import InvalidValue
+from .kinds import BufferLimits, SavePoints, Value
+from .settings import Option
+
+HEADER = """\
+# Managed by Ansible (redis_server, instance {instance}). Edits by hand are found by the next run and replaced:
+# change redis_server_settings in the inventory instead.
+"""
+KEPT = """
+# Kept as found: written by Redis, Sentinel or an operator, and not the inventory's to decide
+"""
+# Directives that outlive a rewrite of the file. `user default` is not one: CONFIG REWRITE leaves it behind, and it
+# beats requirepass, so that keeping it would make every change of the password a no-op.
+_KEPT_DIRECTIVES = ("replicaof", "slaveof", "user", "loadmodule", "rename-command")
+
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "a": "\a"}
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A value in a file or from a server that its kind does not accept; equal to nothing that is wanted."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Directive:
+    """One line. name: lower case. arguments: unquoted. line: counted from 1."""
+
+    name: str
+    arguments: tuple[str, ...]
+    line: int
+
+    def text(self) -> str:
+        return " ".join([self.name, *map(quote, self.arguments)])
+
+
+@dataclass(frozen=True)
+class ConfFile:
+    """A parsed file, in its own order."""
+
+    directives: tuple[Directive, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> ConfFile:
+        """Raises InvalidValue, with the line, when quotes do not close."""
+        directives = []
+        for number, line in enumerate(text.splitlines(), start=1):
+            stripped = line.strip()
+            if not stripped or stripped.startswith("#"):
+                continue
+            words = split_arguments(stripped)
+            if words is None:
+                raise InvalidValue(f"closed quotes in line {number}")
+            directives.append(Directive(words[0].lower(), tuple(words[1:]), number))
+        return cls(tuple(directives))
+
+    def values(self, engine: Engine) -> dict[str, Value]:
+        """Canonical option name -> value, or Unreadable; what a server that reads this file would have."""
+        texts: dict[str, str] = {}
+        for directive in self.directives:
+            option = catalog.find(directive.name)
+            if option is None or option.file_only:
+                continue
+            text = " ".join(directive.arguments)
+            adds_up = isinstance(option.kind_at(engine), (SavePoints, BufferLimits)) and text
+            texts[option.name] = f"{texts.get(option.name, '')} {text}".strip() if adds_up else text
+        return {name: read_value(known(name), text, engine) for name, text in texts.items()}
+
+    def kept(self) -> list[Directive]:
+        """The lines that a rewrite by us must not lose."""
+        return [
+            directive
+            for directive in self.directives
+            if directive.name in _KEPT_DIRECTIVES and directive.arguments[:1] != ("default",)
+        ]
+
+
+def read_value(option: Option, text: str, engine: Engine) -> Value:
+    """The value, or Unreadable."""
+    try:
+        return option.parse(text, engine)
+    except InvalidValue:
+        return Unreadable(text)
+
+
+def render(desired: DesiredState, instance: str, kept: Iterable[Directive] = ()) -> str:
+    """The whole file. Groups in the catalogue's order, each with its reason and the guide's section."""
+    parts = [HEADER.format(instance=instance)]
+    for key, group in catalog.GROUPS.items():
+        options = [option for option in catalog.OPTIONS if option.group == key and option.name in desired.values]
+        if not options:
+            continue
+        title = f"{group.title} (guide {group.guide})" if group.guide else group.title
+        parts.append("\n" + "".join(f"# {line}\n" for line in (title, *group.why.splitlines())))
+        parts.extend(
+            line + "\n" for option in options for line in lines(option, desired.values[option.name], desired.engine)
+        )
+    kept_lines = [directive.text() + "\n" for directive in kept]
+    if kept_lines:
+        parts.extend([KEPT, *kept_lines])
+    return "".join(parts)
+
+
+def lines(option: Option, value: Value, engine: Engine) -> list[str]:
+    """The lines that give `option` this value."""
+    name = option.spelled_at(engine)
+    return [" ".join([name, *map(quote, arguments)]) for arguments in option.kind_at(engine).arguments(value)]
+
+
+def mask(text: str) -> str:
+    """The text with every secret value and every password of a `user` line hidden, for diffs and logs."""
+    shown = []
+    for line in text.splitlines(keepends=True):
+        name = line.split(maxsplit=1)[0].lower() if line.strip() else ""
+        option = catalog.find(name)
+        if option is not None and option.secret:
+            shown.append(f"{name} {MASK}\n")
+        elif name == "user":
+            shown.append(re.sub(r"(\s[><#!])\S+", rf"\g<1>{MASK}", line))
+        else:
+            shown.append(line)
+    return "".join(shown)
+
+
+def quote(argument: str) -> str:
+    """An argument as redis.conf needs it: bare when plain, else in double quotes."""
+    if argument and re.search(r"[\s\"'\\#\x00-\x1f\x7f]", argument) is None:
+        return argument
+    escaped = argument.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def split_arguments(line: str) -> Sequence[str] | None:
+    """sdssplitargs: words, 'single' and "double" quoted; None when quotes do not close or touch the next word."""
+    words: list[str] = []
+    position = 0
+    while True:
+        while position < len(line) and line[position].isspace():
+            position += 1
+        if position == len(line):
+            return words
+        word, position = _next_word(line, position)
+        if position < 0:
+            return None
+        words.append(word)
+
+
+def _next_word(line: str, position: int) -> tuple[str, int]:
+    """One word and where it ends; -1 when it never does."""
+    word: list[str] = []
+    mark = ""
+    while position < len(line):
+        char = line[position]
+        if mark and char == mark:
+            position += 1
+            closed = position == len(line) or line[position].isspace()
+            return "".join(word), position if closed else -1
+        if mark == '"' and char == "\\" and position + 1 < len(line):
+            text, position = _escape(line, position + 1)
+            word.append(text)
+            continue
+        if mark == "'" and line.startswith("\\'", position):
+            word.append("'")
+            position += 2
+            continue
+        if not mark and char.isspace():
+            break
+        if not mark and char in "\"'":
+            mark = char
+        else:
+            word.append(char)
+        position += 1
+    return "".join(word), -1 if mark else position
+
+
+def _escape(line: str, position: int) -> tuple[str, int]:
+    """What follows a backslash inside double quotes."""
+    if re.match(r"x[0-9a-fA-F]{2}", line[position:]):
+        return chr(int(line[position + 1 : position + 3], 16)), position + 3
+    return _ESCAPES.get(line[position], line[position]), position + 1

@@ -1,0 +1,115 @@
+"""Where the core meets Ansible: one set of arguments for an instance, one way to fail."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from . import service
+from .engine import Engine
+from .errors import RedisOpsError
+from .files import Target
+from .observe import Instance
+from .server import Address, Credentials
+
+# Of the instance itself; the same in every module that takes one. Documented in library/redis_config.py.
+INSTANCE_ARGUMENTS: Mapping[str, Any] = {
+    "instance": {"type": "str", "default": "default"},
+    "settings": {"type": "dict", "default": {}},
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "path": {"type": "path"},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "mode": {"type": "str", "default": "0640"},
+    "binary": {"type": "path", "default": "/usr/bin/redis-server"},
+    "engine": {"type": "str"},
+    "service": {"type": "str"},
+    "pid_file": {"type": "path", "default": "/run/redis/redis-server.pid"},
+    "limits": {"type": "str"},
+    "directories": {"type": "list", "elements": "path", "default": []},
+    "state": {"type": "path", "default": ""},
+    "login_host": {"type": "str", "default": "127.0.0.1"},
+    "login_port": {"type": "int"},
+    "login_unix_socket": {"type": "path"},
+    "login_user": {"type": "str", "default": ""},
+    "login_password": {"type": "str", "default": "", "no_log": True},
+    "tls": {"type": "bool", "default": False},
+    "ca_file": {"type": "path", "default": ""},
+    "cert_file": {"type": "path", "default": ""},
+    "key_file": {"type": "path", "default": ""},
+    "timeout": {"type": "float", "default": 5.0},
+}
+
+
+class Module(Protocol):
+    """The part of AnsibleModule that is used here."""
+
+    params: dict[str, Any]
+
+    def exit_json(self, **result: Any) -> None: ...
+    def fail_json(self, msg: str, **result: Any) -> None: ...
+
+
+def instance_of(params: Mapping[str, Any]) -> Instance:
+    """The instance that a module's parameters describe."""
+    name = params["instance"]
+    path = params["path"]
+    owner = {"owner": params["owner"], "group": params["group"]}
+    return Instance(
+        name=name,
+        where=f"instance {name}",
+        settings={**params["settings"], **params["secrets"]},
+        config=Target(path, int(params["mode"], 8), **owner) if path else None,
+        binary=params["binary"] if path else "",
+        service=service.of(params["service"], params["pid_file"]) if params["service"] else None,
+        limits=params["limits"],
+        directories=[Target(directory, 0o750, **owner) for directory in params["directories"]],
+        state=params["state"],
+        address=_address(params),
+        credentials=logins(params, str(params["secrets"].get("requirepass") or "")),
+        fallback_engine=Engine.parse(params["engine"]) if params["engine"] else None,
+    )
+
+
+def logins(params: Mapping[str, Any], declared_password: str) -> list[Credentials]:
+    """The ways in that the inventory knows, best first."""
+    found = []
+    if params["login_password"]:
+        found.append(Credentials(params["login_user"], params["login_password"]))
+    if declared_password:
+        found.append(Credentials("", declared_password))
+    return found
+
+
+def _address(params: Mapping[str, Any]) -> Address | None:
+    """The address that was given; None to take it from the settings and the file."""
+    if not params["login_port"] and not params["login_unix_socket"]:
+        return None
+    return Address(
+        host=params["login_host"],
+        port=params["login_port"] or 0,
+        unix_socket=params["login_unix_socket"] or "",
+        tls=params["tls"],
+        tls_ca_file=params["ca_file"],
+        tls_cert_file=params["cert_file"],
+        tls_key_file=params["key_file"],
+        timeout=params["timeout"],
+    )
+
+
+def answer(module: Module, work: Callable[[], Mapping[str, Any]]) -> None:
+    """Exit with what `work` returns, or fail with one clear text; a traceback is kept for -vvv only."""
+    try:
+        result = work()
+    except RedisOpsError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or 'this host'}: {error.strerror or error}")
+    except Exception as error:  # noqa: BLE001 - the last line of defence before a person
+        module.fail_json(
+            msg=f"a defect of this module, please report it: {type(error).__name__}: {error}",
+            exception=traceback.format_exc(),
+        )
+    else:
+        module.exit_json(**result)

@@ -1,0 +1,191 @@
+"""What a machine has and grants. The only place that reads one; nothing here changes it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from .engine import Engine, parse_version
+
+CAP_SYS_RESOURCE = 24
+# What a distribution's own package would install; used only before its package lists were ever fetched.
+# (ID, VERSION_ID) of /etc/os-release -> product -> version
+DISTRIBUTION_VERSIONS = {
+    ("debian", "12"): {"redis": "7.0.15"},
+    ("debian", "13"): {"redis": "8.0.2", "valkey": "8.1.1"},
+    ("ubuntu", "22.04"): {"redis": "6.0.16"},
+    ("ubuntu", "24.04"): {"redis": "7.0.15", "valkey": "7.2.8"},
+}
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A process that listens on a TCP port. pid 0: it belongs to another container or user namespace."""
+
+    pid: int
+    name: str
+
+
+def run(arguments: Sequence[str], timeout: float = 60, stdin: Optional[str] = None) -> subprocess.CompletedProcess[str]:
+    """A command in the C locale, its output as text; never raises for its exit status.
+
+    A missing program gives status 127, one that outlives `timeout` seconds is killed and gives 124.
+    """
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        return subprocess.run(
+            arguments,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            input=stdin,
+            env=environment,
+        )
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(arguments, 127, "", f"{arguments[0]}: not found")
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(arguments, 124, "", f"{arguments[0]}: no end after {timeout:g} s")
+
+
+def read(path: str) -> str:
+    """The text of a file, '' when it cannot be read."""
+    try:
+        return Path(path).read_text(errors="surrogateescape")
+    except OSError:
+        return ""
+
+
+def has_systemd() -> bool:
+    """sd_booted(3): systemd is process 1."""
+    return Path("/run/systemd/system").is_dir()
+
+
+def memory_bytes() -> int:
+    """What programs here may use: the machine's RAM or the smaller limit of this cgroup."""
+    total = re.search(r"^MemTotal:\s+(\d+) kB", read("/proc/meminfo"), re.MULTILINE)
+    amounts = [int(total.group(1)) * 1024] if total else []
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        text = read(path).strip()
+        if text.isdigit():  # 'max' is no limit
+            amounts.append(int(text))
+    return min(amounts, default=0)
+
+
+def grantable_open_files(*, systemd: bool) -> int:
+    """The highest RLIMIT_NOFILE that a service started here can get.
+
+    Whoever starts it (process 1 under systemd, else we) may raise its own hard limit only with CAP_SYS_RESOURCE.
+    """
+    process = "1" if systemd else "self"
+    capabilities = re.search(r"^CapEff:\s+(\w+)", read(f"/proc/{process}/status"), re.MULTILINE)
+    if capabilities and int(capabilities.group(1), 16) >> CAP_SYS_RESOURCE & 1 and _really_raises_limits():
+        return int(read("/proc/sys/fs/nr_open").strip() or 0)
+    return open_files_limit(process, hard=True) or 0
+
+
+def _really_raises_limits() -> bool:
+    """A container can carry the capability for a user namespace that does not own the limits."""
+    return read("/proc/self/uid_map").split()[:2] == ["0", "0"]
+
+
+def open_files_limit(process: str, *, hard: bool = False) -> Optional[int]:
+    """RLIMIT_NOFILE of a process as the kernel applies it; None when it cannot be read."""
+    found = re.search(r"^Max open files\s+(\d+)\s+(\d+)", read(f"/proc/{process}/limits"), re.MULTILINE)
+    return int(found.group(2 if hard else 1)) if found else None
+
+
+def free_bytes(path: str) -> int:
+    """Space for an unprivileged user where `path` is, or where it would be made."""
+    place = Path(path)
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def tcp_listener(port: int) -> Optional[Listener]:
+    """Who listens on this TCP port, on any address of this network namespace."""
+    inode = _listening_inode(port)
+    if inode is None:
+        return None
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and _holds_socket(process, inode):
+            return Listener(int(process.name), read(f"{process}/comm").strip())
+    return Listener(0, "a process that this host does not show")
+
+
+def _listening_inode(port: int) -> Optional[str]:
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in read(table).splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                return fields[9]
+    return None
+
+
+def _holds_socket(process: Path, inode: str) -> bool:
+    with contextlib.suppress(OSError):
+        return any(
+            os.readlink(link) == f"socket:[{inode}]"  # noqa: PTH115 - not a path
+            for link in (process / "fd").iterdir()
+        )
+    return False
+
+
+def installed_engine(binary: str) -> Optional[Engine]:
+    """What `binary --version` says; None when it is not installed."""
+    return engine_of_version_text(run([binary, "--version"]).stdout)
+
+
+def engine_of_version_text(text: str) -> Optional[Engine]:
+    """'Redis server v=7.0.15 sha=...' -> Engine."""
+    found = re.match(r"(Redis|Valkey) server v=(\d+(\.\d+)*)", text)
+    return Engine(found.group(1).lower(), parse_version(found.group(2))) if found else None
+
+
+def candidate_engine(product: str, package: str) -> Optional[Engine]:
+    """What apt would install, by its lists; without lists, what this distribution is known to have."""
+    found = re.search(r"Candidate: (?:\d+:)?(\d+(?:\.\d+)*)", run(["apt-cache", "policy", package]).stdout)
+    version = found.group(1) if found else DISTRIBUTION_VERSIONS.get(distribution(), {}).get(product)
+    return Engine(product, parse_version(version)) if version else None
+
+
+def package_version(package: str) -> str:
+    """The installed version of a Debian package, '' when it is not installed."""
+    result = run(["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Version}", package])
+    status, _, version = result.stdout.partition(" ")
+    return version if status == "installed" else ""
+
+
+def distribution() -> tuple[str, str]:
+    """(ID, VERSION_ID) of /etc/os-release."""
+    fields = dict(re.findall(r'^(ID|VERSION_ID)="?([^"\n]*)"?$', read("/etc/os-release"), re.MULTILINE))
+    return fields.get("ID", ""), fields.get("VERSION_ID", "")
+
+
+def real_paths(paths: Sequence[str]) -> dict[str, str]:
+    """Each path -> the path behind its symbolic links."""
+    return {path: os.path.realpath(path) for path in paths if path}
+
+
+def process_user(pid: int) -> str:
+    """The name of the user a process runs as; its number where no name is known."""
+    uid = Path(f"/proc/{pid}").stat().st_uid
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def apt_knows(package: str) -> bool:
+    """Whether apt could install this package from the lists it has."""
+    return re.search(r"Candidate: \d", run(["apt-cache", "policy", package]).stdout) is not None

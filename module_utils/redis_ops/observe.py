@@ -1,0 +1,197 @@
+"""One instance as it is: its file, its running server, its service; and the plan that follows. Changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+from . import conffile, host, persistence, server
+from .desired import DesiredState
+from .engine import Engine
+from .errors import InvalidInput, RedisOpsError, ServerUnreachable
+from .files import Target
+from .kinds import Value
+from .plan import DATA_LOCATION, Observed, Plan, build
+from .service import Service
+
+_ANY = ("*", "0.0.0.0", "::", "::*")  # noqa: S104 - recognised, not bound
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What one instance is and where it lives.
+
+    where: host and instance, for error texts. config: None when only the running server is managed.
+    service: None when somebody else starts it. limits: text of the service's limits file, None to leave it.
+    directories: made when missing. state: file that remembers what was applied. credentials: tried in order, before
+    those that the file on the host still has.
+    """
+
+    name: str
+    where: str
+    settings: Mapping[str, Any]
+    config: Optional[Target] = None
+    binary: str = ""
+    service: Optional[Service] = None
+    limits: Optional[str] = None
+    directories: Sequence[Target] = ()
+    state: str = ""
+    address: Optional[server.Address] = None
+    credentials: Sequence[server.Credentials] = ()
+    fallback_engine: Optional[Engine] = None
+
+
+@dataclass
+class Snapshot:
+    """What was found, and the plan that follows from it. connection: None when the server does not run."""
+
+    plan: Plan
+    observed: Observed
+    installed: Optional[Engine]
+    connection: Optional[server.Connection] = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+    limits_before: Optional[str] = None
+    missing_directories: Sequence[Target] = ()
+
+    @property
+    def running(self) -> Optional[Engine]:
+        return server.engine_of(self.info) if self.info else None
+
+    def owed_restarts(self) -> list[dict[str, str]]:
+        """What only a restart brings: option, running, wanted, reason."""
+        owed = [
+            {
+                "option": entry.option.name,
+                "running": self.plan.text(entry, entry.live),
+                "wanted": self.plan.text(entry, entry.want),
+                "reason": entry.reason,
+            }
+            for entry in self.plan.pending_restart
+        ]
+        if self.running and self.installed and self.running != self.installed:
+            owed.append(
+                {
+                    "option": "(server program)",
+                    "running": str(self.running),
+                    "wanted": str(self.installed),
+                    "reason": "the package was upgraded under the running server",
+                }
+            )
+        return owed
+
+
+def observe(instance: Instance) -> Snapshot:
+    """Look, change nothing. Raises InvalidInput, AccessDenied."""
+    text = read_optional(instance.config.path) if instance.config else None
+    parsed = conffile.ConfFile.parse(text or "")
+    installed = host.installed_engine(instance.binary) if instance.binary else None
+    guess = installed or instance.fallback_engine
+    in_file = parsed.values(guess) if guess else {}
+    running = instance.service is None or instance.service.pid() != 0
+    connection = connect(instance, in_file, guess) if running else None
+    info: Mapping[str, Any] = {}
+    live: Optional[dict[str, str]] = None
+    if connection is not None:
+        info, live = connection.observe()
+    engine = server.engine_of(info) if info else guess
+    if engine is None:
+        raise RedisOpsError(f"{instance.where}: no server runs and none is installed; install one first")
+    desired = DesiredState.parse(instance.settings, engine, instance.where)
+    located = {**in_file, **{name: live[name] for name in DATA_LOCATION if live and name in live}}
+    stored = persistence.Store.of(located, engine).exists() or persistence.keys(info) > 0
+    observed = Observed(
+        file=text,
+        live=live,
+        applied=_applied(instance.state),
+        open_files=host.open_files_limit(str(info["process_id"])) if _is_local(instance, info) else None,
+        stored=stored if instance.config else False,
+        replica_of=_primary(info),
+        real_paths=host.real_paths([str(desired.get("dir") or ""), str(located.get("dir", ""))]),
+    )
+    return Snapshot(
+        plan=build(desired, observed, instance.name, instance.where, manages_file=instance.config is not None),
+        observed=observed,
+        installed=installed,
+        connection=connection,
+        info=info,
+        limits_before=read_optional(instance.service.limits_path()) if instance.service else None,
+        missing_directories=[target for target in instance.directories if not Path(target.path).is_dir()],
+    )
+
+
+def connect(instance: Instance, in_file: Mapping[str, Value], engine: Optional[Engine]) -> Optional[server.Connection]:
+    """The running server at its declared address or the one its file gives; None when nothing answers there."""
+    addresses = [instance.address] if instance.address else []
+    if not addresses:
+        declared = _declared(instance, engine)
+        addresses = [address for values in (declared, in_file) if values for address in addresses_of(values)]
+    secret = in_file.get("requirepass")
+    credentials = [*instance.credentials]
+    if isinstance(secret, str) and secret:
+        credentials.append(server.Credentials(password=secret))
+    credentials.append(server.Credentials())
+    try:
+        return server.connect(addresses, credentials)
+    except ServerUnreachable:
+        if instance.service is None and instance.config is None:
+            raise
+        return None
+
+
+def _declared(instance: Instance, engine: Optional[Engine]) -> Mapping[str, Value]:
+    if engine is None:
+        return {}
+    with contextlib.suppress(InvalidInput):
+        return DesiredState.parse(instance.settings, engine, instance.where).values
+    return {}
+
+
+def addresses_of(values: Mapping[str, Value]) -> list[server.Address]:
+    """Where a server with these settings can be reached from its own host."""
+    bound = [word.lstrip("-") for word in values.get("bind", ()) if word.lstrip("-") not in _ANY]
+    name = "127.0.0.1" if "127.0.0.1" in bound or not bound else bound[0]
+    found = []
+    if values.get("port"):
+        found.append(server.Address(name, values["port"]))
+    if values.get("unixsocket"):
+        found.append(server.Address(unix_socket=values["unixsocket"]))
+    if values.get("tls-port"):
+        found.append(
+            server.Address(
+                name,
+                values["tls-port"],
+                tls=True,
+                tls_ca_file=values.get("tls-ca-cert-file", ""),
+                tls_cert_file=values.get("tls-client-cert-file", "") or values.get("tls-cert-file", ""),
+                tls_key_file=values.get("tls-client-key-file", "") or values.get("tls-key-file", ""),
+            )
+        )
+    return found
+
+
+def _is_local(instance: Instance, info: Mapping[str, Any]) -> bool:
+    """Whether the process that answered is this host's: a remote server's pid is somebody else's here."""
+    return instance.service is not None and int(info.get("process_id", 0)) == instance.service.pid() != 0
+
+
+def _primary(info: Mapping[str, Any]) -> Optional[tuple[str, int]]:
+    if info.get("role") != "slave":
+        return None
+    return str(info["master_host"]), int(info["master_port"])
+
+
+def _applied(path: str) -> Optional[dict[str, str]]:
+    """What the last run left; None when there was none or its record is damaged."""
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        text = read_optional(path) if path else None
+        return dict(json.loads(text)["settings"]) if text else None
+    return None
+
+
+def read_optional(path: str) -> Optional[str]:
+    found = Path(path)
+    return found.read_text(errors="surrogateescape") if found.exists() else None

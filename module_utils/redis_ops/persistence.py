@@ -1,0 +1,121 @@
+"""Where an instance's data lies on disk, and which of its files a start would load.
+
+The rule that costs people their data: a Redis that starts with `appendonly yes` and finds no AOF starts empty and
+ignores dump.rdb; its next save then overwrites it (redis 7.0 server.c loadDataFromDisk; true up to Redis 8.2 and
+Valkey 9.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .conffile import split_arguments
+from .desired import DesiredState
+from .engine import Engine
+from .errors import InvalidValue
+from .kinds import Value
+
+MULTI_PART_AOF = "redis 7.0"
+
+
+@dataclass(frozen=True)
+class Store:
+    """The data files of one instance."""
+
+    directory: Path
+    rdb: Path
+    aof: Path  # the manifest since 7.0, the one file before
+
+    @classmethod
+    def of(cls, values: Mapping[str, Value], engine: Engine) -> Store:
+        """values: canonical option name -> value, as declared, in a file, or reported."""
+
+        def value(name: str) -> str:
+            found = values.get(name)
+            return found if isinstance(found, str) and found else str(DesiredState(engine, {}).get(name) or "")
+
+        directory = Path(value("dir") or "/")
+        name = value("appendfilename")
+        if engine.reached(MULTI_PART_AOF):
+            aof = directory / value("appenddirname") / f"{name}.manifest"
+        else:
+            aof = directory / name
+        return cls(directory, directory / value("dbfilename"), aof)
+
+    def exists(self) -> bool:
+        """Whether there is anything to lose."""
+        return self.rdb.exists() or self.aof.exists()
+
+    def aof_files(self) -> list[Path]:
+        """The files that hold the AOF. Raises InvalidValue when the manifest cannot be read as one."""
+        if self.aof.suffix != ".manifest":
+            return [self.aof] if self.aof.exists() else []
+        if not self.aof.exists():
+            return []
+        return [self.aof.parent / name for name in manifest_files(self.aof.read_text(errors="surrogateescape"))]
+
+    def starts_without_data(self, *, aof_was_on: bool) -> bool:
+        """Whether a start with `appendonly yes` would not load the newest data.
+
+        So when there is a dump and no AOF; and when there are both, AOF was off, and the dump is the newer: the AOF is
+        then what was left behind when it was switched off.
+        """
+        if not self.rdb.exists():
+            return False
+        try:
+            files = [path for path in self.aof_files() if path.exists()]
+        except InvalidValue:
+            return False  # the server refuses to start on it, which loses nothing and is said
+        if not files:
+            return True
+        return not aof_was_on and self.rdb.stat().st_mtime > max(path.stat().st_mtime for path in files)
+
+    def problems(self) -> list[str]:
+        """What keeps the AOF on disk from being loadable, as text; empty when it is whole."""
+        try:
+            files = self.aof_files()
+        except InvalidValue as error:
+            return [str(error)]
+        if not files:
+            return [f"{self.aof} is missing"]
+        return [f"{path} is missing" for path in files if not path.exists()]
+
+
+def manifest_files(text: str) -> list[str]:
+    """The base and increment files that a manifest lists; history files are not data (aof.c aofLoadManifestFromFile).
+
+    Raises InvalidValue for a line that Redis would refuse.
+    """
+    names = []
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        words = split_arguments(line)
+        if words is None or len(words) < 6 or len(words) % 2:
+            raise InvalidValue(f"a manifest line 'file NAME seq N type T', not {line!r}")
+        fields = dict(zip(words[::2], words[1::2]))
+        if not {"file", "seq", "type"} <= fields.keys() or fields["type"] not in ("b", "i", "h"):
+            raise InvalidValue(f"a manifest line 'file NAME seq N type T', not {line!r}")
+        if fields["type"] != "h":
+            names.append(fields["file"])
+    return names
+
+
+def keys(info: Mapping[str, Any]) -> int:
+    """Keys in all databases, from INFO."""
+    return sum(
+        int(database["keys"]) for name, database in info.items() if name.startswith("db") and isinstance(database, dict)
+    )
+
+
+def aof_is_on(info: Mapping[str, Any]) -> bool:
+    """Whether an AOF that was switched on at run time is complete on disk (Redis documentation, persistence)."""
+    return (
+        bool(int(info.get("aof_enabled", 0)))
+        and not any(int(info.get(name, 0)) for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled"))
+        and info.get("aof_last_bgrewrite_status") == "ok"
+        and int(info.get("aof_base_size", 0)) > 0
+    )
