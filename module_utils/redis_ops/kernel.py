@@ -636,7 +636,11 @@ class Judge:
         return f"{self.here} may not set {knob.name}: {refusal.strerror}"
 
     def _elsewhere(self, knob: Knob) -> str:
-        command = f"sysctl -w {knob.name}={knob.want}" if knob.boot is SYSCTL else f"echo {knob.want} > /{knob.path}"
+        if self.container and knob.name.startswith("net."):
+            # these are the container's own: the same command on its host would change the host alone
+            return f"start the container with --sysctl {knob.name}={knob.want}"
+        is_sysctl = knob.boot is SYSCTL
+        command = f"sysctl -w {knob.name}={knob.want}" if is_sysctl else f"echo {knob.want} > /{knob.path}"
         return f"set it on the container's host: {command}" if self.container else f"ask whoever runs it: {command}"
 
     def _take_out(self, knob: Knob, found: BootValue) -> str:

@@ -112,7 +112,10 @@ def keys(info: Mapping[str, Any]) -> int:
 
 
 def aof_is_on(info: Mapping[str, Any]) -> bool:
-    """Whether an AOF that was switched on at run time is complete on disk (Redis documentation, persistence)."""
+    """Whether an AOF that was switched on at run time is complete on disk (Redis documentation, persistence).
+
+    Not for an AOF that the server started with: its base size counts from the first rewrite.
+    """
     return (
         bool(int(info.get("aof_enabled", 0)))
         and not any(int(info.get(name, 0)) for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled"))

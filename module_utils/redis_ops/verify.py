@@ -6,7 +6,6 @@ import contextlib
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from . import host, persistence, plan
 from .errors import RedisOpsError
@@ -103,7 +102,7 @@ def _persistence(instance: Instance, snapshot: Snapshot) -> Iterator[Finding]:
     live = {entry.option.name: entry.live for entry in snapshot.plan.entries if entry.live is not plan.ABSENT}
     store = persistence.Store.of(live, engine)
     if live.get("appendonly"):
-        problems = [] if persistence.aof_is_on(info) or _aof_busy(info) else ["the server says it is not complete"]
+        problems = [] if int(info.get("aof_enabled", 0)) else ["the server says it is off"]
         if info.get("aof_last_write_status") != "ok":
             problems.append("the last write to it failed")
         problems += store.problems()
@@ -126,10 +125,6 @@ def _persistence(instance: Instance, snapshot: Snapshot) -> Iterator[Finding]:
             there if good else "the last one failed",
             "" if good else "look for space and permissions in the log; writes are refused meanwhile",
         )
-
-
-def _aof_busy(info: Any) -> bool:
-    return any(int(info.get(name, 0)) for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled"))
 
 
 def _process(instance: Instance, snapshot: Snapshot) -> Iterator[Finding]:

@@ -1,5 +1,4 @@
 """The words the tables are written in: what they take from the rest of the package, and the kinds many options share."""
-# ruff: noqa: TID252 - the package has one name on a target and another in a checkout, so no absolute one
 
 from __future__ import annotations
 
