@@ -132,9 +132,10 @@ class Option:
 def as_text(raw: Any, kind: Kind) -> str:
     """What YAML made of a value, as the text Redis would read: True -> yes, [900, 1] -> '900 1'. Raises InvalidValue."""
     if isinstance(raw, bool):
-        if not (isinstance(kind, Bool) or "yes" in getattr(kind, "words", ())):
+        word = "yes" if raw else "no"
+        if not (isinstance(kind, Bool) or word in getattr(kind, "words", ())):
             raise InvalidValue(kind.describe())
-        return "yes" if raw else "no"
+        return word
     if isinstance(raw, (int, float)):
         return str(raw)
     if isinstance(raw, str):
