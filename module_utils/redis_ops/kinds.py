@@ -196,9 +196,10 @@ class Octal(Kind):
     """A file mode. Value: int; written 770."""
 
     def parse(self, text: str) -> int:
-        if re.fullmatch(r"0?[0-7]{1,3}", text.strip()) is None:
+        digits = text.strip()
+        if re.fullmatch(r"0?[0-7]{1,3}", digits) is None:
             raise InvalidValue(self.describe())
-        return int(text, 8)
+        return int(digits, 8)
 
     def render(self, value: Value) -> str:
         return f"{value:o}"
@@ -228,17 +229,20 @@ class Words(Kind):
 class WordSet(Kind):
     """Some of a set of words, in any order and case. Value: sorted tuple of str. Written as one argument.
 
-    one_of: groups of words of which at most one can be chosen. empty: whether none at all is a choice.
+    one_of: words of which at most one can be chosen; alone: a word that stands for no choice, and with no other;
+    empty: whether no word at all is a value.
     """
 
     words: Sequence[str] = ()
-    one_of: Sequence[Sequence[str]] = ()
+    one_of: Sequence[str] = ()
+    alone: str = ""
     empty: bool = False
 
     def parse(self, text: str) -> tuple[str, ...]:
         chosen = set(text.lower().split())
-        clash = any(len(chosen.intersection(group)) > 1 for group in self.one_of)
-        if clash or not chosen <= set(self.words) or not (chosen or self.empty):
+        if self.alone and chosen == {self.alone}:
+            return (self.alone,)
+        if not chosen <= set(self.words) or len(chosen.intersection(self.one_of)) > 1 or not (chosen or self.empty):
             raise InvalidValue(self.describe())
         return tuple(sorted(chosen))
 
@@ -246,8 +250,10 @@ class WordSet(Kind):
         return " ".join(value)
 
     def describe(self) -> str:
-        apart = "".join(f", not both {group[0]} and {' or '.join(group[1:])}" for group in self.one_of)
-        return "some of " + ", ".join(self.words) + apart + (", or ''" if self.empty else "")
+        one_of = f" (only one of {', '.join(self.one_of)})" if self.one_of else ""
+        alone = f", or {self.alone}" if self.alone else ""
+        empty = ", or ''" if self.empty else ""
+        return f"some of {', '.join(self.words)}{one_of}{alone}{empty}"
 
 
 @dataclass(frozen=True)

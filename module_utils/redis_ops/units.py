@@ -49,10 +49,11 @@ def format_memory(size: int) -> str:
 
 
 def parse_integer(text: str) -> int:
-    """'300' -> 300. No unit, no sign but '-', no space. Raises InvalidValue."""
-    if _INTEGER.fullmatch(text.strip()) is None:
+    """'300' -> 300. No unit, no sign but '-'. Raises InvalidValue."""
+    match = _INTEGER.fullmatch(text.strip())
+    if match is None:
         raise InvalidValue("a whole number without a unit")
-    number = int(text)
+    number = int(match.group())
     if not -INT64_MAX - 1 <= number <= INT64_MAX:
         raise InvalidValue("a number that fits 64 bits")
     return number

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from ansible.module_utils.redis_ops import catalog
 from ansible.module_utils.redis_ops.engine import Engine
@@ -215,3 +219,9 @@ def test_values_by_version(name, raw, engine, taken):
 )
 def test_apply_by_version(name, engine, apply):
     assert catalog.find(name).apply_at(Engine.parse(engine)) is apply
+
+
+def test_docs_settings_md_is_up_to_date():
+    script = Path(__file__).parent.parent.parent / "scripts" / "render-settings-docs"
+    checked = subprocess.run([sys.executable, script, "--check"], check=False, capture_output=True, text=True)
+    assert (checked.returncode, checked.stderr) == (0, "")

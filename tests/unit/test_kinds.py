@@ -34,7 +34,7 @@ always = settings(deadline=None, derandomize=True)
 
 SMALL = Integer(1, 500)
 ENUM = Enum(("no", "yes", "absolute"), {"relative": "yes"})
-STOP = WordSet(("default", "save", "nosave", "now"), one_of=(("save", "nosave"), ("default", "now")))
+STOP = WordSet(("save", "nosave", "now"), one_of=("save", "nosave"), alone="default")
 
 READS = [
     (Text(), "some text", "some text"),
@@ -56,9 +56,11 @@ READS = [
     (Octal(), "0770", 0o770),
     (Octal(), "770", 0o770),
     (Octal(), "0", 0),
+    (Octal(), "0\x1f", 0),
     (Words(), "127.0.0.1  -::1", ("127.0.0.1", "-::1")),
     (Words(), "", ()),
     (STOP, "now NOSAVE now", ("nosave", "now")),
+    (STOP, "DEFAULT", ("default",)),
     (WordSet(("a",), empty=True), "", ()),
     (Integers(count=3, low=-2000, high=2000), "0 200 -800", (0, 200, -800)),
     (Percentiles(), "50.0 99.00 99.9", (50.0, 99.0, 99.9)),
@@ -97,8 +99,9 @@ REFUSES = [
     (ENUM, "sometimes", "no, yes, absolute"),
     (Octal(), "778", "octal"),
     (Octal(), "07770", "octal"),
-    (STOP, "save nosave", "not both save and nosave"),
+    (STOP, "save nosave", "only one of save, nosave"),
     (STOP, "", "some of"),
+    (STOP, "default now", "or default"),
     (STOP, "later", "some of"),
     (Integers(count=3), "1 2", "3 whole numbers"),
     (Integers(count=1, low=0, high=9), "10", "0 to 9"),

@@ -81,7 +81,7 @@ def test_parse_memory_agrees_with_an_independent_reading(text):
     assert size == meant(text)
 
 
-@pytest.mark.parametrize(("text", "number"), [("0", 0), ("-1", -1), ("00300", 300), (" 7 ", 7)])
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("-1", -1), ("00300", 300), (" 7 ", 7), ("7\x1f", 7)])
 def test_parse_integer(text, number):
     assert parse_integer(text) == number
 

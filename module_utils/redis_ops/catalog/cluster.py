@@ -5,7 +5,6 @@ from __future__ import annotations
 from .vocabulary import (
     BYTES,
     COUNT,
-    INT_MAX,
     LARGE,
     PATH,
     PERCENT,
@@ -86,13 +85,14 @@ OPTIONS = (
         since=("valkey 9.0",),
         note="-1 is no limit",
     ),
-    Option("cluster-ping-interval", LARGE, "internal", since=("redis 7.2",), unit="milliseconds", readable=False),
+    Option("cluster-ping-interval", LARGE, "internal", "0", since=("redis 7.2",), unit="milliseconds", readable=False),
     Option(
         "cluster-slot-migration-max-archived-tasks",
-        Integer(1, INT_MAX),
+        POSITIVE,
         "internal",
+        "32",
         since=("redis 8.4",),
         readable=False,
     ),
-    Option("cluster-message-gossip-perc", Integer(1, 100), "internal", since=("valkey 9.1",), readable=False),
+    Option("cluster-message-gossip-perc", Integer(1, 100), "internal", "10", since=("valkey 9.1",), readable=False),
 )

@@ -79,6 +79,6 @@ OPTIONS = (
     Option("always-show-logo", YES_NO, "observability", "no", apply=Apply.RESTART),
     # for tests of Redis itself
     Option("watchdog-period", COUNT, "internal", "0", unit="milliseconds", readable=By(True, {"redis 7.0": False})),
-    Option("debug-context", TEXT, "internal", since=("valkey 8.1",), readable=False),
-    Option("enable-debug-assert", YES_NO, "internal", apply=Apply.RESTART, since=("valkey 8.0",), readable=False),
+    Option("debug-context", TEXT, "internal", "", since=("valkey 8.1",), readable=False),
+    Option("enable-debug-assert", YES_NO, "internal", "no", apply=Apply.RESTART, since=("valkey 8.0",), readable=False),
 )

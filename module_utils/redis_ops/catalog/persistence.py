@@ -15,7 +15,6 @@ from .vocabulary import (
     By,
     Enum,
     Integer,
-    Memory,
     Option,
     SavePoints,
 )
@@ -84,8 +83,10 @@ OPTIONS = (
     Option("key-load-delay", Integer(-(2**31), INT_MAX), "internal", "0", readable=By(True, {"redis 7.0": False})),
     Option(
         "loading-process-events-interval-bytes",
-        Memory(1024, INT_MAX),
+        Integer(1024, INT_MAX),
         "internal",
+        By("2097152", {"redis 8.0": "524288"}),
+        unit="bytes",
         since=("redis 7.0",),
         readable=False,
     ),

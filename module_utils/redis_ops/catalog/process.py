@@ -5,16 +5,11 @@ from __future__ import annotations
 from .vocabulary import COUNT, PATH, POSITIVE, TEXT, YES_NO, Apply, By, Enum, Integer, Integers, Option, WordSet
 
 _SAVE_OR_NOT = ("save", "nosave")
-_STOP = ("default", "now", "force", *_SAVE_OR_NOT)
-_STOP_VALKEY_9 = (*_STOP, "safe", "failover")
-
-
-def _on_signal(words: tuple[str, ...]) -> WordSet:
-    alone = tuple(("default", word) for word in words if word != "default")
-    return WordSet(words, one_of=(_SAVE_OR_NOT, *alone))
-
-
-_ON_SIGNAL = By(_on_signal(_STOP), {"valkey 9.0": _on_signal(_STOP_VALKEY_9)})
+_STOP = (*_SAVE_OR_NOT, "now", "force")
+_ON_SIGNAL = By(
+    WordSet(_STOP, one_of=_SAVE_OR_NOT, alone="default"),
+    {"valkey 9.0": WordSet((*_STOP, "safe", "failover"), one_of=_SAVE_OR_NOT, alone="default")},
+)
 
 
 def _cpulist(job: str) -> Option:
@@ -75,9 +70,13 @@ OPTIONS = (
     Option("oom-score-adj-values", Integers(3, -2000, 2000), "process", "0 200 800"),
     # for tests of Redis itself
     Option("use-exit-on-panic", YES_NO, "internal", "no", readable=By(True, {"redis 7.0": False})),
-    Option("events-per-io-thread", COUNT, "internal", since=("valkey 8.0",), removed=("valkey 9.1",), readable=False),
-    Option("io-threads-always-active", YES_NO, "internal", since=("valkey 9.0",), readable=False),
-    Option("min-io-threads-avoid-copy-reply", COUNT, "internal", since=("valkey 9.0",), readable=False),
-    Option("min-string-size-avoid-copy-reply", COUNT, "internal", since=("valkey 9.0",), readable=False),
-    Option("min-string-size-avoid-copy-reply-threaded", COUNT, "internal", since=("valkey 9.0",), readable=False),
+    Option(
+        "events-per-io-thread", COUNT, "internal", "2", since=("valkey 8.0",), removed=("valkey 9.1",), readable=False
+    ),
+    Option("io-threads-always-active", YES_NO, "internal", "no", since=("valkey 9.0",), readable=False),
+    Option("min-io-threads-avoid-copy-reply", COUNT, "internal", "7", since=("valkey 9.0",), readable=False),
+    Option("min-string-size-avoid-copy-reply", COUNT, "internal", "16384", since=("valkey 9.0",), readable=False),
+    Option(
+        "min-string-size-avoid-copy-reply-threaded", COUNT, "internal", "65536", since=("valkey 9.0",), readable=False
+    ),
 )

@@ -77,7 +77,7 @@ OPTIONS = (
     ),
     Option("repl-timeout", POSITIVE, "replication", "60", unit="seconds"),
     Option("repl-mptcp", YES_NO, "replication", "no", apply=Apply.RESTART, since=("valkey 9.0",)),
-    Option("repl-rdb-channel", YES_NO, "replication", since=("redis 8.0",), readable=False),
+    Option("repl-rdb-channel", YES_NO, "replication", "yes", since=("redis 8.0",), readable=False),
     Option("dual-channel-replication-enabled", YES_NO, "replication", "no", since=("valkey 8.0",)),
     Option("import-mode", YES_NO, "replication", "no", since=("valkey 8.1",)),
     Option(
