@@ -29,7 +29,7 @@ lint: dev ## check the style of Python, YAML, Ansible and shell
 	ruff format --check .
 	yamllint --strict .
 	ansible-lint
-	shellcheck --external-sources scripts/[!_]* .ci/run
+	shellcheck --external-sources $$(grep -lE '^#!.*bash' scripts/*) .ci/run
 
 types: dev ## check the types of the core
 	mypy
