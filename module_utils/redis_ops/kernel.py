@@ -98,7 +98,7 @@ SYSCTL = Boot(
     remedy_without="have whatever starts this machine run 'sysctl --system'",
 )
 SYSCTL_CONF = PurePosixPath("etc/sysctl.conf")
-# Of several tmpfiles.d lines for one path the first wins, the opposite of sysctl.d: ours is early.
+# Of several tmpfiles.d lines for one path the first counts, the opposite of sysctl.d: ours is early.
 TMPFILES = Boot(
     ours=PurePosixPath("etc/tmpfiles.d/00-redis-transparent-hugepage.conf"),
     directories=("etc/tmpfiles.d", "run/tmpfiles.d", "usr/local/lib/tmpfiles.d", "usr/lib/tmpfiles.d"),
@@ -323,23 +323,24 @@ def parse_sysctl(text: str) -> Iterator[tuple[PurePosixPath, str]]:
 
 
 def _read_tmpfiles(machine: Machine) -> BootValues:
-    first: BootValues = {}
-    appended: BootValues = {}
+    # Tried with systemd 252 and 257: of lines with the same path the first counts, w+ or not; a pattern that matches
+    # the path is another path; and all of them are written in the order in which they came.
+    written: dict[str, BootValue] = {}
     for file in _drop_ins(machine, TMPFILES):
-        for kind, value in parse_tmpfiles(machine.read(file) or ""):
-            if "+" in kind:
-                appended[HUGE_PAGES_PATH] = BootValue(value, file)
-            else:
-                first.setdefault(HUGE_PAGES_PATH, BootValue(value, file))
-    return {**first, **appended}
+        for path, value in parse_tmpfiles(machine.read(file) or ""):
+            written.setdefault(path, BootValue(value, file))
+    return {HUGE_PAGES_PATH: list(written.values())[-1]} if written else {}
 
 
 def parse_tmpfiles(text: str) -> Iterator[tuple[str, str]]:
-    """The lines of tmpfiles.d(5) that write the mode of transparent huge pages: their type and what they write."""
+    """The lines of tmpfiles.d(5) that write the mode of transparent huge pages: path or pattern, and what is written."""
     for line in text.splitlines():
         fields = line.split(None, 6)
-        if len(fields) == 7 and fields[0][0] == "w" and fnmatchcase(f"/{HUGE_PAGES_PATH}", fields[1].strip("\"'")):
-            yield fields[0], fields[6].replace("\\n", "").strip().strip("\"'")
+        if len(fields) < 7 or not fields[0].startswith("w"):
+            continue
+        path = fields[1].strip("\"'")
+        if fnmatchcase(f"/{HUGE_PAGES_PATH}", path):
+            yield path, fields[6].replace("\\n", "").strip().strip("\"'")
 
 
 def _nothing_applies(machine: Machine, boot: Boot) -> str:

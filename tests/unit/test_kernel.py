@@ -270,11 +270,24 @@ def test_later_file_below_a_floor_fails_and_one_above_passes(host):
     assert found["kernel.net.ipv4.tcp_max_syn_backlog.boot"] == ("PASS", "65535 from /etc/sysctl.d/zz.conf")
 
 
-# another tmpfiles.d line -> verdict; there the first file wins, and w+ lines come after all
+# another tmpfiles.d line -> verdict; there the first of equal paths counts, and a pattern is another path
 TMPFILES = {
     "later name": ("zz.conf", "w {} - - - - always", "PASS", f"never from /{OUR_HUGE_PAGES}"),
     "earlier name": ("00-a.conf", "w {} - - - - always", "FAIL", "/etc/tmpfiles.d/00-a.conf sets always"),
-    "appended": ("zz.conf", "w+ {} - - - - always\\n", "FAIL", "/etc/tmpfiles.d/zz.conf sets always"),
+    "later, to be appended": ("zz.conf", "w+ {} - - - - always\\n", "PASS", f"never from /{OUR_HUGE_PAGES}"),
+    "earlier, quoted, same": ("00-a.conf", 'w "{}" - - - - "never"', "PASS", "never from /etc/tmpfiles.d/00-a.conf"),
+    "earlier pattern": (
+        "00-a.conf",
+        "w /sys/kernel/mm/*/enabled - - - - always",
+        "PASS",
+        f"never from /{OUR_HUGE_PAGES}",
+    ),
+    "later pattern": (
+        "zz.conf",
+        "w /sys/kernel/mm/*/enabled - - - - always\\n",
+        "FAIL",
+        "/etc/tmpfiles.d/zz.conf sets always",
+    ),
     "other type": ("00-a.conf", "z {} 0644 root root - always", "PASS", f"never from /{OUR_HUGE_PAGES}"),
 }
 
@@ -340,6 +353,13 @@ def test_container_that_may_not_set_values(host, code, reason, foretells):
     assert "vm.overcommit_memory: 0 -> 1" not in outcome.as_result()["changes"]
     assert "net.core.somaxconn: 128 -> 4096" in outcome.as_result()["changes"]
     assert host.converge().as_result()["changed"] is False
+
+
+def test_network_values_belong_to_the_container_itself(host):
+    host.put({"run/systemd/container": "podman\n"})
+    host.machine = Refusing(host.root, errno.EROFS, ("proc/sys",), foretells=True)
+    remedy = finding(host.converge(), "kernel.net.core.somaxconn").remedy
+    assert remedy == "start the container with --sysctl net.core.somaxconn=4096"
 
 
 def test_right_value_that_this_container_cannot_keep_is_told_as_such(host):
