@@ -23,9 +23,11 @@ class Target:
 def write(target: Target, text: str) -> None:
     """Replace the file by a new one with this text. Its directory is made when missing.
 
-    A symbolic link is followed: the link stays, the file behind it is replaced.
+    A symbolic link to a file is followed: the link stays, the file behind it is replaced. One to anything else, such as
+    the /dev/null of a masked file, is replaced itself.
     """
-    path = Path(os.path.realpath(target.path))
+    real = Path(os.path.realpath(target.path))
+    path = real if real.is_file() or not real.exists() else Path(target.path)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -123,6 +123,15 @@ def tcp_listener(port: int) -> Optional[Listener]:
     return Listener(0, "a process that this host does not show")
 
 
+def listen_backlog(port: int) -> Optional[int]:
+    """The accept queue that the kernel gave to the listener on this port; None when it cannot be told.
+
+    It is the smaller of tcp-backlog and net.core.somaxconn at the time of the listen(2).
+    """
+    found = re.findall(r"^LISTEN +\d+ +(\d+) ", run(["ss", "-Hltn", f"sport = :{port}"]).stdout, re.MULTILINE)
+    return min(map(int, found)) if found else None
+
+
 def _listening_inode(port: int) -> Optional[str]:
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in read(table).splitlines()[1:]:

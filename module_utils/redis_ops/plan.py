@@ -49,7 +49,7 @@ class Observed:
     file: text of the configuration file; None: no such file, or none is managed.
     live: CONFIG GET *; None: the server does not run.
     applied: canonical option name -> text, as the last run left it; None: no run yet.
-    open_files: limit of the running process. stored: whether there is data where file and server say it lies.
+    open_files: limit of the running process. backlog: of its listening socket, as the kernel granted it. stored: whether there is data where file and server say it lies.
     replica_of: (host, port) of the primary that the running server follows.
     real_paths: declared or found path -> the path behind symbolic links.
     """
@@ -58,6 +58,7 @@ class Observed:
     live: Optional[Mapping[str, str]] = None
     applied: Optional[Mapping[str, str]] = None
     open_files: Optional[int] = None
+    backlog: Optional[int] = None
     stored: bool = False
     replica_of: Optional[tuple[str, int]] = None
     real_paths: Mapping[str, str] = field(default_factory=dict)
@@ -210,7 +211,7 @@ class _Comparison:
         file_differs = self.manages_file and (not self._covers(option, want, file) if declared else file is not ABSENT)
         # a withdrawn option whose default depends on the host has no value to compare with
         live_ok = live is ABSENT or want is None or self._covers(option, want, live)
-        how, reason = (How.NOTHING, "") if live_ok else self._how(option, want)
+        how, reason = self._cut_backlog(option, want) if live_ok else self._how(option, want)
         return Entry(option, want, declared, file, live, file_differs, how, reason)
 
     def _covers(self, option: Option, want: Value, have: Value) -> bool:
@@ -221,6 +222,13 @@ class _Comparison:
             real = self.observed.real_paths
             return real.get(want, want) == real.get(have, have)
         return kind.covers(want, have)
+
+    def _cut_backlog(self, option: Option, want: Value) -> tuple[How, str]:
+        """The one value that a server reports and does not have: the kernel cut it when the server started."""
+        granted = self.observed.backlog
+        if option.name == "tcp-backlog" and granted is not None and granted < want:
+            return How.RESTART, f"the kernel cut it to {granted} when the server started"
+        return How.NOTHING, ""
 
     def _how(self, option: Option, want: Value) -> tuple[How, str]:
         apply = option.apply_at(self.desired.engine)
