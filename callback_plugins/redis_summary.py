@@ -93,8 +93,7 @@ class CallbackModule(CallbackBase):
         self._display.display(f"\n{name}: {verdict}", color=color)
         changed = "would change" if host.check_mode else "changed"
         self._section(changed, host.actions or (["nothing"] if not failed else []))
-        if passed:
-            self._section("verified", [f"{len(passed)} checks passed"])
+        self._section("verified", _verified(passed))
         self._section("refused here", [_line(finding) for finding in host.with_status("SKIP")])
         self._section("warning", [_line(finding) for finding in warned], "yellow")
         self._section("failed", [_line(finding) for finding in host.with_status("FAIL")], "red")
@@ -114,6 +113,16 @@ class CallbackModule(CallbackBase):
     def _section(self, title: str, lines: list[str], color: str | None = None) -> None:
         for number, line in enumerate(lines):
             self._display.display(f"  {title if not number else '':<15} {line}", color=color)
+
+
+def _verified(passed: list[dict]) -> list[str]:
+    """One line for each thing that was looked at, with the names of its checks."""
+    checks: dict[str, dict[str, None]] = defaultdict(dict)
+    for finding in passed:
+        area, _, name = finding["id"].partition(".")
+        subject = finding["subject"] if area == "verify" else area
+        checks[subject][name.removesuffix(".boot")] = None
+    return [f"{subject}: {', '.join(names)}" for subject, names in checks.items()]
 
 
 def _line(finding: dict) -> str:
