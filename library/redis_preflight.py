@@ -22,6 +22,10 @@ options:
     type: str
     choices: [redis, valkey]
     default: redis
+  version:
+    description: The version of the package that is going to be installed, as apt names it.
+    type: str
+    default: ""
   instances:
     description: The instances, see C(redis_server_instances) of the role.
     type: list
@@ -104,6 +108,7 @@ from ansible.module_utils.redis_ops.layout import PRODUCTS
 
 ARGUMENTS = {
     "product": {"type": "str", "choices": list(PRODUCTS), "default": "redis"},
+    "version": {"type": "str", "default": ""},
     "instances": {
         "type": "list",
         "elements": "dict",
@@ -133,7 +138,7 @@ def main() -> None:
 
 def survey_and_judge(params: dict) -> dict:
     systemd = host.has_systemd()
-    package = survey.package(PRODUCTS[params["product"]])
+    package = survey.package(PRODUCTS[params["product"]], params["version"])
     declaration = resolve.Declaration(
         params["instances"], params["profiles"], params["profile"], params["settings"], params["secrets"]
     )

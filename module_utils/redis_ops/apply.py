@@ -129,14 +129,8 @@ class _Change:
         if current.file_changed:
             self._lint(current.file_after or "")
         if connection is not None:
-            pairs = [
-                (entry.option.spelled_at(current.desired.engine), current.argument(entry))
-                for entry in current.live
-                if not (entry.option.name == "appendonly" and entry.want)
-            ]
-            self._set(connection, pairs)
-            if current.switches_aof_on:
-                self._switch_aof_on(connection)
+            _wait(lambda: not int(connection.info().get("loading", 0)), "the server to load its data")
+            self._set_live(connection)
         if current.file_changed:
             self._write_config(current.file_after or "")
         service = self.instance.service
@@ -223,9 +217,21 @@ class _Change:
             raise ApplyFailed(f"{self.instance.where}: not restarted, it could not save its data; see its log")
         return persistence.keys(after)
 
-    def _switch_aof_on(self, connection: server.Connection) -> None:
-        self._set(connection, [("appendonly", "yes")])
-        _wait(lambda: self._aof_ready(connection), "the first AOF to be written")
+    def _set_live(self, connection: server.Connection) -> None:
+        """All at once; then the AOF, for which it takes a while. When that fails, the rest goes back as well."""
+        current = self.snapshot.plan
+        entries = [entry for entry in current.live if not (entry.option.name == "appendonly" and entry.want)]
+        names = [entry.option.spelled_at(current.desired.engine) for entry in entries]
+        self._set(connection, list(zip(names, map(current.argument, entries))))
+        if not current.switches_aof_on:
+            return
+        try:
+            self._set(connection, [("appendonly", "yes")])
+            _wait(lambda: self._aof_ready(connection), "the first AOF to be written")
+        except RedisOpsError:
+            before = self.snapshot.observed.live or {}
+            self._set(connection, [(name, before.get(name, "")) for name in names])
+            raise
 
     def _aof_ready(self, connection: server.Connection) -> bool:
         info = connection.info()

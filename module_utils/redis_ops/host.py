@@ -8,7 +8,7 @@ import pwd
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -114,11 +114,11 @@ def free_bytes(path: str) -> int:
 
 def tcp_listener(port: int) -> Optional[Listener]:
     """Who listens on this TCP port, on any address of this network namespace."""
-    inode = _listening_inode(port)
-    if inode is None:
+    inodes = {f"socket:[{inode}]" for found, inode in _listening() if found == port}
+    if not inodes:
         return None
     for process in Path("/proc").iterdir():
-        if process.name.isdigit() and _holds_socket(process, inode):
+        if process.name.isdigit() and inodes & _sockets(process):
             return Listener(int(process.name), read(f"{process}/comm").strip())
     return Listener(0, "a process that this host does not show")
 
@@ -132,22 +132,26 @@ def listen_backlog(port: int) -> Optional[int]:
     return min(map(int, found)) if found else None
 
 
-def _listening_inode(port: int) -> Optional[str]:
+def tcp_ports(pid: int) -> list[int]:
+    """The TCP ports that a process listens on, whatever its configuration says."""
+    held = _sockets(Path(f"/proc/{pid}"))
+    return sorted({port for port, inode in _listening() if f"socket:[{inode}]" in held})
+
+
+def _listening() -> Iterator[tuple[int, str]]:
+    """(port, inode) of every listening TCP socket."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in read(table).splitlines()[1:]:
             fields = line.split()
-            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
-                return fields[9]
-    return None
+            if fields[3] == "0A":
+                yield int(fields[1].rpartition(":")[2], 16), fields[9]
 
 
-def _holds_socket(process: Path, inode: str) -> bool:
+def _sockets(process: Path) -> set[str]:
+    """What the file descriptors of a process point at."""
     with contextlib.suppress(OSError):
-        return any(
-            os.readlink(link) == f"socket:[{inode}]"  # noqa: PTH115 - not a path
-            for link in (process / "fd").iterdir()
-        )
-    return False
+        return {os.readlink(link) for link in (process / "fd").iterdir()}  # noqa: PTH115 - not a path
+    return set()
 
 
 def installed_engine(binary: str) -> Optional[Engine]:

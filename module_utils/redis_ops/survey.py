@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from . import conffile, host, observe, persistence, preflight, server, service
-from .engine import Engine
+from .engine import Engine, parse_version
 from .errors import AccessDenied, InvalidInput, Problem
 from .files import Target
 from .findings import Finding, Status
-from .layout import Product
+from .layout import DEFAULT_INSTANCE, Layout, Product
 from .resolve import Resolved
 
 
@@ -26,15 +26,20 @@ class Package:
     engine: Engine
 
 
-def package(product: Product) -> Package:
-    """Raises InvalidInput when this host can never have it."""
+def package(product: Product, version: str) -> Package:
+    """version: as apt names it, '' for what is installed or else the newest.
+
+    Raises InvalidInput when this host can never have it.
+    """
     if not Path("/usr/bin/apt-get").exists():
         raise InvalidInput(
             [Problem("this host", "has no apt-get", "Debian or Ubuntu", "provision a Debian or Ubuntu host")]
         )
     installed = host.package_version(product.package)
-    candidate = host.candidate_engine(product.name, product.package)
-    engine = host.installed_engine(product.binary) or candidate
+    if version:
+        engine: Optional[Engine] = Engine(product.name, parse_version(version.partition(":")[2] or version))
+    else:
+        engine = host.installed_engine(product.binary) or host.candidate_engine(product.name, product.package)
     if engine is None:
         name, version = host.distribution()
         raise InvalidInput(
@@ -109,25 +114,26 @@ def _instance_facts(instance: Resolved, logins: Sequence[server.Credentials]) ->
 
 
 def findings(found: Package, instances: Sequence[Resolved]) -> list[Finding]:
-    """What the host shows beside the instances."""
-    unit = _undeclared_default(found.product, instances)
-    if not unit:
-        return []
+    """What runs on the host beside the declared instances."""
+    declared = {instance.layout.instance for instance in instances}
+    layouts = [Layout(found.product, name, systemd=True) for name in _known_instances(found.product) - declared]
     return [
         Finding(
             "preflight.undeclared",
-            unit,
+            layout.service,
             Status.WARN,
             "only declared instances run",
-            "the package's own instance runs, and nobody declared it",
-            "it is not configured, tuned or watched",
-            f"declare it as instance default, or run: systemctl disable --now {unit}",
+            "it runs, and nobody declares it",
+            "an instance that is not declared is not configured, tuned or watched",
+            f"declare instance {layout.instance} again, or run: systemctl disable --now {layout.service}",
         )
+        for layout in sorted(layouts, key=lambda layout: layout.instance)
+        if host.has_systemd() and service.Systemd(layout.service).pid()
     ]
 
 
-def _undeclared_default(product: Product, instances: Sequence[Resolved]) -> str:
-    """The unit of the package's own instance when it runs and nobody declared it, else ''."""
-    if any(instance.layout.is_default for instance in instances) or not host.has_systemd():
-        return ""
-    return product.package if service.Systemd(product.package).pid() else ""
+def _known_instances(product: Product) -> set[str]:
+    """The package's own instance, and those that an earlier run provisioned."""
+    prefix = f"{product.name}-"
+    remembered = Path(Layout(product, DEFAULT_INSTANCE, systemd=True).state).parent.glob(f"{prefix}*.json")
+    return {DEFAULT_INSTANCE, *(path.stem[len(prefix) :] for path in remembered)}
