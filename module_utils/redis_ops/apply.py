@@ -23,6 +23,7 @@ from .observe import Instance, Snapshot, connect, observe, read_optional
 from .service import START_TIMEOUT, Service
 
 POLL = 0.1  # seconds between two looks at a server that is busy
+DEATH_GRACE = 10.0  # seconds without a process after a start until it counts as dead
 
 
 @dataclass
@@ -182,22 +183,25 @@ class _Change:
 
     def _wait_until_serving(self) -> Mapping[str, Any]:
         """INFO of the server once it has loaded its data."""
-        deadline = time.monotonic() + START_TIMEOUT
         text = read_optional(_required(self.instance.config).path) or ""
         values = conffile.ConfFile.parse(text).values(self.snapshot.plan.desired.engine)
         instance = replace(self.instance, settings={})
+        service = _required(self.instance.service)
+        began = time.monotonic()
         while True:
             try:
                 connection = connect(instance, values, self.snapshot.plan.desired.engine)
-                if connection is not None:
-                    info = connection.info()
-                    connection.close()
-                    if not int(info.get("loading", 0)):
-                        return info
-                last = "nothing answers"
+                info = connection.info()
+                connection.close()
+                if not int(info.get("loading", 0)):
+                    return info
+                last = "it loads its data"
             except ServerUnreachable as error:
                 last = str(error)
-            if time.monotonic() > deadline:
+                # a SysV script ends well although the server died right after
+                if not service.pid() and time.monotonic() - began > DEATH_GRACE:
+                    raise
+            if time.monotonic() - began > START_TIMEOUT:
                 raise ServerUnreachable(f"not serving after {START_TIMEOUT:g} s: {last}")
             time.sleep(POLL)
 

@@ -91,7 +91,7 @@ def observe(instance: Instance) -> Snapshot:
     installed = host.installed_engine(instance.binary) if instance.binary else None
     guess = installed or instance.fallback_engine
     in_file = parsed.values(guess) if guess else {}
-    connection = _connection(instance, in_file, guess)
+    connection = connection_of(instance, in_file, guess)
     info: Mapping[str, Any] = {}
     live: Optional[dict[str, str]] = None
     if connection is not None:
@@ -123,43 +123,45 @@ def observe(instance: Instance) -> Snapshot:
     )
 
 
-def _connection(
+def connection_of(
     instance: Instance, in_file: Mapping[str, Value], engine: Optional[Engine]
 ) -> Optional[server.Connection]:
     """The running server, None when there is none. Raises RedisOpsError when there is one and it does not answer."""
-    pid = instance.service.pid() if instance.service else 0
-    if instance.service is not None and not pid:
+    service = instance.service
+    pid = service.pid() if service else 0
+    if service is not None and not pid:
         return None
-    connection = connect(instance, in_file, engine)
-    if connection is None and instance.service is not None:
-        raise RedisOpsError(
-            f"{instance.where}: {instance.service.name} runs (pid {pid}) but does not answer; expected an answer within "
-            f"{server.Address().timeout:g} s; look at its log, or restart it"
-        )
-    return connection
+    try:
+        return connect(instance, in_file, engine)
+    except ServerUnreachable as error:
+        if service is not None:
+            raise RedisOpsError(
+                f"{instance.where}: {service.name} runs (pid {pid}) but does not answer ({error}); expected a reply "
+                f"within {server.Address().timeout:g} s; look at its log, then restart it yourself"
+            ) from None
+        if instance.config is None:
+            raise
+        return None
 
 
-def connect(instance: Instance, in_file: Mapping[str, Value], engine: Optional[Engine]) -> Optional[server.Connection]:
-    """The running server at its declared address or the one its file gives; None when nothing answers there."""
+def connect(instance: Instance, in_file: Mapping[str, Value], engine: Optional[Engine]) -> server.Connection:
+    """The server at its declared address, at the one its file gives, or at the one its process has.
+
+    Raises ServerUnreachable, AccessDenied.
+    """
     addresses = [instance.address] if instance.address else []
     if not addresses:
         declared = _declared(instance, engine)
         addresses = [address for values in (declared, in_file) if values for address in addresses_of(values)]
         # somebody may have moved the running server to a port that no file has
-        addresses += (
-            [server.Address(port=port) for port in host.tcp_ports(instance.service.pid())] if instance.service else []
-        )
+        ports = host.tcp_ports(instance.service.pid()) if instance.service else []
+        addresses += [server.Address(port=port) for port in ports]
     secret = in_file.get("requirepass")
     credentials = [*instance.credentials]
     if isinstance(secret, str) and secret:
         credentials.append(server.Credentials(password=secret))
     credentials.append(server.Credentials())
-    try:
-        return server.connect(addresses, credentials)
-    except ServerUnreachable:
-        if instance.service is None and instance.config is None:
-            raise
-        return None
+    return server.connect(addresses, credentials)
 
 
 def _declared(instance: Instance, engine: Optional[Engine]) -> Mapping[str, Value]:

@@ -97,7 +97,7 @@ def _instance_facts(instance: Resolved, logins: Sequence[server.Credentials]) ->
         )
         text = observe.read_optional(layout.config) or ""
         in_file = conffile.ConfFile.parse(text).values(desired.engine)
-        connection = observe.connect(subject, {**desired.values, **in_file}, desired.engine)
+        connection = observe.connection_of(subject, {**desired.values, **in_file}, desired.engine)
         if connection is not None:
             info = connection.info()
             connection.close()
