@@ -23,6 +23,17 @@ FRAGMENTATION = 1.1
 WORST_COPY_ON_WRITE = 1.0  # every page changes while the child writes
 LEAST_COPY_ON_WRITE = 0.25  # below this an ordinary rewrite under load ends with the kernel killing Redis
 LARGEST_RESERVE = 512 * MEBIBYTE  # for the system itself; an eighth of a small machine
+# Files that the server reads and does not write: it does not start without them, or serves no TLS.
+READ_FILES = (
+    "aclfile",
+    "tls-cert-file",
+    "tls-key-file",
+    "tls-client-cert-file",
+    "tls-client-key-file",
+    "tls-ca-cert-file",
+    "tls-ca-cert-dir",
+    "tls-dh-params-file",
+)
 HIDDEN_BY_SANDBOX = ("/home", "/root", "/run/user")  # ProtectHome=true of the package's unit
 
 
@@ -31,7 +42,7 @@ class InstanceFacts:
     """What the host says of one instance.
 
     pid: of its running server, 0 when stopped. listener: who has its port. free: bytes where its data goes.
-    data_bytes: what an AOF written now would hold.
+    data_bytes: what an AOF written now would hold. missing: those of READ_FILES that are declared and not there.
     """
 
     pid: int = 0
@@ -39,6 +50,7 @@ class InstanceFacts:
     free: int = 0
     data_bytes: int = 0
     aof_is_on: bool = False
+    missing: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,15 @@ def _instance_problems(instance: Resolved, host: HostFacts) -> list[Problem]:
                 "free space, choose another dir, or set appendonly: 'no'",
             )
         )
+    found += [
+        Problem(
+            f"{where}: {name}",
+            f"{desired.get(name)} does not exist",
+            "a file that the server can read",
+            "put it there first",
+        )
+        for name in facts.missing
+    ]
     if host.systemd:
         found += [
             Problem(

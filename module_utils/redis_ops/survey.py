@@ -110,6 +110,7 @@ def _instance_facts(instance: Resolved, logins: Sequence[server.Credentials]) ->
         free=host.free_bytes(str(desired.get("dir"))),
         data_bytes=int(info.get("used_memory", on_disk)),
         aof_is_on=bool(int(info.get("aof_enabled", 0))),
+        missing=[name for name in preflight.READ_FILES if desired.get(name) and not Path(desired.get(name)).exists()],
     )
 
 
