@@ -199,6 +199,7 @@ def process_user(pid: int) -> str:
         return str(uid)
 
 
-def apt_knows(package: str) -> bool:
-    """Whether apt could install this package from the lists it has."""
-    return re.search(r"Candidate: \d", run(["apt-cache", "policy", package]).stdout) is not None
+def apt_versions(package: str) -> list[str]:
+    """The versions of a package that apt could install from the lists it has, newest first."""
+    rows = (line.split("|") for line in run(["apt-cache", "madison", package]).stdout.splitlines())
+    return list(dict.fromkeys(row[1].strip() for row in rows if len(row) == 3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from . import conffile, host, observe, persistence, preflight, server, service
 from .engine import Engine, parse_version
@@ -35,24 +35,34 @@ def package(product: Product, version: str) -> Package:
         raise InvalidInput(
             [Problem("this host", "has no apt-get", "Debian or Ubuntu", "provision a Debian or Ubuntu host")]
         )
-    installed = host.package_version(product.package)
+    installed, known = host.package_version(product.package), host.apt_versions(product.package)
+    engine = host.installed_engine(product.binary) or host.candidate_engine(product.name, product.package)
+    name, release = host.distribution()
+    if version and version != installed and known and version not in known:
+        raise InvalidInput(
+            [
+                Problem(
+                    "redis_server_version",
+                    f"apt has no {product.package} {version}",
+                    "one of " + ", ".join(known),
+                    "correct it, or add a source that has it and run apt-get update",
+                )
+            ]
+        )
     if version:
-        engine: Optional[Engine] = Engine(product.name, parse_version(version.partition(":")[2] or version))
-    else:
-        engine = host.installed_engine(product.binary) or host.candidate_engine(product.name, product.package)
+        engine = Engine(product.name, parse_version(version.partition(":")[2] or version))
     if engine is None:
-        name, version = host.distribution()
         raise InvalidInput(
             [
                 Problem(
                     f"package {product.package}",
-                    f"neither installed nor in the package lists of {name} {version}",
+                    f"neither installed nor in the package lists of {name} {release}",
                     "a distribution that has it",
                     "run apt-get update, choose redis_server_product: redis, or add a source that has it",
                 )
             ]
         )
-    return Package(product, installed, available=bool(installed) or host.apt_knows(product.package), engine=engine)
+    return Package(product, installed, available=bool(installed or known), engine=engine)
 
 
 def facts(
