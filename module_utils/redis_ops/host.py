@@ -203,3 +203,10 @@ def apt_versions(package: str) -> list[str]:
     """The versions of a package that apt could install from the lists it has, newest first."""
     rows = (line.split("|") for line in run(["apt-cache", "madison", package]).stdout.splitlines())
     return list(dict.fromkeys(row[1].strip() for row in rows if len(row) == 3))
+
+
+def program_replaced(pid: int) -> bool:
+    """Whether a process runs a program file that is no longer there: a package upgrade put another in its place."""
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/exe").endswith(" (deleted)")  # noqa: PTH115 - not a path
+    return False

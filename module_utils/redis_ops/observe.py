@@ -56,6 +56,7 @@ class Snapshot:
     info: Mapping[str, Any] = field(default_factory=dict)
     limits_before: Optional[str] = None
     missing_directories: Sequence[Target] = ()
+    program_replaced: bool = False
 
     @property
     def running(self) -> Optional[Engine]:
@@ -72,7 +73,7 @@ class Snapshot:
             }
             for entry in self.plan.pending_restart
         ]
-        if self.running and self.installed and self.running != self.installed:
+        if self.program_replaced:
             owed.append(
                 {
                     "option": "(server program)",
@@ -119,6 +120,7 @@ def observe(instance: Instance) -> Snapshot:
         connection=connection,
         info=info,
         limits_before=read_optional(instance.service.limits_path()) if instance.service else None,
+        program_replaced=_is_local(instance, info) and host.program_replaced(int(info["process_id"])),
         missing_directories=[target for target in instance.directories if not Path(target.path).is_dir()],
     )
 
