@@ -100,6 +100,12 @@ def test_maxclients_is_live_as_far_as_the_process_may_open_files(limit, how):
     assert ("may open" in result.entries[0].reason) == (how is How.RESTART)
 
 
+@pytest.mark.parametrize(("granted", "how"), [(None, How.NOTHING), (511, How.NOTHING), (510, How.RESTART)])
+def test_a_backlog_that_the_kernel_cut_is_not_the_one_that_the_server_reports(granted, how):
+    result = plan(desire(tcp_backlog=511, hz=10), live={"tcp-backlog": "511", "hz": "10"}, backlog=granted)
+    assert hows(result) == {"tcp-backlog": how.value, "hz": "nothing"}
+
+
 @pytest.mark.parametrize("engine", ENGINES, ids=str)
 def test_no_mutable_option_restarts_and_no_immutable_one_is_set(engine):
     """Over the whole catalogue, from a live value that is nobody's."""

@@ -133,6 +133,18 @@ def test_room_for_the_aof(settings, facts, fits):
         assert "/var/lib/redis has " in result[0]
 
 
+# --- files that the server only reads ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", preflight.READ_FILES)
+def test_a_file_that_is_not_there(name):
+    instances = one(**{name: "/etc/redis/x"})
+    facts = host(default=InstanceFacts(free=GB, missing=[name]))
+    [text] = told(instances, facts)
+    assert text.startswith(f"instance default: {name}: /etc/redis/x does not exist; expected ")
+    assert told(instances, host()) == []
+
+
 # --- the service's sandbox --------------------------------------------------------------------------------------------
 
 
