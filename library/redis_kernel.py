@@ -8,8 +8,9 @@ short_description: Kernel and network settings of a Redis host
 description:
   - Puts kernel parameters and transparent huge pages into the state that Redis wants, in force now and after a reboot.
   - What is in force is read from C(/proc) and C(/sys) after the change. What a reboot brings is worked out from every
-    file that the boot reads, so another file that overrides ours is found and named.
-  - What a machine does not allow, as most containers, is a finding with the reason; it never fails the task.
+    file that the boot reads.
+  - Fails, after having done all the rest, when a finding is V(FAIL), such as another file that overrides ours at boot. What
+    a machine does not allow, as most containers, is told with the reason and does not fail the task.
 version_added: "0.1.0"
 author: The authors of this project
 options:
@@ -39,7 +40,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Touches nothing; the findings describe the host as it is.
+    description: Touches nothing; the findings are on the host as the run would leave it.
   diff_mode:
     support: full
     description: The files, and the values in force.
@@ -64,31 +65,35 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-changes:
-  description: What was changed, or would be in check mode, one line each.
+actions:
+  description: What was done, or would be in check mode, one line each.
   type: list
   elements: str
-  returned: success
-  sample: ["/etc/sysctl.d/99-zz-redis.conf: created", "vm.overcommit_memory: 0 -> 1"]
+  returned: always
+  sample: ["wrote /etc/sysctl.d/99-zz-redis.conf", "set vm.overcommit_memory to 1 (was 0)"]
 container:
   description: The kind of container this is, such as V(podman); empty on a machine with a kernel of its own.
   type: str
-  returned: success
+  returned: always
   sample: ""
 findings:
-  description: One verdict for each value now (C(kernel.NAME)) and after a reboot (C(kernel.NAME.boot)), for limits and swap.
+  description:
+    - One verdict for each value now (C(kernel.NAME)) and after a reboot (C(kernel.NAME.boot)), or instead of the latter
+      that this machine may not set it (C(kernel.NAME.refused)); for limits and swap.
+    - Values that are not as wanted for one and the same cause share a finding (C(kernel.now), C(kernel.boot),
+      C(kernel.refused)).
   type: list
   elements: dict
-  returned: success
+  returned: always
   contains:
     id:
       description: Stable name.
       type: str
-      sample: kernel.vm.overcommit_memory
+      sample: kernel.refused
     subject:
       description: What was looked at.
       type: str
-      sample: vm.overcommit_memory now
+      sample: vm.overcommit_memory, vm.swappiness
     status:
       description: V(SKIP) is what this machine does not allow or have; V(WARN) works today.
       type: str
@@ -101,7 +106,7 @@ findings:
     actual:
       description: What was found, and why it is not otherwise.
       type: str
-      sample: "0; this container (podman) may not set vm.overcommit_memory: Read-only file system"
+      sample: "0, 60; this container (podman) may not set that: Read-only file system"
     why:
       description: What it is good for, and where that is from.
       type: str
@@ -109,14 +114,13 @@ findings:
     remedy:
       description: What to do; empty when nothing is owed.
       type: str
-      sample: "set it on the container's host: sysctl -w vm.overcommit_memory=1"
+      sample: "on the container's host, for good: sysctl -w vm.overcommit_memory=1 vm.swappiness=1"
 """
 
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import kernel
-from ansible.module_utils.redis_ops.errors import RedisOpsError
+from ansible.module_utils.redis_ops import edge, kernel
 
 
 def main() -> None:
@@ -131,12 +135,12 @@ def main() -> None:
     given = module.params
     if os.geteuid() != 0:
         module.fail_json(msg="kernel settings need root on the target; add become: true")
-    try:
+
+    def work() -> dict:
         wanted = kernel.parse_wanted(given["sysctl"], given["transparent_hugepage"], given["open_files"])
-        outcome = kernel.converge(kernel.Machine(), wanted, check=module.check_mode)
-    except RedisOpsError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**outcome.as_result())
+        return kernel.converge(kernel.Machine(), wanted, check=module.check_mode)
+
+    edge.answer(module, work)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,39 @@
+"""Kernel and network settings of a Redis host: in force now, in force after a reboot, and both told truthfully.
+
+What is in force is read from /proc and /sys. What a reboot brings is worked out from every file that the boot reads,
+because a file of ours that another file overrides proves nothing.
+
+knobs (data) <- machine (reads and writes) <- boot (which file wins) <- plan <- verdict.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..findings import outcome
+from .knobs import UNMANAGED, Wanted, parse_wanted
+from .machine import Foretold, Machine
+from .plan import apply, plan, refusals
+from .verdict import findings
+
+__all__ = ["UNMANAGED", "Machine", "Wanted", "converge", "parse_wanted"]
+
+
+def converge(machine: Machine, wanted: Wanted, *, check: bool) -> dict[str, Any]:
+    """A module's result: what was done, and findings on the machine as it then is; with `check`, as it would be."""
+    refused = refusals(machine, wanted)
+    planned = plan(machine, wanted).without(refused)
+    if check:
+        then: Machine = Foretold(machine.root, planned.texts())
+    else:
+        refused.update(apply(machine, planned))
+        then = machine
+    done = planned.without(refused)
+    actions = [str(change) for change in done.changes]
+    return {
+        **outcome(findings(then, wanted, refused)),
+        "changed": bool(actions),
+        "actions": actions,
+        "container": machine.container(),
+        "diff": done.as_diff(),
+    }
