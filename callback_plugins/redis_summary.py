@@ -65,9 +65,14 @@ class CallbackModule(CallbackBase):
     def _collect(self, result: Any) -> None:
         found = result._result  # noqa: SLF001
         for part in found.get("results") or [found]:
-            if not isinstance(part, dict) or not {"actions", "findings"} & part.keys():
+            if not isinstance(part, dict):
                 continue
             host = self._hosts[result._host.get_name()]  # noqa: SLF001
+            if not {"actions", "findings"} & part.keys():
+                # another module: its task says what it did
+                if part.get("changed"):
+                    host.actions.append(result._task.get_name().rpartition(" | ")[2].lower())  # noqa: SLF001
+                continue
             host.check_mode = host.check_mode or bool(getattr(result._task, "check_mode", False))  # noqa: SLF001
             instance = part.get("instance")
             prefix = f"{instance}: " if instance else ""
@@ -87,7 +92,9 @@ class CallbackModule(CallbackBase):
 
     def _show(self, name: str, host: Host, recap: dict) -> None:
         failed = bool(recap["failures"] or recap["unreachable"])
-        passed, warned = host.with_status("PASS"), host.with_status("WARN")
+        passed = host.with_status("PASS")
+        # what is owed has a section of its own
+        warned = [finding for finding in host.with_status("WARN") if finding["id"] != "verify.settings"]
         verdict = "FAILED" if failed else "would change" if host.check_mode and host.actions else "ok"
         color = "red" if failed else "yellow" if warned or host.owed else "green"
         self._display.display(f"\n{name}: {verdict}", color=color)

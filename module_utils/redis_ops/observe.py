@@ -77,9 +77,9 @@ class Snapshot:
             owed.append(
                 {
                     "option": "(server program)",
-                    "running": str(self.running),
-                    "wanted": str(self.installed),
-                    "reason": "the package was upgraded under the running server",
+                    "running": f"{self.running} from a file that is gone",
+                    "wanted": f"the installed {self.installed}",
+                    "reason": "the package was replaced under the running server",
                 }
             )
         return owed
