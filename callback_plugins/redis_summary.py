@@ -100,7 +100,7 @@ class CallbackModule(CallbackBase):
         self._display.display(f"\n{name}: {verdict}", color=color)
         changed = "would change" if host.check_mode else "changed"
         self._section(changed, host.actions or (["nothing"] if not failed else []))
-        self._section("verified", _verified(passed))
+        self._section("would hold" if host.check_mode else "verified", _verified(passed))
         self._section("refused here", [_line(finding) for finding in host.with_status("SKIP")])
         self._section("warning", [_line(finding) for finding in warned], "yellow")
         self._section("failed", [_line(finding) for finding in host.with_status("FAIL")], "red")

@@ -103,7 +103,7 @@ def answer(module: Module, work: Callable[[], Mapping[str, Any]]) -> None:
     try:
         result = work()
     except RedisOpsError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=printable(str(error)))
     except OSError as error:
         module.fail_json(msg=f"{error.filename or 'this host'}: {error.strerror or error}")
     except Exception as error:  # noqa: BLE001 - the last line of defence before a person
@@ -112,4 +112,13 @@ def answer(module: Module, work: Callable[[], Mapping[str, Any]]) -> None:
             exception=traceback.format_exc(),
         )
     else:
-        module.exit_json(**result)
+        module.exit_json(**printable(result))
+
+
+def printable(value: Any) -> Any:
+    """The same with every byte that is not UTF-8 replaced: files may hold any, a module's result may not."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if isinstance(value, Mapping):
+        return {key: printable(item) for key, item in value.items()}
+    return [printable(item) for item in value] if isinstance(value, (list, tuple)) else value
