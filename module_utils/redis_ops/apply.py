@@ -67,7 +67,7 @@ def _foresee(instance: Instance, snapshot: Snapshot, *, restart: bool) -> Outcom
     """The actions that the plan and the service need, before any of them is done."""
     current = snapshot.plan
     actions = [f"made {target.path}" for target in snapshot.missing_directories]
-    diff = list(current.diff())
+    diff = current.diff(instance.config.path) if instance.config else current.diff()
     if current.file_changed and instance.config:
         actions.append(f"wrote {instance.config.path}")
     if _limits_change(instance, snapshot) and instance.service:

@@ -140,14 +140,14 @@ class Plan:
             if entry.declared and not entry.option.secret
         }
 
-    def diff(self) -> list[dict[str, str]]:
-        """--diff: the file, and the running server, before and after; secrets masked."""
+    def diff(self, path: str = "configuration file") -> list[dict[str, str]]:
+        """--diff: the file at `path` and the running server, before and after; secrets masked."""
         diffs = []
         if self.file_changed:
             diffs.append(
                 {
-                    "before_header": "configuration file",
-                    "after_header": "configuration file",
+                    "before_header": path,
+                    "after_header": path,
                     "before": conffile.mask(self.file_before or ""),
                     "after": conffile.mask(self.file_after or ""),
                 }
