@@ -29,5 +29,6 @@ events_logger = "file"
 [network]
 network_backend = "netavark"
 CONF
+export PODMAN_IGNORE_CGROUPSV1_WARNING=1
 export CONTAINERS_CONF=$PWD/.cache/containers.conf
 export PATH=$PWD/.venv/bin:$PATH:/usr/sbin:/sbin
