@@ -1,0 +1,334 @@
+"""Names, defaults and documentation of roles and modules agree; old defects of other roles are not ours."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.redis_ops import catalog, edge
+
+ROOT = Path(__file__).parent.parent.parent
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if (path / "tasks").is_dir())
+TASK_FILES = sorted(ROOT.glob("roles/*/tasks/*.yml"))
+YAML_FILES = [*sorted(ROOT.glob("roles/**/*.yml")), *sorted(ROOT.glob("playbooks/*.yml"))]
+MODULES = sorted((ROOT / "library").glob("*.py"))
+FRAGMENTS = sorted((ROOT / "doc_fragments").glob("*.py"))
+every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+every_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def specs(role: Path) -> dict[str, dict]:
+    """The role's variables, over all of its entry points."""
+    entries = load(role / "meta" / "argument_specs.yml")["argument_specs"].values()
+    return {name: spec for entry in entries for name, spec in entry.get("options", {}).items()}
+
+
+def defaults(role: Path) -> dict[str, Any]:
+    return load(role / "defaults" / "main.yml") or {}
+
+
+def tasks(path: Path) -> list[dict]:
+    """All tasks of a file, those inside blocks too."""
+    found = []
+    todo = list(load(path) or [])
+    while todo:
+        task = todo.pop(0)
+        found.append(task)
+        todo = [*(task.get("block") or []), *(task.get("rescue") or []), *(task.get("always") or []), *todo]
+    return found
+
+
+# --- variables --------------------------------------------------------------------------------------------------------
+
+
+@every_role
+def test_defaults_and_argument_specs_name_the_same_variables(role):
+    assert set(defaults(role)) == set(specs(role))
+
+
+@every_role
+def test_defaults_and_argument_specs_have_the_same_values(role):
+    assert {name: spec.get("default") for name, spec in specs(role).items()} == defaults(role)
+
+
+@every_role
+def test_every_variable_has_a_description_and_the_role_s_name(role):
+    for name, spec in specs(role).items():
+        assert name.startswith(f"{role.name}_"), name
+        assert spec.get("description"), name
+        for inner, inner_spec in (spec.get("options") or {}).items():
+            assert inner_spec.get("description"), f"{name}.{inner}"
+
+
+@every_role
+def test_readme_names_the_same_variables(role):
+    readme = role / "README.md"
+    if not readme.exists():
+        pytest.skip("no README")
+    named = set(re.findall(rf"(?<!_)\b{role.name}_\w+", readme.read_text()))
+    assert named == set(defaults(role))
+
+
+@every_role
+def test_no_secret_has_a_default_or_is_logged(role):
+    for name, spec in specs(role).items():
+        for label, part in ((name, spec), *(spec.get("options") or {}).items()):
+            if re.search("password|secret", label):
+                assert part.get("no_log") is True, label
+                assert part.get("default") in ("", {}, None), label
+
+
+@every_role
+def test_variables_that_are_nobody_else_s_say_so(role):
+    own = set(defaults(role))
+    for path in [*(role / "tasks").glob("*.yml"), *(role / "vars").rglob("*.yml")]:
+        for name in re.findall(r"^\s*register: (\w+)|loop_var: (\w+)", path.read_text(), re.MULTILINE):
+            assert "".join(name).startswith(f"__{role.name}_"), path
+    for path in (role / "vars").rglob("*.yml"):
+        for name in load(path) or {}:
+            assert name.startswith(f"__{role.name}_"), name
+            assert name not in own
+
+
+@every_role
+def test_every_default_is_used(role):
+    text = "".join(path.read_text() for part in ("tasks", "vars", "templates") for path in (role / part).rglob("*.*"))
+    assert [name for name in defaults(role) if not re.search(rf"\b{name}\b", text)] == []
+
+
+@every_role
+def test_every_default_is_explained_beside_it(role):
+    lines = (role / "defaults" / "main.yml").read_text().splitlines()
+    for number, line in enumerate(lines):
+        if re.match(r"\w+:", line):
+            above = next(text for text in reversed(lines[:number]) if not re.match(r"\w+:", text))
+            assert above.startswith("#"), line
+
+
+# --- tasks ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", TASK_FILES, ids=lambda path: f"{path.parent.parent.name}/{path.stem}")
+def test_task_names_say_where_they_stand(path):
+    prefix = "" if path.stem == "main" else f"{path.stem.replace('_', ' ').capitalize()} | "
+    for task in tasks(path):
+        name = task.get("name", "")
+        assert name.startswith(prefix), name
+        assert re.match(r"[A-Z]", name.removeprefix(prefix)), name
+
+
+@pytest.mark.parametrize("path", YAML_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_writable_by_all_or_started_by_rc_local(path):
+    # peers D10
+    text = path.read_text()
+    assert not re.search(r"0?o?777|[ao]\+\w*w|rc\.local", text)
+
+
+@pytest.mark.parametrize("path", YAML_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_text_is_compared_as_if_it_were_a_truth(path):
+    # peers D14: 'False' is true, and ansible-core 2.19 refuses it
+    assert not re.search(r"""[=!]=\s*['"]?(true|false|yes|no)\b""", path.read_text(), re.IGNORECASE)
+
+
+def test_a_restart_is_allowed_by_a_truth_and_nothing_else():
+    assert specs(ROOT / "roles" / "redis_server")["redis_server_restart"] == {
+        "type": "bool",
+        "default": False,
+        "description": specs(ROOT / "roles" / "redis_server")["redis_server_restart"]["description"],
+    }
+    [task] = [task for task in tasks(ROOT / "roles/redis_server/tasks/configure.yml") if "redis_config" in task]
+    assert task["redis_config"]["restart"] == "{{ redis_server_restart }}"
+    assert arguments(ROOT / "library" / "redis_config.py")["restart"] == {"type": "bool", "default": False}
+
+
+def test_one_instance_does_not_restart_another():
+    # peers D9: no handler, no `when: x is changed` over all instances; each item decides for itself
+    assert not list(ROOT.glob("roles/*/handlers"))
+    for path in TASK_FILES:
+        for task in tasks(path):
+            assert "notify" not in task
+            assert "is changed" not in str(task.get("when", ""))
+            assert not {"ansible.builtin.service", "ansible.builtin.systemd", "ansible.builtin.systemd_service"} & set(
+                task
+            )
+
+
+def test_configuration_is_looked_at_whether_or_not_redis_was_there():
+    # peers D7
+    for path in (ROOT / "roles/redis_server/tasks/main.yml", ROOT / "roles/redis_server/tasks/configure.yml"):
+        conditions = [str(task.get("when", "")) for task in tasks(path)]
+        assert not [text for text in conditions if "installed" in text]
+
+
+def test_no_template_has_a_password_or_a_setting_of_redis():
+    for path in ROOT.glob("roles/*/templates/*"):
+        assert not re.search("secret|password|requirepass|maxmemory", path.read_text())
+
+
+# --- profiles ---------------------------------------------------------------------------------------------------------
+
+PROFILES = ROOT / "roles" / "redis_server" / "vars" / "main" / "profiles.yml"
+
+
+def profile_lines() -> list[str]:
+    """The lines that give an option its value: four blanks and a name."""
+    return [line for line in PROFILES.read_text().splitlines() if re.match(r"    [a-z]", line)]
+
+
+@pytest.mark.parametrize("line", profile_lines(), ids=lambda line: line.split(":")[0].strip())
+def test_every_value_of_a_profile_says_where_it_is_from(line):
+    if "based_on:" in line:
+        return
+    comment = line.partition(" # ")[2]
+    assert re.match(r"guide \d|\w+ documentation", comment), line
+    for section in re.findall(r"\d+\.\d+", comment.partition(":")[0].partition(";")[0]):
+        assert section in {"1.1", "1.2", "1.3", "2.1", "2.2", "3.1", "3.2", "4.1", "5.3", "6.1"}
+
+
+def test_every_profile_says_what_it_is_for():
+    lines = PROFILES.read_text().splitlines()
+    for number, line in enumerate(lines):
+        if re.match(r"  [a-z][\w-]*:", line):
+            assert lines[number - 1].startswith("  # "), line
+
+
+def test_profiles_use_canonical_names_and_no_secret():
+    for profile, layer in load(PROFILES)["__redis_server_profiles"].items():
+        for name in layer:
+            if name != "based_on":
+                option = catalog.find(name)
+                assert option is not None, f"{profile}: {name}"
+                assert option.name == name
+                assert not option.secret
+
+
+def test_words_that_yaml_reads_as_a_truth_are_quoted():
+    for line in profile_lines():
+        assert not re.search(r": (yes|no|on|off|true|false)\s", line, re.IGNORECASE), line
+
+
+# --- modules ----------------------------------------------------------------------------------------------------------
+
+
+def module_at(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def arguments(path: Path) -> dict[str, dict]:
+    """The argument_spec that main() hands to AnsibleModule."""
+    module = module_at(path)
+    given: dict[str, Any] = {}
+
+    class Stop(Exception):
+        pass
+
+    def stand_in(**kwargs: Any) -> None:
+        given.update(kwargs)
+        raise Stop
+
+    module.AnsibleModule = stand_in
+    with pytest.raises(Stop):
+        module.main()
+    assert given["supports_check_mode"] is True
+    return given["argument_spec"]
+
+
+def documented(path: Path) -> dict[str, dict]:
+    text = yaml.safe_load(module_at(path).DOCUMENTATION)
+    options = dict(text.get("options") or {})
+    for name in text.get("extends_documentation_fragment", []):
+        [fragment] = [found for found in FRAGMENTS if found.stem == name]
+        options.update(yaml.safe_load(module_at(fragment).ModuleDocFragment.DOCUMENTATION)["options"])
+    return options
+
+
+def shape(options: dict[str, dict], inner: str) -> dict[str, Any]:
+    """What documentation and argument_spec both say of an option."""
+    return {
+        name: {
+            **{
+                key: spec[key]
+                for key in ("default", "choices", "elements", "required")
+                if spec.get(key) not in (None, False)
+            },
+            "type": spec.get("type", "str"),
+            "options": shape(spec[inner], inner) if spec.get(inner) else None,
+        }
+        for name, spec in options.items()
+    }
+
+
+@every_module
+def test_documentation_and_arguments_of_a_module_agree(path):
+    assert shape(documented(path), "suboptions") == shape(arguments(path), "options")
+
+
+@every_module
+def test_every_option_of_a_module_is_described(path):
+    for name, spec in documented(path).items():
+        assert spec.get("description"), name
+        assert "TODO" not in str(spec)
+
+
+@every_module
+def test_secrets_of_a_module_are_not_logged(path):
+    def check(spec: dict[str, dict]) -> None:
+        for name, argument in spec.items():
+            if re.search("password|secret", name):
+                assert argument.get("no_log") is True, name
+            check(argument.get("options") or {})
+
+    check(arguments(path))
+
+
+@every_module
+def test_examples_are_tasks_with_known_options(path):
+    examples = yaml.safe_load(module_at(path).EXAMPLES)
+    known = set(documented(path))
+    assert examples
+    for task in examples:
+        assert task["name"]
+        if path.stem in task:
+            assert set(task[path.stem] or {}) <= known
+
+
+@every_module
+def test_every_return_value_is_described(path):
+    returned = yaml.safe_load(module_at(path).RETURN)
+    for name, value in returned.items():
+        assert {"description", "returned", "type"} <= set(value), name
+
+
+@every_module
+def test_a_module_names_itself_and_tells_of_check_mode(path):
+    text = yaml.safe_load(module_at(path).DOCUMENTATION)
+    assert text["module"] == path.stem
+    assert text["attributes"]["check_mode"]["support"] == "full"
+    assert "author" in text
+
+
+@every_module
+def test_tasks_give_a_module_what_it_knows(path):
+    known = set(arguments(path))
+    for file in TASK_FILES:
+        for task in tasks(file):
+            if path.stem in task:
+                assert set(task[path.stem]) - {"<<"} <= known
+
+
+def test_the_secrets_of_an_instance_are_where_they_are_not_logged():
+    assert {name for name, spec in edge.INSTANCE_ARGUMENTS.items() if spec.get("no_log")} == {
+        "secrets",
+        "login_password",
+    }
