@@ -219,24 +219,57 @@ DEBIAN_12 = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linu
 
 
 @pytest.mark.parametrize(
-    ("candidate", "release", "engine", "known"),
+    ("candidate", "release", "engine"),
     [
-        pytest.param("5:7.0.15-1~deb12u10", "", "redis 7.0.15", True, id="epoch"),
-        pytest.param("8.0.2-3+deb13u3", "", "redis 8.0.2", True, id="no epoch"),
-        pytest.param("5:8.0.2+dfsg1-1", "", "redis 8.0.2", True, id="dfsg"),
-        pytest.param("(none)", DEBIAN_12, "redis 7.0.15", False, id="none yet"),
-        pytest.param("(none)", "", None, False, id="none ever"),
-        pytest.param(None, DEBIAN_12, "redis 7.0.15", False, id="no lists"),
-        pytest.param(None, 'ID=debian\nVERSION_ID="11"\n', None, False, id="no lists, unknown release"),
-        pytest.param(None, "ID=alpine\nVERSION_ID=3.20\n", None, False, id="another distribution"),
+        pytest.param("5:7.0.15-1~deb12u10", "", "redis 7.0.15", id="epoch"),
+        pytest.param("8.0.2-3+deb13u3", "", "redis 8.0.2", id="no epoch"),
+        pytest.param("5:8.0.2+dfsg1-1", "", "redis 8.0.2", id="dfsg"),
+        pytest.param("(none)", DEBIAN_12, "redis 7.0.15", id="none yet"),
+        pytest.param("(none)", "", None, id="none ever"),
+        pytest.param(None, DEBIAN_12, "redis 7.0.15", id="no lists"),
+        pytest.param(None, 'ID=debian\nVERSION_ID="11"\n', None, id="no lists, unknown release"),
+        pytest.param(None, "ID=alpine\nVERSION_ID=3.20\n", None, id="another distribution"),
     ],
 )
-def test_what_apt_would_install(candidate, release, engine, known, machine):
+def test_what_apt_would_install(candidate, release, engine, machine):
     if candidate:
         machine["apt-cache policy redis-server"] = POLICY.format("(none)", candidate)
     machine["/etc/os-release"] = release
     assert host.candidate_engine("redis", "redis-server") == (Engine.parse(engine) if engine else None)
-    assert host.apt_knows("redis-server") is known
+
+
+MADISON = """\
+redis-server | 5:8.0.2-3+deb13u3 | http://deb.debian.org/debian trixie/main amd64 Packages
+redis-server | 5:7.0.15-1~deb12u10 | http://deb.debian.org/debian bookworm/main amd64 Packages
+redis-server | 5:7.0.15-1~deb12u10 | http://security.debian.org bookworm-security/main amd64 Packages
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "versions"),
+    [
+        (MADISON, ["5:8.0.2-3+deb13u3", "5:7.0.15-1~deb12u10"]),
+        ("", []),
+        ("N: Unable to locate package redis-server\n", []),
+    ],
+)
+def test_versions_that_apt_has(text, versions, machine):
+    machine["apt-cache madison redis-server"] = text
+    assert host.apt_versions("redis-server") == versions
+
+
+@pytest.mark.parametrize(
+    ("target", "replaced"),
+    [("/usr/bin/redis-server", False), ("/usr/bin/redis-check-rdb (deleted)", True), (None, False)],
+)
+def test_a_program_that_was_upgraded_under_its_process(target, replaced, monkeypatch):
+    def readlink(_):
+        if target is None:
+            raise PermissionError
+        return target
+
+    monkeypatch.setattr(host.os, "readlink", readlink)
+    assert host.program_replaced(42) is replaced
 
 
 @pytest.mark.parametrize(
