@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import string
 from typing import Any
 
 from ansible.module_utils.redis_ops import catalog, kinds
-from ansible.module_utils.redis_ops.desired import DesiredState
+from ansible.module_utils.redis_ops.desired import DesiredState, known
 from ansible.module_utils.redis_ops.engine import Engine
 from ansible.module_utils.redis_ops.settings import Option, Origin
 from hypothesis import settings
 from hypothesis import strategies as st
 
-quick = settings(derandomize=True, deadline=None, max_examples=50)
+quick = settings(derandomize=True, deadline=None, max_examples=40)
 ENGINES = [
     Engine.parse(text)
     for text in ("redis 6.2.14", "redis 7.0.15", "redis 8.0.2", "redis 8.2.3", "valkey 8.1.1", "valkey 9.1.2")
@@ -93,6 +94,7 @@ _MAKERS: list[tuple[type, Any]] = [
 ]
 
 
+@functools.cache
 def declarable(engine: Engine) -> list[Option]:
     """Options that an inventory may declare for this server."""
     return [
@@ -103,8 +105,18 @@ def declarable(engine: Engine) -> list[Option]:
 @st.composite
 def typed_settings(draw: Any, engine: Engine) -> dict[str, str]:
     """Some options and a text for each."""
-    options = draw(st.lists(st.sampled_from(declarable(engine)), unique_by=lambda option: option.name, max_size=8))
-    return {option.name: draw(texts(option.kind_at(engine))) for option in options}
+    options = draw(_some_options(engine))
+    return {option.name: draw(_texts_of(option.name, engine)) for option in options}
+
+
+@functools.cache
+def _some_options(engine: Engine) -> st.SearchStrategy[list[Option]]:
+    return st.lists(st.sampled_from(declarable(engine)), unique_by=lambda option: option.name, max_size=8)
+
+
+@functools.cache
+def _texts_of(name: str, engine: Engine) -> st.SearchStrategy[str]:
+    return texts(known(name).kind_at(engine))
 
 
 @st.composite
