@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +25,7 @@ from ansible.module_utils.redis_ops import apply, files, linter, server
 from ansible.module_utils.redis_ops.errors import ApplyFailed
 from ansible.module_utils.redis_ops.files import Target
 from ansible.module_utils.redis_ops.observe import Instance
-from servers import PROGRAMS, Client, Program, _free_port
+from servers import PROGRAMS, Client, Program
 
 PATIENCE, PAUSE = 15.0, 0.005  # seconds: the longest wait for anything, and between two looks
 # Ours to wait for, not of a process that was forked from us. A Popen that is forgotten while it runs is a warning.
@@ -311,12 +313,21 @@ class Lab:
         self.service.kill()
 
 
+def _quiet_port() -> int:
+    """A free port that no outgoing connection is given, so that it stays free while the server is down."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            return port
+
+
 @contextlib.contextmanager
 def laboratory(program: Program, directory: Path, **settings: Any) -> Iterator[Lab]:
     (directory / "etc").mkdir(parents=True)
     home = directory / "service"
     home.mkdir()
-    port = _free_port()
+    port = _quiet_port()
     service = Process("redis-lab", binary_of(program, home), str(directory / "etc" / "redis.conf"), home)
     # a server that looks up 200 times a second stops and rewrites at once
     base = {"port": str(port), "bind": "127.0.0.1", "dir": str(directory / "data"), "hz": "200"}

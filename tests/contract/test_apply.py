@@ -226,10 +226,10 @@ BROKEN = {"unixsocket": "/no/such/directory/redis.sock"}
 
 
 def rolled_back(lab, text, caught):
-    assert lab.text == text
-    assert lab.service.pid()
+    assert lab.service.pid(), "the server is down"
     assert lab.keys() == 1000
     assert lab.get("unixsocket") == ""
+    assert lab.text == text
     assert "No such file or directory" in str(caught.value)
     assert "the old file is back" in str(caught.value)
     return not lab.converge().changed
@@ -489,13 +489,15 @@ def test_rename_command_cannot_be_declared(lab):
 @ONE
 @defect("conffile.kept drops every `user default` line, also one that an operator wrote to close the default user")
 def test_a_closed_default_user_is_not_opened(lab):
-    lab.begin("user default off", "user admin on >pw ~* &* +@all")
+    lab.write_file("user default off", "user admin on >pw ~* &* +@all")
+    lab.service.start()
     way_in = [Credentials("admin", "pw")]
     try:
         lab.converge({"timeout": 5}, credentials=way_in)
     except InvalidInput:
         return  # refused is as good
-    lab.bounce()
+    lab.service.stop()
+    lab.service.start()
     with pytest.raises(Refused, match="NOAUTH"):
         lab.ask("PING")
 
@@ -674,8 +676,8 @@ def test_a_password_that_the_inventory_does_not_know_is_not_taken_away(lab):
 @ONE
 @defect("observe.connect takes the file's password as a way in only where its kind would accept it as a declaration")
 def test_a_password_that_may_no_longer_be_declared_is_a_way_in(lab):
-    lab.begin('requirepass "with\\\\backslash"')
     lab.password = "with\\backslash"
+    lab.begin('requirepass "with\\\\backslash"')
     lab.converge({"requirepass": "plain-one"}, **secret_of("plain-one"))
     assert rotated(lab, "plain-one")
 
