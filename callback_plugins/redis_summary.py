@@ -56,7 +56,8 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         host = self._hosts[result._host.get_name()]  # noqa: SLF001 - the callback interface of ansible-core
-        host.errors.append("could not be reached: " + str(result._result.get("msg", "")).splitlines()[0])  # noqa: SLF001
+        told = str(result._result.get("msg") or "no reason given").splitlines()  # noqa: SLF001
+        host.errors.append("could not be reached: " + told[0])
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         for name in sorted(self._hosts):
@@ -64,15 +65,13 @@ class CallbackModule(CallbackBase):
 
     def _collect(self, result: Any) -> None:
         found = result._result  # noqa: SLF001
-        for part in found.get("results") or [found]:
-            if not isinstance(part, dict):
-                continue
-            host = self._hosts[result._host.get_name()]  # noqa: SLF001
-            if not {"actions", "findings"} & part.keys():
-                # another module: its task says what it did
-                if part.get("changed"):
-                    host.actions.append(result._task.get_name().rpartition(" | ")[2].lower())  # noqa: SLF001
-                continue
+        host = self._hosts[result._host.get_name()]  # noqa: SLF001
+        parts = [part for part in found.get("results") or [found] if isinstance(part, dict)]
+        ours = [part for part in parts if {"actions", "findings"} & part.keys()]
+        if not ours and any(part.get("changed") for part in parts):
+            # another module: its task says what it did
+            host.actions.append(result._task.get_name().rpartition(" | ")[2].lower())  # noqa: SLF001
+        for part in ours:
             host.check_mode = host.check_mode or bool(getattr(result._task, "check_mode", False))  # noqa: SLF001
             instance = part.get("instance")
             prefix = f"{instance}: " if instance else ""
@@ -85,10 +84,10 @@ class CallbackModule(CallbackBase):
 
     def _fail(self, result: Any) -> None:
         found = result._result  # noqa: SLF001
-        texts = [part.get("msg") for part in found.get("results") or [found] if part.get("failed", True)]
+        parts = [part for part in found.get("results") or [found] if isinstance(part, dict)]
         # the failed findings of a verification are shown as findings
-        if not any("findings" in part for part in found.get("results") or [found]):
-            self._hosts[result._host.get_name()].errors += [str(text) for text in texts if text]  # noqa: SLF001
+        texts = [part.get("msg") for part in parts if part.get("failed", True) and "findings" not in part]
+        self._hosts[result._host.get_name()].errors += [str(text) for text in texts if text]  # noqa: SLF001
 
     def _show(self, name: str, host: Host, recap: dict) -> None:
         failed = bool(recap["failures"] or recap["unreachable"])

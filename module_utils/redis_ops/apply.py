@@ -8,21 +8,21 @@ the running server and waited for; only then the file is replaced. A restart com
 from __future__ import annotations
 
 import contextlib
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import conffile, host, linter, persistence, plan, server
+from . import conffile, host, linter, persistence, plan
 from .desired import MASK, DesiredState
-from .errors import AccessDenied, ApplyFailed, CommandRefused, RedisOpsError, ServerUnreachable
-from .files import Target, Undo, give
-from .observe import Instance, Snapshot, connect, observe, read_optional
+from .errors import AccessDenied, ApplyFailed, RedisOpsError, ServerUnreachable, told
+from .files import Target, Undo, give, read_optional, sweep
+from .live import POLL, RunningServer, wait
+from .observe import Instance, Snapshot, connect, observe
+from .record import Record
 from .service import START_TIMEOUT, Service
 
-POLL = 0.1  # seconds between two looks at a server that is busy
 DEATH_GRACE = 10.0  # seconds without a process after a start until it counts as dead
 
 
@@ -40,8 +40,10 @@ class Outcome:
 def converge(instance: Instance, *, restart: bool, check: bool) -> Outcome:
     """Bring the instance to its desired state, or in check mode tell what that would take.
 
-    restart: whether settings that need one may have it. Raises RedisOpsError; then what was there before is back.
+    restart: whether settings that need one may have it. Raises RedisOpsError; its text says what was put back.
     """
+    if instance.config and not check:
+        sweep(instance.config.path)
     snapshot = observe(instance)
     outcome = _foresee(instance, snapshot, restart=restart)
     if check or not outcome.changed:
@@ -50,15 +52,15 @@ def converge(instance: Instance, *, restart: bool, check: bool) -> Outcome:
     try:
         if snapshot.connection is None and instance.service is not None:
             change.start()
-        elif outcome.restarted:
-            change.apply()
-            change.restart()
         else:
             change.apply()
-    except RedisOpsError as error:
-        raise ApplyFailed(_without_secrets(str(error), snapshot.plan)) from None
-    after = observe(instance)
-    _verify_applied(instance, after)
+        if outcome.restarted:
+            change.restart()
+        after = observe(instance)
+        _verify_applied(instance, after)
+        Record(instance.state).keep(after.plan, running=not after.owed_restarts())
+    except (RedisOpsError, OSError) as error:
+        raise ApplyFailed(_without_secrets(told(error), snapshot.plan)) from None
     outcome.pending_restart = after.owed_restarts()
     return outcome
 
@@ -70,6 +72,8 @@ def _foresee(instance: Instance, snapshot: Snapshot, *, restart: bool) -> Outcom
     diff = current.diff(instance.config.path) if instance.config else current.diff()
     if current.file_changed and instance.config:
         actions.append(f"wrote {instance.config.path}")
+    elif snapshot.config_is_open and instance.config:
+        actions.append(f"set mode {instance.config.mode:04o} and owner of {instance.config.path}")
     if _limits_change(instance, snapshot) and instance.service:
         path = instance.service.limits_path()
         actions.append(f"wrote {path}")
@@ -94,6 +98,8 @@ def _foresee(instance: Instance, snapshot: Snapshot, *, restart: bool) -> Outcom
     restarted = bool(owed and restart and service and snapshot.connection)
     if restarted and service:
         actions.append(f"restarted {service.name} for " + ", ".join(item["option"] for item in owed))
+    if not actions and not Record(instance.state).is_kept(current):
+        actions.append(f"wrote {instance.state}")  # a run was killed before it could
     return Outcome(bool(actions), actions, diff, [] if restarted else owed, restarted)
 
 
@@ -107,39 +113,43 @@ class _Change:
 
     def start(self) -> None:
         """From stopped to serving."""
-        service = _required(self.instance.service)
         self._make_directories()
         desired = self.snapshot.plan.desired
         first = self.snapshot.plan.file_after or ""
         if desired.get("appendonly") and self._would_start_without_data():
             # from the dump, with AOF off; the running server then writes the AOF, and the file says so last
             without_aof = DesiredState(desired.engine, {**desired.values, "appendonly": False})
-            kept = conffile.ConfFile.parse(self.snapshot.observed.file or "").kept()
+            kept = conffile.ConfFile.parse(first).kept()
             first = conffile.render(without_aof, self.instance.name, kept)
         self._lint(first)
         self._write_config(first)
         self._write_limits()
-        self._start(service, had_keys=0, was_running=False)
+        self._start(had_keys=0, was_running=False)
         self.snapshot = observe(self.instance)
         self.apply()
 
     def apply(self) -> None:
-        """Live settings, then the file."""
+        """Live settings, then the file. When the file cannot be written, the settings go back as well."""
         self._make_directories()
         current, connection = self.snapshot.plan, self.snapshot.connection
         if current.file_changed:
             self._lint(current.file_after or "")
         if connection is not None:
-            _wait(lambda: not int(connection.info().get("loading", 0)), "the server to load its data")
-            self._set_live(connection)
-        if current.file_changed:
-            self._write_config(current.file_after or "")
-        service = self.instance.service
-        if service is not None:
-            if _limits_change(self.instance, self.snapshot):
-                self._write_limits()
-            service.prepare()
-        self._remember()
+            wait(lambda: not int(connection.info().get("loading", 0)), "the server to load its data")
+            RunningServer(self.instance.where, self.snapshot, connection).set_live()
+        try:
+            if current.file_changed:
+                self._write_config(current.file_after or "")
+            elif self.snapshot.config_is_open and self.instance.config:
+                give(self.instance.config)
+            self._write_limits()
+        except OSError:
+            self.undo.put_back()
+            if connection is not None:
+                RunningServer(self.instance.where, self.snapshot, connection).take_back()
+            raise
+        if self.instance.service is not None:
+            self.instance.service.prepare()
 
     def restart(self) -> None:
         """Stop in order with everything on disk, start, and go back to the old files when that fails."""
@@ -147,12 +157,18 @@ class _Change:
         connection = self.snapshot.connection
         had_keys = 0
         if connection is not None:
-            had_keys = self._save(connection)
+            running = RunningServer(self.instance.where, self.snapshot, connection)
+            had_keys = running.save()
+            running.save_at_stop()
             connection.close()
-        service.stop()
-        self._start(service, had_keys=had_keys, was_running=True)
+        try:
+            service.stop()
+        except ApplyFailed as error:
+            raise ApplyFailed(f"{self.instance.where}: {self._go_back(was_running=True)}: {error}") from None
+        self._start(had_keys=had_keys, was_running=True)
 
-    def _start(self, service: Service, *, had_keys: int, was_running: bool) -> None:
+    def _start(self, *, had_keys: int, was_running: bool) -> None:
+        service = _required(self.instance.service)
         log = _Log(self.snapshot.plan.desired, service)
         try:
             service.prepare()
@@ -162,17 +178,22 @@ class _Change:
                 raise ApplyFailed(f"it started without its {had_keys} keys")
         except (ApplyFailed, ServerUnreachable, AccessDenied) as error:
             reason = log.reason() or str(error)
-            raise ApplyFailed(
-                f"{self.instance.where}: {self._go_back(service, was_running=was_running)}: {reason}"
-            ) from None
+            raise ApplyFailed(f"{self.instance.where}: {self._go_back(was_running=was_running)}: {reason}") from None
 
-    def _go_back(self, service: Service, *, was_running: bool) -> str:
+    def _go_back(self, *, was_running: bool) -> str:
         """Put the old files back, and the old server when there was one. Says how that went."""
+        service = _required(self.instance.service)
         with contextlib.suppress(RedisOpsError):
             service.stop()
+        last_good = Record(self.instance.state).last_good()
+        if last_good is not None and self.instance.config:
+            # a run before this one may have written a file that nobody ever started with: not one to go back to
+            self.undo.goes_back_to(self.instance.config, last_good)
         self.undo.put_back()
-        if not was_running:
-            return "the server did not start; the files are as they were"
+        if last_good is None and not was_running:
+            with contextlib.suppress(RedisOpsError):
+                service.forbid()  # what is back is not ours: the package's own settings must not run
+            return "the server did not start; the files are as they were, and it stays stopped"
         try:
             service.prepare()
             service.start()
@@ -205,56 +226,6 @@ class _Change:
                 raise ServerUnreachable(f"not serving after {START_TIMEOUT:g} s: {last}")
             time.sleep(POLL)
 
-    def _save(self, connection: server.Connection) -> int:
-        """Everything on disk before a stop, whatever the persistence settings are. The number of keys saved."""
-        before = connection.info()
-        busy = ("rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
-        _wait(lambda: not any(int(connection.info().get(name, 0)) for name in busy), "a running save to end")
-        started = int(before.get("rdb_last_save_time", 0))
-        try:
-            connection.call("BGSAVE")
-            _wait(lambda: not int(connection.info()["rdb_bgsave_in_progress"]), "the save before the restart to end")
-        except CommandRefused as error:
-            raise ApplyFailed(f"{self.instance.where}: not restarted, it cannot save its data: {error}") from None
-        after = connection.info()
-        if after.get("rdb_last_bgsave_status") != "ok" or int(after["rdb_last_save_time"]) < started:
-            raise ApplyFailed(f"{self.instance.where}: not restarted, it could not save its data; see its log")
-        return persistence.keys(after)
-
-    def _set_live(self, connection: server.Connection) -> None:
-        """All at once; then the AOF, for which it takes a while. When that fails, the rest goes back as well."""
-        current = self.snapshot.plan
-        entries = [entry for entry in current.live if not (entry.option.name == "appendonly" and entry.want)]
-        names = [entry.option.spelled_at(current.desired.engine) for entry in entries]
-        self._set(connection, list(zip(names, map(current.argument, entries))))
-        if not current.switches_aof_on:
-            return
-        try:
-            self._set(connection, [("appendonly", "yes")])
-            _wait(lambda: self._aof_ready(connection), "the first AOF to be written")
-        except RedisOpsError:
-            before = self.snapshot.observed.live or {}
-            self._set(connection, [(name, before.get(name, "")) for name in names])
-            raise
-
-    def _aof_ready(self, connection: server.Connection) -> bool:
-        info = connection.info()
-        done = not any(int(info.get(name, 0)) for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled"))
-        if done and info.get("aof_last_bgrewrite_status") != "ok":
-            connection.call("CONFIG SET", "appendonly", "no")
-            raise ApplyFailed(
-                f"{self.instance.where}: the AOF could not be written, appendonly is off again; see the log"
-            )
-        return persistence.aof_is_on(info)
-
-    def _set(self, connection: server.Connection, pairs: list[tuple[str, str]]) -> None:
-        try:
-            connection.set_config(pairs)
-        except CommandRefused as error:
-            raise ApplyFailed(
-                f"{self.instance.where}: the server refuses the new settings: {error}; nothing was changed"
-            ) from None
-
     def _would_start_without_data(self) -> bool:
         observed, desired = self.snapshot.observed, self.snapshot.plan.desired
         in_file = conffile.ConfFile.parse(observed.file or "").values(desired.engine)
@@ -268,20 +239,15 @@ class _Change:
 
     def _lint(self, text: str) -> None:
         if self.instance.binary and self.instance.config and self.snapshot.installed:
-            linter.check(text, self.instance.binary, str(Path(self.instance.config.path).parent))
+            linter.check(text, self.instance.binary, self.instance.config.path)
 
     def _write_config(self, text: str) -> None:
         if self.instance.config:
             self.undo.write(self.instance.config, text)
 
     def _write_limits(self) -> None:
-        if self.instance.service and self.instance.limits is not None:
-            self.undo.write(Target(self.instance.service.limits_path()), self.instance.limits)
-
-    def _remember(self) -> None:
-        if self.instance.state:
-            text = json.dumps({"schema": 1, "settings": self.snapshot.plan.applied()}, indent=2) + "\n"
-            self.undo.write(Target(self.instance.state, 0o600), text)
+        if self.instance.service and _limits_change(self.instance, self.snapshot):
+            self.undo.write(Target(self.instance.service.limits_path()), self.instance.limits or "")
 
 
 @dataclass
@@ -321,20 +287,12 @@ def _limits_change(instance: Instance, snapshot: Snapshot) -> bool:
     return instance.service is not None and instance.limits is not None and snapshot.limits_before != instance.limits
 
 
-def _wait(done: Callable[[], bool], what: str) -> None:
-    """Poll. Raises ApplyFailed when `what` does not come within the time a start may take."""
-    deadline = time.monotonic() + START_TIMEOUT
-    while not done():
-        if time.monotonic() > deadline:
-            raise ApplyFailed(f"waited {START_TIMEOUT:g} s for {what}")
-        time.sleep(POLL)
-
-
 def _without_secrets(text: str, current: plan.Plan) -> str:
-    """An error text may quote a line of the file."""
-    for entry in current.entries:
-        if entry.option.secret and isinstance(entry.want, str) and entry.want:
-            text = text.replace(entry.want, MASK)
+    """An error text may quote a line of a file."""
+    hidden = conffile.secrets_in(current.file_before or "") | conffile.secrets_in(current.file_after or "")
+    hidden |= {entry.want for entry in current.entries if entry.option.secret and isinstance(entry.want, str)}
+    for secret in sorted(filter(None, hidden), key=len, reverse=True):
+        text = text.replace(secret, MASK)
     return text
 
 

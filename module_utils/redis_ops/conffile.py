@@ -25,9 +25,10 @@ HEADER = """\
 KEPT = """
 # Kept as found: written by Redis, Sentinel or an operator, and not the inventory's to decide
 """
-# Directives that outlive a rewrite of the file. `user default` is not one: CONFIG REWRITE leaves it behind, and it
-# beats requirepass, so that keeping it would make every change of the password a no-op.
+# Directives that outlive a rewrite of the file.
 _KEPT_DIRECTIVES = ("replicaof", "slaveof", "user", "loadmodule", "rename-command")
+_BLANKS = " \t\r\v\f"  # isspace(3) in the C locale; str.isspace knows more than Redis does
+_PASSWORD_MARKS = (">", "<", "#", "!")  # of a `user` line: add, remove a password; add, remove a hash
 
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "a": "\a"}
 
@@ -50,6 +51,17 @@ class Directive:
     def text(self) -> str:
         return " ".join([self.name, *map(quote, self.arguments)])
 
+    @property
+    def kept(self) -> bool:
+        """Whether a rewrite by us must not lose it.
+
+        Not the `user default on ... +@all` that CONFIG REWRITE leaves behind: it beats requirepass, so that keeping it
+        would make every change of the password a no-op. One that closes or limits the default user is an operator's.
+        """
+        if self.name == "user" and self.arguments[:1] == ("default",):
+            return not {"on", "~*", "+@all"} <= {word.lower() for word in self.arguments}
+        return self.name in _KEPT_DIRECTIVES
+
 
 @dataclass(frozen=True)
 class ConfFile:
@@ -61,8 +73,8 @@ class ConfFile:
     def parse(cls, text: str) -> ConfFile:
         """Raises InvalidValue, with the line, when quotes do not close."""
         directives = []
-        for number, line in enumerate(text.splitlines(), start=1):
-            stripped = line.strip()
+        for number, line in enumerate(text.split("\n"), start=1):
+            stripped = line.strip(_BLANKS)
             if not stripped or stripped.startswith("#"):
                 continue
             words = split_arguments(stripped)
@@ -79,17 +91,15 @@ class ConfFile:
             if option is None or option.file_only:
                 continue
             text = " ".join(directive.arguments)
+            if directive.name == "save" and len(directive.arguments) > 2 and not engine.reached("redis 7.0"):
+                text = ""  # 6.2 reads several pairs on one line as none at all
             adds_up = isinstance(option.kind_at(engine), (SavePoints, BufferLimits)) and text
             texts[option.name] = f"{texts.get(option.name, '')} {text}".strip() if adds_up else text
         return {name: read_value(known(name), text, engine) for name, text in texts.items()}
 
     def kept(self) -> list[Directive]:
         """The lines that a rewrite by us must not lose."""
-        return [
-            directive
-            for directive in self.directives
-            if directive.name in _KEPT_DIRECTIVES and directive.arguments[:1] != ("default",)
-        ]
+        return [directive for directive in self.directives if directive.kept]
 
 
 def read_value(option: Option, text: str, engine: Engine) -> Value:
@@ -125,23 +135,55 @@ def lines(option: Option, value: Value, engine: Engine) -> list[str]:
 
 
 def mask(text: str) -> str:
-    """The text with every secret value and every password of a `user` line hidden, for diffs and logs."""
-    shown = []
-    for line in text.splitlines(keepends=True):
-        name = line.split(maxsplit=1)[0].lower() if line.strip() else ""
-        option = catalog.find(name)
-        if option is not None and option.secret:
-            shown.append(f"{name} {MASK}\n")
-        elif name == "user":
-            shown.append(re.sub(r"(\s[><#!])\S+", rf"\g<1>{MASK}", line))
-        else:
-            shown.append(line)
-    return "".join(shown)
+    """The text with every secret value and every password of a `user` line hidden, for diffs and logs.
+
+    In comments too: an old password that somebody commented out is still a password somewhere.
+    """
+    return "\n".join(map(_masked_line, text.split("\n")))
+
+
+def secrets_in(text: str) -> set[str]:
+    """The secret words of a file, to be kept out of an error that quotes it."""
+    return {word for line in text.split("\n") for word in _secret_words(line) if word}
+
+
+def _masked_line(line: str) -> str:
+    if not _secret_words(line):
+        return line
+    comment, words = _words(line)
+    shown = [words[0].lower(), *(MASK if word in _secret_words(line) else quote(word) for word in words[1:])]
+    if words[0].lower() == "user":
+        shown = [
+            word[0] + MASK if word.startswith(_PASSWORD_MARKS) and index else quote(word)
+            for index, word in enumerate(words)
+        ]
+    return comment + " ".join(shown)
+
+
+def _secret_words(line: str) -> list[str]:
+    """Those arguments of a line, or of a line that was commented out, that must not be shown."""
+    _, words = _words(line)
+    if not words:
+        return []
+    option = catalog.find(words[0])
+    if option is not None and option.secret:
+        return [word for word in words[1:] if word]
+    if words[0].lower() == "user":
+        return [word[1:] for word in words[1:] if word.startswith(_PASSWORD_MARKS)]
+    return []
+
+
+def _words(line: str) -> tuple[str, Sequence[str]]:
+    """The comment mark of a line and its words; where quotes do not close, the words between blanks."""
+    stripped = line.strip(_BLANKS)
+    content = stripped.lstrip("#" + _BLANKS)
+    words = split_arguments(content)
+    return stripped[: len(stripped) - len(content)], content.split() if words is None else words
 
 
 def quote(argument: str) -> str:
     """An argument as redis.conf needs it: bare when plain, else in double quotes."""
-    if argument and re.search(r"[\s\"'\\#\x00-\x1f\x7f]", argument) is None:
+    if argument and re.search(r"[\s\"'\\\x00-\x1f\x7f]", argument) is None:
         return argument
     escaped = argument.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
@@ -152,7 +194,7 @@ def split_arguments(line: str) -> Sequence[str] | None:
     words: list[str] = []
     position = 0
     while True:
-        while position < len(line) and line[position].isspace():
+        while position < len(line) and line[position] in _BLANKS:
             position += 1
         if position == len(line):
             return words
@@ -170,8 +212,8 @@ def _next_word(line: str, position: int) -> tuple[str, int]:
         char = line[position]
         if mark and char == mark:
             position += 1
-            closed = position == len(line) or line[position].isspace()
-            return "".join(word), position if closed else -1
+            closed = position == len(line) or line[position] in _BLANKS
+            return _joined(word), position if closed else -1
         if mark == '"' and char == "\\" and position + 1 < len(line):
             text, position = _escape(line, position + 1)
             word.append(text)
@@ -180,18 +222,23 @@ def _next_word(line: str, position: int) -> tuple[str, int]:
             word.append("'")
             position += 2
             continue
-        if not mark and char.isspace():
+        if not mark and char in _BLANKS:
             break
         if not mark and char in "\"'":
             mark = char
         else:
             word.append(char)
         position += 1
-    return "".join(word), -1 if mark else position
+    return _joined(word), -1 if mark else position
+
+
+def _joined(parts: list[str]) -> str:
+    """The parts of a word; bytes that were escaped one by one make characters together."""
+    return "".join(parts).encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 
 def _escape(line: str, position: int) -> tuple[str, int]:
     """What follows a backslash inside double quotes."""
     if re.match(r"x[0-9a-fA-F]{2}", line[position:]):
-        return chr(int(line[position + 1 : position + 3], 16)), position + 3
+        return bytes([int(line[position + 1 : position + 3], 16)]).decode("utf-8", "surrogateescape"), position + 3
     return _ESCAPES.get(line[position], line[position]), position + 1

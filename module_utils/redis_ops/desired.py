@@ -92,6 +92,8 @@ def _unmanageable(place: str, option: Option, engine: Engine) -> Problem | None:
         return Problem(place, "is not a setting", "an option that CONFIG GET can verify", option.note)
     if option.origin is Origin.RUNTIME:
         return Problem(place, "belongs to the running server", "no declaration", option.note or "remove it")
+    if any(map(engine.reached, option.removed)):
+        return Problem(place, f"{engine} no longer has it", "an option that this server has", "remove it")
     if not option.exists_at(engine):
         milestones = ", ".join(option.since)
         return Problem(

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from . import service
 from .engine import Engine
-from .errors import RedisOpsError
+from .errors import RedisOpsError, told
 from .files import Target
 from .observe import Instance
 from .server import Address, Credentials
@@ -105,7 +105,7 @@ def answer(module: Module, work: Callable[[], Mapping[str, Any]]) -> None:
     except RedisOpsError as error:
         module.fail_json(msg=printable(str(error)))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'this host'}: {error.strerror or error}")
+        module.fail_json(msg=printable(told(error)))
     except Exception as error:  # noqa: BLE001 - the last line of defence before a person
         module.fail_json(
             msg=f"a defect of this module, please report it: {type(error).__name__}: {error}",

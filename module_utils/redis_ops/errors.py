@@ -57,3 +57,10 @@ class CommandRefused(RedisOpsError):
 
 class ApplyFailed(RedisOpsError):
     """An effect did not happen; the text says what was put back and what to do."""
+
+
+def told(error: Exception) -> str:
+    """An error as a person reads it."""
+    if isinstance(error, OSError):
+        return f"{error.filename or 'this host'}: {error.strerror or error}"
+    return str(error)

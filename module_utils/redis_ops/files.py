@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import shutil
-import tempfile
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Union
 
 
 @dataclass(frozen=True)
 class Target:
-    """A file to write. mode: permission bits; owner, group: names, or None to leave them."""
+    """A file to write. mode: permission bits; owner, group: names or numbers, or None to leave them."""
 
     path: str
     mode: int = 0o644
-    owner: Optional[str] = None
-    group: Optional[str] = None
+    owner: Union[str, int, None] = None
+    group: Union[str, int, None] = None
 
 
 def write(target: Target, text: str) -> None:
@@ -29,17 +33,43 @@ def write(target: Target, text: str) -> None:
     real = Path(os.path.realpath(target.path))
     path = real if real.is_file() or not real.exists() else Path(target.path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with draft(path, text) as temporary:
+        give(Target(str(temporary), target.mode, target.owner, target.group))
+        temporary.replace(path)
+
+
+@contextmanager
+def draft(path: Path, text: str) -> Iterator[Path]:
+    """A file with this text beside `path`, mode 0600, gone afterwards.
+
+    It always has the same name, so that one that a killed run left behind is overwritten or swept, never collected.
+    """
+    temporary = _draft_of(path)
+    temporary.unlink(missing_ok=True)
     try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        give(Target(temporary, target.mode, target.owner, target.group))
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sweep(path: str) -> None:
+    """Remove what a killed run left beside this file: it may hold secrets."""
+    _draft_of(Path(os.path.realpath(path))).unlink(missing_ok=True)
+
+
+def _draft_of(path: Path) -> Path:
+    return path.parent / f".{path.name}.draft"
+
+
+def read_optional(path: str) -> Optional[str]:
+    """The text of a file; None when there is none."""
+    found = Path(path)
+    return found.read_text(errors="surrogateescape") if found.exists() else None
 
 
 def give(target: Target) -> None:
@@ -47,10 +77,33 @@ def give(target: Target) -> None:
     Path(target.path).chmod(target.mode)
     if os.geteuid() != 0:
         return
-    if target.owner:
+    if target.owner is not None:
         shutil.chown(target.path, user=target.owner)
-    if target.group:
+    if target.group is not None:
         shutil.chown(target.path, group=target.group)
+
+
+def is_open(target: Target) -> bool:
+    """Whether the file is there with another mode or owner than it is given."""
+    path = Path(target.path)
+    if not path.exists():
+        return False
+    found = path.stat()
+    if stat.S_IMODE(found.st_mode) != target.mode:
+        return True
+    return os.geteuid() == 0 and (_number(target.owner, "passwd"), _number(target.group, "group")) not in [
+        (user, group) for user in (None, found.st_uid) for group in (None, found.st_gid)
+    ]
+
+
+def _number(name: Union[str, int, None], table: str) -> Optional[int]:
+    """The number of a user or group; None for one that need not be set, or does not exist yet."""
+    if name is None or isinstance(name, int):
+        return name
+    try:
+        return pwd.getpwnam(name).pw_uid if table == "passwd" else grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
 
 
 @dataclass
@@ -65,8 +118,13 @@ class Undo:
         path = Path(target.path)
         if target.path not in self._before:
             self._before[target.path] = path.read_text(errors="surrogateescape") if path.exists() else None
-            self._targets[target.path] = target
+            self._targets[target.path] = _as_it_is(target)
         write(target, text)
+
+    def goes_back_to(self, target: Target, text: str) -> None:
+        """Let `text` be what put_back() leaves, whatever is there now."""
+        self._before[target.path] = text
+        self._targets[target.path] = target
 
     def put_back(self) -> None:
         """Every file as it was; those that were not there go away."""
@@ -75,3 +133,12 @@ class Undo:
                 Path(path).unlink(missing_ok=True)
             else:
                 write(self._targets[path], text)
+
+
+def _as_it_is(target: Target) -> Target:
+    """The target with the mode and owner that its file has now."""
+    path = Path(target.path)
+    if not path.exists():
+        return target
+    found = path.stat()
+    return Target(target.path, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)

@@ -6,11 +6,9 @@ before it touches data (checked on Redis 6.2 to 8.2 and Valkey 8.1 and 9.1 by te
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
-from . import host
+from . import files, host
 from .errors import ApplyFailed
 
 _NOWHERE = (
@@ -25,20 +23,15 @@ _NOWHERE_TLS = ("--tls-port", "0")  # a build without TLS does not know the opti
 _VALID = "Configured to not listen anywhere, exiting."
 
 
-def check(text: str, binary: str, directory: str) -> None:
+def check(text: str, binary: str, config: str) -> None:
     """Raises ApplyFailed with the server's own words when `binary` does not accept `text`.
 
-    directory: where the trial file is written, mode 0600; the configuration's own directory, so that no secret is
-    copied to a place with other permissions.
+    config: the file that is going to have this text; the trial is written beside it, so that no secret is copied to a
+    place with other permissions, and a full disk is found before anything is changed.
     """
-    descriptor, path = tempfile.mkstemp(dir=directory, prefix=".check-", suffix=".conf")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
+    with files.draft(Path(config), text) as path:
         options = [*_NOWHERE, _NOWHERE_TLS] if "tls-port" in text else _NOWHERE
-        result = host.run([binary, path, *(word for pair in options for word in pair)], timeout=30)
-    finally:
-        Path(path).unlink(missing_ok=True)
+        result = host.run([binary, str(path), *(word for pair in options for word in pair)], timeout=30)
     said = (result.stdout + result.stderr).strip().splitlines()
     if not said or not said[-1].endswith(_VALID):
         raise ApplyFailed(f"{binary} refuses the new configuration: {_reason(said)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +12,10 @@ from . import conffile, host, persistence, server
 from .desired import DesiredState
 from .engine import Engine
 from .errors import InvalidInput, RedisOpsError, ServerUnreachable
-from .files import Target
+from .files import Target, is_open, read_optional
 from .kinds import Value
 from .plan import DATA_LOCATION, Observed, Plan, build
+from .record import Record
 from .service import Service
 
 _ANY = ("*", "0.0.0.0", "::", "::*")  # noqa: S104 - recognised, not bound
@@ -57,6 +57,8 @@ class Snapshot:
     limits_before: Optional[str] = None
     missing_directories: Sequence[Target] = ()
     program_replaced: bool = False
+    store: Optional[persistence.Store] = None
+    config_is_open: bool = False
 
     @property
     def running(self) -> Optional[Engine]:
@@ -102,11 +104,12 @@ def observe(instance: Instance) -> Snapshot:
         raise RedisOpsError(f"{instance.where}: no server runs and none is installed; install one first")
     desired = DesiredState.parse(instance.settings, engine, instance.where)
     located = {**in_file, **{name: live[name] for name in DATA_LOCATION if live and name in live}}
-    stored = persistence.Store.of(located, engine).exists() or persistence.keys(info) > 0
+    store = persistence.Store.of(located, engine)
+    stored = store.exists() or persistence.keys(info) > 0
     observed = Observed(
         file=text,
         live=live,
-        applied=_applied(instance.state),
+        applied=Record(instance.state).applied(),
         open_files=host.open_files_limit(str(info["process_id"])) if _is_local(instance, info) else None,
         backlog=host.listen_backlog(int(info["tcp_port"])) if _is_local(instance, info) and info["tcp_port"] else None,
         stored=stored if instance.config else False,
@@ -120,6 +123,8 @@ def observe(instance: Instance) -> Snapshot:
         connection=connection,
         info=info,
         limits_before=read_optional(instance.service.limits_path()) if instance.service else None,
+        store=store,
+        config_is_open=instance.config is not None and is_open(instance.config),
         program_replaced=_is_local(instance, info) and host.program_replaced(int(info["process_id"])),
         missing_directories=[target for target in instance.directories if not Path(target.path).is_dir()],
     )
@@ -149,21 +154,34 @@ def connection_of(
 def connect(instance: Instance, in_file: Mapping[str, Value], engine: Optional[Engine]) -> server.Connection:
     """The server at its declared address, at the one its file gives, or at the one its process has.
 
-    Raises ServerUnreachable, AccessDenied.
+    Raises AccessDenied; ServerUnreachable, also when it is another instance's server that answers there.
     """
+    pid = instance.service.pid() if instance.service else 0
     addresses = [instance.address] if instance.address else []
     if not addresses:
         declared = _declared(instance, engine)
         addresses = [address for values in (declared, in_file) if values for address in addresses_of(values)]
-        # somebody may have moved the running server to a port that no file has
-        ports = host.tcp_ports(instance.service.pid()) if instance.service else []
-        addresses += [server.Address(port=port) for port in ports]
-    secret = in_file.get("requirepass")
-    credentials = [*instance.credentials]
-    if isinstance(secret, str) and secret:
-        credentials.append(server.Credentials(password=secret))
-    credentials.append(server.Credentials())
-    return server.connect(addresses, credentials)
+        # somebody may have moved the running server to a port that no file has; there, and only there, it listens
+        ports = host.tcp_ports(pid) if pid else []
+        known = [address for address in addresses if address.unix_socket or address.port in ports or not ports]
+        addresses = known + [server.Address(port=port) for port in ports]
+    connection = server.connect(addresses, _credentials(instance, in_file))
+    answered = int(connection.info().get("process_id", 0))
+    if instance.service is not None and answered != pid:
+        connection.close()
+        raise ServerUnreachable(f"{connection.address} is another server (pid {answered})")
+    return connection
+
+
+def _credentials(instance: Instance, in_file: Mapping[str, Value]) -> list[server.Credentials]:
+    """The declared ways in, the one that the file still has, and the open door."""
+    found = in_file.get("requirepass")
+    secret = found.text if isinstance(found, conffile.Unreadable) else found
+    return [
+        *instance.credentials,
+        *([server.Credentials(password=str(secret))] if secret else []),
+        server.Credentials(),
+    ]
 
 
 def _declared(instance: Instance, engine: Optional[Engine]) -> Mapping[str, Value]:
@@ -206,16 +224,3 @@ def _primary(info: Mapping[str, Any]) -> Optional[tuple[str, int]]:
     if info.get("role") != "slave":
         return None
     return str(info["master_host"]), int(info["master_port"])
-
-
-def _applied(path: str) -> Optional[dict[str, str]]:
-    """What the last run left; None when there was none or its record is damaged."""
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        text = read_optional(path) if path else None
-        return dict(json.loads(text)["settings"]) if text else None
-    return None
-
-
-def read_optional(path: str) -> Optional[str]:
-    found = Path(path)
-    return found.read_text(errors="surrogateescape") if found.exists() else None

@@ -28,6 +28,7 @@ class Store:
     directory: Path
     rdb: Path
     aof: Path  # the manifest since 7.0, the one file before
+    old_aof: Path  # the one file, which 7.0 takes over when it has no manifest yet
 
     @classmethod
     def of(cls, values: Mapping[str, Value], engine: Engine) -> Store:
@@ -43,18 +44,16 @@ class Store:
             aof = directory / value("appenddirname") / f"{name}.manifest"
         else:
             aof = directory / name
-        return cls(directory, directory / value("dbfilename"), aof)
+        return cls(directory, directory / value("dbfilename"), aof, directory / name)
 
     def exists(self) -> bool:
         """Whether there is anything to lose."""
-        return self.rdb.exists() or self.aof.exists()
+        return self.rdb.exists() or self.aof.exists() or self.old_aof.exists()
 
     def aof_files(self) -> list[Path]:
         """The files that hold the AOF. Raises InvalidValue when the manifest cannot be read as one."""
-        if self.aof.suffix != ".manifest":
-            return [self.aof] if self.aof.exists() else []
-        if not self.aof.exists():
-            return []
+        if self.aof == self.old_aof or not self.aof.exists():
+            return [self.old_aof] if self.old_aof.exists() else []
         return [self.aof.parent / name for name in manifest_files(self.aof.read_text(errors="surrogateescape"))]
 
     def starts_without_data(self, *, aof_was_on: bool) -> bool:
@@ -66,12 +65,15 @@ class Store:
         if not self.rdb.exists():
             return False
         try:
-            files = [path for path in self.aof_files() if path.exists()]
+            files = self.aof_files()
         except InvalidValue:
             return False  # the server refuses to start on it, which loses nothing and is said
         if not files:
             return True
-        return not aof_was_on and self.rdb.stat().st_mtime > max(path.stat().st_mtime for path in files)
+        if aof_was_on:
+            return False  # as above, where one of them is gone
+        there = [path.stat().st_mtime for path in files if path.exists()]
+        return len(there) < len(files) or self.rdb.stat().st_mtime > max(there)
 
     def problems(self) -> list[str]:
         """What keeps the AOF on disk from being loadable, as text; empty when it is whole."""
@@ -79,7 +81,7 @@ class Store:
             files = self.aof_files()
         except InvalidValue as error:
             return [str(error)]
-        if not files:
+        if not files or (files == [self.old_aof] != [self.aof]):
             return [f"{self.aof} is missing"]
         return [f"{path} is missing" for path in files if not path.exists()]
 
@@ -112,13 +114,9 @@ def keys(info: Mapping[str, Any]) -> int:
 
 
 def aof_is_on(info: Mapping[str, Any]) -> bool:
-    """Whether an AOF that was switched on at run time is complete on disk (Redis documentation, persistence).
-
-    Not for an AOF that the server started with: its base size counts from the first rewrite.
-    """
+    """Whether an AOF that was switched on at run time is complete on disk (Redis documentation, persistence)."""
     return (
         bool(int(info.get("aof_enabled", 0)))
         and not any(int(info.get(name, 0)) for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled"))
         and info.get("aof_last_bgrewrite_status") == "ok"
-        and int(info.get("aof_base_size", 0)) > 0
     )

@@ -20,8 +20,7 @@ from .settings import Apply, Option, Origin
 RESERVED_FILES = 32
 # Where the data lies. Another value does not move the data: the server would start empty beside it.
 DATA_LOCATION = ("dir", "dbfilename", "appenddirname", "appendfilename")
-# CONFIG SET takes its arguments in this order: room before what needs it, and the way in to the server last.
-_EARLY = ("maxmemory-policy",)
+# CONFIG SET takes its arguments in this order: the way in to the server last.
 _LATE = ("tls-port", "bind", "port", "masterauth", "requirepass")
 
 
@@ -97,8 +96,7 @@ class Plan:
     @property
     def live(self) -> list[Entry]:
         """What CONFIG SET changes, in the order to send it."""
-        entries = [entry for entry in self.entries if entry.how is How.LIVE]
-        return sorted(entries, key=lambda entry: _rank(entry.option.name))
+        return sorted((entry for entry in self.entries if entry.how is How.LIVE), key=_rank)
 
     @property
     def pending_restart(self) -> list[Entry]:
@@ -133,11 +131,11 @@ class Plan:
         return self._kind(entry).render(entry.want)
 
     def applied(self) -> dict[str, str]:
-        """What to remember of this state: no secrets."""
+        """What to remember of this state: no secrets. A withdrawn option as long as it owes a restart."""
         return {
             entry.option.name: self.argument(entry)
             for entry in self.entries
-            if entry.declared and not entry.option.secret
+            if not entry.option.secret and (entry.declared or entry.how is How.RESTART)
         }
 
     def diff(self, path: str = "configuration file") -> list[dict[str, str]]:
@@ -181,15 +179,18 @@ def build(desired: DesiredState, observed: Observed, instance: str, where: str, 
         for option in [catalog.find(name)]
         if option is not None
     }
+    # nobody has to declare where the data lies, and nobody may lose it by not doing so
+    located = {name: in_file[name] for name in DATA_LOCATION if name in in_file and name not in desired.values}
+    desired = DesiredState(engine, {**desired.values, **located})
     compare = _Comparison(desired, observed, in_file, live, manages_file)
     names = {*desired.values, *_withdrawn(desired, in_file, observed.applied or {}, live)}
     entries = tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in names)
-    problems = [problem for entry in entries for problem in _dangers(entry, observed, where)]
+    problems = [problem for entry in entries for problem in compare.dangers(entry, where)]
     if problems:
         raise InvalidInput(problems)
     after = None
     if manages_file:
-        after = conffile.render(desired, instance, _kept(parsed, observed))
+        after = conffile.render(desired, instance, _kept(parsed, observed, desired))
     return Plan(desired, entries, observed.file if manages_file else None, after)
 
 
@@ -209,8 +210,11 @@ class _Comparison:
         file = self.in_file.get(option.name, ABSENT)
         live = self.live.get(option.name, ABSENT)
         file_differs = self.manages_file and (not self._covers(option, want, file) if declared else file is not ABSENT)
-        # a withdrawn option whose default depends on the host has no value to compare with
-        live_ok = live is ABSENT or want is None or self._covers(option, want, live)
+        if live is ABSENT and self.observed.live is not None and not option.readable_at(self.desired.engine):
+            live_ok = not file_differs  # the server has it and does not tell: what the file has is all one knows
+        else:
+            # a withdrawn option whose default depends on the host has no value to compare with
+            live_ok = live is ABSENT or want is None or self._covers(option, want, live)
         how, reason = self._cut_backlog(option, want) if live_ok else self._how(option, want)
         return Entry(option, want, declared, file, live, file_differs, how, reason)
 
@@ -222,6 +226,40 @@ class _Comparison:
             real = self.observed.real_paths
             return real.get(want, want) == real.get(have, have)
         return kind.covers(want, have)
+
+    def dangers(self, entry: Entry, where: str) -> list[Problem]:
+        """What would open the server, or make it start without its data."""
+        option = entry.option
+        place = f"{where}: {option.name}"
+        if option.secret and not entry.declared and [v for v in (entry.live, entry.file) if v not in (ABSENT, "")]:
+            return [
+                Problem(
+                    place,
+                    "the server has one that the inventory does not declare",
+                    f"redis_server_secrets: {{{option.name}: ...}}",
+                    f"declare it, or declare {option.name}: '' to remove it",
+                )
+            ]
+        old = self._lies_at(entry)
+        decided = option.name in DATA_LOCATION and old is not None and entry.want is not None
+        if decided and self.observed.stored and not self._covers(option, entry.want, old):
+            return [
+                Problem(
+                    place,
+                    f"data lies at {old}, and {entry.want} would start empty",
+                    f"{option.name} {old}",
+                    "stop the server, move its files to the new place yourself, and run again",
+                )
+            ]
+        return []
+
+    def _lies_at(self, entry: Entry) -> Value:
+        """Where the data is by what the server says, else its file, else the engine's default; None when unknown."""
+        if entry.live is not ABSENT:
+            return entry.live
+        if entry.file is not ABSENT:
+            return entry.file
+        return None if self.observed.file is None else default_value(entry.option, self.desired.engine)
 
     def _cut_backlog(self, option: Option, want: Value) -> tuple[How, str]:
         """The one value that a server reports and does not have: the kernel cut it when the server started."""
@@ -257,46 +295,27 @@ def _withdrawn(
     }
 
 
-def _dangers(entry: Entry, observed: Observed, where: str) -> list[Problem]:
-    option = entry.option
-    place = f"{where}: {option.name}"
-    found = [value for value in (entry.live, entry.file) if value not in (ABSENT, "")]
-    if option.secret and not entry.declared and found:
-        return [
-            Problem(
-                place,
-                "the server has one that the inventory does not declare",
-                f"redis_server_secrets: {{{option.name}: ...}}",
-                f"declare it, or declare {option.name}: '' to remove it",
-            )
-        ]
-    moves = entry.live_differs or (entry.live is ABSENT and entry.file is not ABSENT and entry.file_differs)
-    if option.name in DATA_LOCATION and entry.want is not None and moves and observed.stored:
-        old = entry.file if entry.live is ABSENT else entry.live
-        return [
-            Problem(
-                place,
-                f"data lies at {old}, and {entry.want} would start empty",
-                f"{option.name} {old}",
-                "stop the server, move its files to the new place yourself, and run again",
-            )
-        ]
-    return []
-
-
-def _kept(parsed: conffile.ConfFile, observed: Observed) -> list[conffile.Directive]:
+def _kept(parsed: conffile.ConfFile, observed: Observed, desired: DesiredState) -> list[conffile.Directive]:
     """Lines to carry over. What the server says it follows beats what its file says it followed."""
-    kept = parsed.kept()
-    if observed.live is None:
-        return kept
-    kept = [directive for directive in kept if directive.name not in ("replicaof", "slaveof")]
-    if observed.replica_of is not None:
+    clustered = desired.get("cluster-enabled")  # then nodes.conf has it, and the file must not
+    if observed.live is None and not clustered:
+        return parsed.kept()
+    kept = [directive for directive in parsed.kept() if directive.name not in ("replicaof", "slaveof")]
+    if observed.replica_of is not None and not clustered:
         host, port = observed.replica_of
         kept.insert(0, conffile.Directive("replicaof", (host, str(port)), 0))
     return kept
 
 
-def _rank(name: str) -> int:
-    if name in _EARLY:
+def _rank(entry: Entry) -> int:
+    """Room comes before what needs it, for servers that take one setting at a time.
+
+    A limit that is raised goes before the policy, or writes are refused under the new policy and the old limit; one
+    that is lowered after it.
+    """
+    name = entry.option.name
+    if name == "maxmemory":
+        return -2 if entry.want == 0 or (isinstance(entry.live, int) and 0 < entry.live < entry.want) else 0
+    if name == "maxmemory-policy":
         return -1
     return _LATE.index(name) + 1 if name in _LATE else 0

@@ -117,10 +117,11 @@ def _instance_problems(instance: Resolved, host: HostFacts) -> list[Problem]:
             )
         )
     if facts.listener is not None and facts.listener.pid != (facts.pid or -1):
+        name = "port" if desired.get("port") else "tls-port"
         found.append(
             Problem(
-                f"{where}: port",
-                f"{desired.get('port')} is taken by {facts.listener.name}"
+                f"{where}: {name}",
+                f"{desired.get(name)} is taken by {facts.listener.name}"
                 + (f" (pid {facts.listener.pid})" if facts.listener.pid else ""),
                 "a free port",
                 "stop that process or choose another port",

@@ -21,6 +21,7 @@ from .layout import INSTANCE_NAME, Layout, Product
 OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
 # beside maxclients: replication, persistence, modules, cluster bus and the server's own files
 SPARE_FILES = 1024
+DEFAULT_PORT = 6379
 BASED_ON = "based_on"  # key of a profile, beside the option names
 
 
@@ -63,17 +64,21 @@ class Resolved:
 
 def resolve(declaration: Declaration, product: Product, engine: Engine, *, systemd: bool) -> list[Resolved]:
     """Raises InvalidInput with every problem of every instance."""
-    problems = list(_shape_problems(declaration, systemd=systemd))
     if engine.version < OLDEST[engine.name]:
         oldest = Engine(engine.name, OLDEST[engine.name])
-        problems.append(Problem("package", f"{engine} is too old", f"{oldest} or later", "use a newer distribution"))
+        raise InvalidInput(
+            [Problem("package", f"{engine} is too old", f"{oldest} or later", "use a newer distribution")]
+        )
+    declaration = _whole(declaration)
+    problems = list(_shape_problems(declaration, systemd=systemd))
     resolved = []
     for entry in declaration.instances:
         name = str(entry["name"])
         profile = str(entry.get("profile") or declaration.profile)
         layout = Layout(product, name, systemd)
+        port = entry.get("port")
         settings = {
-            **_canonical(layout.settings(int(entry.get("port") or 6379))),
+            **_canonical(layout.settings(DEFAULT_PORT if port is None else int(port))),
             **_canonical(profile_settings(declaration.profiles, profile), engine),
             **_canonical(declaration.settings),
             **_canonical(entry.get("settings") or {}),
@@ -89,6 +94,17 @@ def resolve(declaration: Declaration, product: Product, engine: Engine, *, syste
     if problems:
         raise InvalidInput(list(dict.fromkeys(problems)))
     return resolved
+
+
+def _whole(declaration: Declaration) -> Declaration:
+    """The same with an empty mapping for every key that YAML left without a value."""
+    return Declaration(
+        declaration.instances,
+        {name: layer or {} for name, layer in (declaration.profiles or {}).items()},
+        declaration.profile,
+        declaration.settings or {},
+        declaration.secrets or {},
+    )
 
 
 def profile_settings(profiles: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
@@ -154,10 +170,14 @@ def _shape_problems(declaration: Declaration, *, systemd: bool) -> Sequence[Prob
             known = ", ".join(sorted(declaration.profiles))
             hint = f"did you mean {near[0]}?" if near else "add it to redis_server_profiles"
             problems.append(Problem(place, f"profile {profile} does not exist", f"one of {known}", hint))
-        problems += _misplaced_secrets(place, entry.get("settings") or {}, f"secrets of instance {name}")
+        own = entry.get("settings") or {}
+        problems += _misplaced_secrets(place, own, f"secrets of instance {name}")
+        problems += _twice(place, own)
+    problems += _twice("redis_server_settings", declaration.settings)
     problems += _misplaced_secrets("redis_server_settings", declaration.settings, "redis_server_secrets")
     for profile, layer in declaration.profiles.items():
         problems += _broken_base(declaration.profiles, profile)
+        problems += _twice(f"profile {profile}", layer)
         problems += _misplaced_secrets(f"profile {profile}", layer, "redis_server_secrets")
     return problems
 
@@ -184,9 +204,22 @@ def _misplaced_secrets(where: str, settings: Mapping[str, Any], right_place: str
     ]
 
 
+def _twice(where: str, settings: Mapping[str, Any]) -> list[Problem]:
+    """One option under two of its names in one layer: no order says which wins."""
+    names: dict[str, list[str]] = {}
+    for name in settings:
+        option = catalog.find(str(name))
+        names.setdefault(option.name if option else str(name), []).append(str(name))
+    return [
+        Problem(where, f"{' and '.join(same)} are the same option", "each option once", "remove one of them")
+        for same in names.values()
+        if len(same) > 1
+    ]
+
+
 def _shared(instances: Sequence[Resolved]) -> list[Problem]:
     """Two instances must not meet on a port, a file or in one data directory."""
-    owners: dict[tuple[str, Any], str] = {}
+    owners: dict[tuple[str, Any], tuple[str, str]] = {}
     problems = []
     for instance in instances:
         for name in ("port", "tls-port", "unixsocket", "logfile", "pidfile", "dir"):
@@ -195,12 +228,13 @@ def _shared(instances: Sequence[Resolved]) -> list[Problem]:
                 continue
             # a port is a port, with TLS or without
             key = ("port" if name == "tls-port" else name, value)
-            other = owners.setdefault(key, instance.layout.instance)
-            if other != instance.layout.instance:
+            owner = (instance.layout.instance, name)
+            other, as_what = owners.setdefault(key, owner)
+            if (other, as_what) != owner:
                 problems.append(
                     Problem(
                         f"instance {instance.layout.instance}: {name}",
-                        f"{value} is already taken by instance {other}",
+                        f"{value} is already the {as_what} of instance {other}",
                         "one of its own for each instance",
                         f"change {name} of one of them",
                     )

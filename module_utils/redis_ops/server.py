@@ -204,6 +204,8 @@ def _errors(address: Address) -> Iterator[None]:
         raise AccessDenied(f"{address}: {error}") from None
     except redis_errors.ResponseError as error:
         text = str(error)
+        if type(error).__name__ == "OutOfMemoryError":  # whose text redis-py strips of its code
+            text = f"OOM {text}"
         if text.startswith(("WRONGPASS", "NOAUTH", "NOPERM")) or "AUTH" in text:
             raise AccessDenied(f"{address}: {text}") from None
         raise CommandRefused(text) from None

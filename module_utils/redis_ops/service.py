@@ -33,6 +33,9 @@ class Service(Protocol):
     def prepare(self) -> None:
         """Read changed unit files; let it be started, now and at boot."""
 
+    def forbid(self) -> None:
+        """Undo prepare() for a service that must not be started, now or at boot."""
+
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def log(self) -> str:
@@ -61,6 +64,10 @@ class Systemd:
         self._systemctl("daemon-reload")
         if not self.enabled():
             self._systemctl("enable", f"{self.name}.service")
+
+    def forbid(self) -> None:
+        self._systemctl("disable", f"{self.name}.service")
+        self._systemctl("mask", f"{self.name}.service")
 
     def start(self) -> None:
         # a failed start counts against StartLimitBurst; the next one must not be refused for it
@@ -105,6 +112,9 @@ class SysV:
     def prepare(self) -> None:
         if not self.enabled():
             self._run(["update-rc.d", self.name, "defaults"])
+
+    def forbid(self) -> None:
+        self._run(["update-rc.d", self.name, "disable"])
 
     def start(self) -> None:
         self._run([f"/etc/init.d/{self.name}", "start"])

@@ -124,8 +124,8 @@ class Option:
     def parse(self, raw: Any, engine: Engine) -> Value:
         """What `raw` means to this server. raw: text, or what YAML made of it. Raises InvalidValue."""
         kind = self.kind_at(engine)
-        if isinstance(kind, Octal) and not isinstance(raw, str):
-            raise InvalidValue(kind.describe())  # YAML has already read 0770 as 504
+        if isinstance(kind, (Octal, Secret)) and not isinstance(raw, str):
+            raise InvalidValue(f"{kind.describe()}, in quotes")  # YAML has already read 0770 as 504
         return kind.parse(as_text(raw, kind))
 
 

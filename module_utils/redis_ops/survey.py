@@ -10,7 +10,7 @@ from typing import Any
 from . import conffile, host, observe, persistence, preflight, server, service
 from .engine import Engine, parse_version
 from .errors import AccessDenied, InvalidInput, Problem
-from .files import Target
+from .files import Target, read_optional
 from .findings import Finding, Status
 from .layout import DEFAULT_INSTANCE, Layout, Product
 from .resolve import Resolved
@@ -105,7 +105,7 @@ def _instance_facts(instance: Resolved, logins: Sequence[server.Credentials]) ->
         subject = observe.Instance(
             layout.instance, instance.where, {}, config=Target(layout.config), service=unit, credentials=logins
         )
-        text = observe.read_optional(layout.config) or ""
+        text = read_optional(layout.config) or ""
         in_file = conffile.ConfFile.parse(text).values(desired.engine)
         connection = observe.connection_of(subject, {**desired.values, **in_file}, desired.engine)
         if connection is not None:

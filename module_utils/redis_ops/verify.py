@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import host, persistence, plan
+from . import host, plan
 from .errors import RedisOpsError
 from .findings import Finding, Status
 from .observe import Instance, Snapshot, observe
@@ -96,12 +96,13 @@ def _own_key(instance: Instance, snapshot: Snapshot, connection: Connection) -> 
 
 
 def _persistence(instance: Instance, snapshot: Snapshot) -> Iterator[Finding]:
-    info, engine = snapshot.info, snapshot.plan.desired.engine
+    info = snapshot.info
     if instance.config is None:
         return  # a server elsewhere: its files cannot be seen from here
-    live = {entry.option.name: entry.live for entry in snapshot.plan.entries if entry.live is not plan.ABSENT}
-    store = persistence.Store.of(live, engine)
-    if live.get("appendonly"):
+    live, store = snapshot.observed.live or {}, snapshot.store
+    if store is None:
+        return
+    if live.get("appendonly") == "yes":
         problems = [] if int(info.get("aof_enabled", 0)) else ["the server says it is off"]
         if info.get("aof_last_write_status") != "ok":
             problems.append("the last write to it failed")
