@@ -11,8 +11,7 @@ from ansible.module_utils.redis_ops.conffile import ConfFile, Directive, Unreada
 from ansible.module_utils.redis_ops.desired import MASK, DesiredState
 from ansible.module_utils.redis_ops.engine import Engine
 from ansible.module_utils.redis_ops.errors import InvalidValue
-from ansible.module_utils.redis_ops.kinds import Secret
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import AWKWARD, ENGINES, desired_states, quick
 
@@ -104,13 +103,11 @@ def test_quoted_words_are_read_back(words):
     assert sdssplitargs(" ".join(map(quote, words))) == words
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a \\xNN escape is a byte of UTF-8, and is read as a character")
 def test_a_word_that_config_rewrite_escaped_is_read_as_utf_8():
     # sdscatrepr writes every byte that is not printable ASCII as \xNN
     assert conffile.split_arguments(r'requirepass "p\xc3\xa4ss"') == ["requirepass", "päss"]
 
 
-@pytest.mark.xfail(strict=True, reason="defect: str.isspace and str.splitlines know more blanks than Redis")
 @pytest.mark.parametrize("char", ["\u00a0", "\u2003"], ids=["no-break space", "em space"])
 def test_only_ascii_blanks_part_words(char):
     assert conffile.split_arguments(f"proc-title-template a{char}b") == ["proc-title-template", f"a{char}b"]
@@ -119,7 +116,6 @@ def test_only_ascii_blanks_part_words(char):
 LINE_SEPARATORS = pytest.mark.parametrize("char", ["\u0085", "\u2028", "\u2029"], ids=["NEL", "LS", "PS"])
 
 
-@pytest.mark.xfail(strict=True, reason="defect: str.splitlines ends a line where Redis does not")
 @LINE_SEPARATORS
 def test_only_a_newline_ends_a_line(char):
     desired = DesiredState.parse({"proc-title-template": f"a{char}b"}, REDIS_7, "here")
@@ -186,7 +182,6 @@ def test_unreadable_equals_nothing_that_is_wanted():
     assert Unreadable("10") != "10"
 
 
-@pytest.mark.xfail(strict=True, reason="defect: Redis 6.2 reads several pairs on one line as no snapshots at all")
 def test_several_save_points_on_one_line_are_none_for_redis_6_2():
     assert values("save 900 1 300 10", engine=Engine.parse("redis 6.2.14")) == {"save": ()}
 
@@ -199,8 +194,12 @@ def test_several_save_points_on_one_line_are_none_for_redis_6_2():
     [
         pytest.param("replicaof 10.0.0.1 6379", "replicaof 10.0.0.1 6379", id="replicaof"),
         pytest.param("SLAVEOF 10.0.0.1 6379", "slaveof 10.0.0.1 6379", id="slaveof"),
-        pytest.param("user default on nopass ~* &* +@all", None, id="user default"),
-        pytest.param("USER default on nopass", None, id="USER default"),
+        pytest.param("user default on nopass ~* &* +@all", None, id="user default as CONFIG REWRITE leaves it"),
+        pytest.param("user default on sanitize-payload #abc ~* &* +@all", None, id="with a password"),
+        pytest.param("USER default ON nopass ~* &* +@ALL", None, id="in capitals"),
+        pytest.param("user default off", "user default off", id="user default closed"),
+        pytest.param("user default on nopass ~* +@read", "user default on nopass ~* +@read", id="user default limited"),
+        pytest.param("user Default on nopass ~* +@all", "user Default on nopass ~* +@all", id="another user Default"),
         pytest.param("user alice on nopass ~a:* +@read", "user alice on nopass ~a:* +@read", id="another user"),
         pytest.param("loadmodule /x.so 1", "loadmodule /x.so 1", id="module"),
         pytest.param('rename-command CONFIG ""', 'rename-command CONFIG ""', id="renamed command"),
@@ -321,7 +320,6 @@ def test_passwords_of_users_are_masked(line):
     assert "bob" in mask(line + "\n")
 
 
-@pytest.mark.xfail(strict=True, reason="defect: mask looks for > # < ! right after a blank, and not after a quote")
 @pytest.mark.parametrize(
     "line",
     [
@@ -335,28 +333,21 @@ def test_quoted_passwords_of_users_are_masked(line):
     assert "hunter2" not in mask(line + "\n")
 
 
-@pytest.mark.xfail(strict=True, reason="defect: render quotes every # and so hides the hash from mask")
 def test_the_hash_of_a_kept_user_is_masked_after_rendering():
     kept = ConfFile.parse("user bob on #5e884898da28 ~* +@all").kept()
     assert "5e884898da28" not in mask(render(DesiredState(REDIS_7, {}), "default", kept))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="defect: mask parts lines as str.splitlines does, and shows the rest of a secret"
-)
 @LINE_SEPARATORS
 def test_a_line_separator_does_not_open_the_mask(char):
-    assume(Secret().parse(f"a{char}hunter2"))
     desired = DesiredState.parse({"requirepass": f"a{char}hunter2"}, REDIS_7, "here")
     assert "hunter2" not in mask(render(desired, "default"))
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a quoted name is a name to Redis and not to mask")
 def test_a_secret_under_a_quoted_name_is_masked():
     assert "hunter2" not in mask('"requirepass" hunter2\n')
 
 
-@pytest.mark.xfail(strict=True, reason="defect: an old password that somebody commented out is shown by --diff")
 @pytest.mark.parametrize("line", ["# requirepass hunter2", "#requirepass hunter2"])
 def test_a_secret_in_a_comment_is_masked(line):
     assert "hunter2" not in mask(line + "\n")

@@ -104,7 +104,6 @@ def test_a_port_that_is_taken(pid, listener, free):
         assert (f"(pid {listener.pid})" in result[0]) == bool(listener.pid)
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a TLS-only instance is told that port 0 is taken")
 def test_a_tls_port_that_is_taken_is_named():
     facts = host(default=InstanceFacts(listener=Listener(9, "nginx")))
     [text] = told(one(port=0, tls_port=6380), facts)

@@ -95,7 +95,6 @@ def test_what_another_module_changed_is_told_by_its_task():
     assert run.told()[:2] == ["web1: ok", "  changed         install the packages"]
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a task that loops is told once for each item")
 def test_what_a_loop_changed_is_told_once():
     run = Run().ok({"changed": True, "results": [{"changed": True}, {"changed": True}]}, task="a : B | Put files")
     assert [line for line in run.told() if "put files" in line] == ["  changed         put files"]
@@ -186,7 +185,6 @@ def test_the_errors_of_a_loop_are_those_of_its_failed_items():
     assert "broken" in "\n".join(Run().failed({"msg": "One or more items failed", "results": results}).told())
 
 
-@pytest.mark.xfail(strict=True, reason="defect: one item with findings hides the error of another item")
 def test_an_error_beside_a_failed_check_is_told():
     results = [{"failed": True, "msg": "x", "findings": [finding("FAIL")]}, {"failed": True, "msg": "WRONGPASS"}]
     assert "WRONGPASS" in "\n".join(Run().failed({"results": results}).told())
@@ -211,7 +209,6 @@ def test_a_host_that_cannot_be_reached():
     assert run.color() == "red"
 
 
-@pytest.mark.xfail(strict=True, raises=IndexError, reason="defect: ''.splitlines()[0]")
 @pytest.mark.parametrize("result", [{}, {"msg": ""}])
 def test_a_host_that_cannot_be_reached_without_a_word(result):
     assert Run().unreachable(**result).told()[0] == "web1: FAILED"
