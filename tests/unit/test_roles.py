@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
 from pathlib import Path
@@ -225,6 +226,7 @@ def module_at(path: Path) -> Any:
     return module
 
 
+@functools.cache
 def arguments(path: Path) -> dict[str, dict]:
     """The argument_spec that main() hands to AnsibleModule."""
     module = module_at(path)
@@ -244,6 +246,7 @@ def arguments(path: Path) -> dict[str, dict]:
     return given["argument_spec"]
 
 
+@functools.cache
 def documented(path: Path) -> dict[str, dict]:
     text = yaml.safe_load(module_at(path).DOCUMENTATION)
     options = dict(text.get("options") or {})
