@@ -39,6 +39,7 @@ unit: dev ## run the tests that need no server and no host
 
 contract: dev ## hold the catalogue against real servers of several versions
 	@scripts/fetch-servers
+	@scripts/fetch-redis-py
 	pytest tests/contract
 
 molecule: dev ## provision test hosts from bare to verified (SCENARIO=name for one)

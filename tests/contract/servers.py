@@ -6,7 +6,6 @@ The client is a few lines of its own, so that what is tested shares nothing with
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import re
 import socket
@@ -44,8 +43,7 @@ class Program:
         """How to run it. Skips the test, or fails it where every server must be there, when it cannot be run."""
         command = self._debian() if self.debian else self._wheel()
         if not command:
-            remedy = "run scripts/fetch-servers" if self.debian else f"install {self.source} (requirements-dev.lock)"
-            reason = f"{self.version} is not here: {remedy}"
+            reason = f"{self.version} is not here: run scripts/fetch-servers"
             MISSING.add(reason)
             if MUST_HAVE_ALL:
                 pytest.fail(reason)
@@ -53,9 +51,8 @@ class Program:
         return command
 
     def _wheel(self) -> list[str]:
-        found = importlib.util.find_spec(self.source)
-        program = Path(found.origin).parent / self.path if found and found.origin else None
-        return [str(program)] if program and program.exists() else []
+        program = CACHE / "wheels" / self.source / self.path
+        return [str(program)] if program.exists() else []
 
     def _debian(self) -> list[str]:
         """Run with the loader and the libraries of its own Debian, so it needs neither root nor a chroot."""
