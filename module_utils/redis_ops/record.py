@@ -1,0 +1,55 @@
+"""What this host remembers of an instance between two runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from .files import Target, read_optional, write
+from .plan import Plan
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """path: the record of the applied settings, without secrets; '' to keep none.
+
+    Beside it lies the last file that the server is known to run with: what a start that fails goes back to. It has the
+    secrets. Both have mode 0600.
+    """
+
+    path: str
+
+    @property
+    def last_good_path(self) -> str:
+        return str(Path(self.path).with_suffix(".conf"))
+
+    def applied(self) -> Optional[dict[str, str]]:
+        """What the last run left; None when there was none or its record is damaged."""
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            text = read_optional(self.path) if self.path else None
+            return dict(json.loads(text)["settings"]) if text else None
+        return None
+
+    def last_good(self) -> Optional[str]:
+        return read_optional(self.last_good_path) if self.path else None
+
+    def is_kept(self, current: Plan) -> bool:
+        """Whether it says what is applied."""
+        return not self.path or read_optional(self.path) == _text(current)
+
+    def keep(self, current: Plan, *, running: bool) -> None:
+        """running: whether the server was started with the file of this plan."""
+        if not self.path:
+            return
+        write(Target(self.path, 0o600), _text(current))
+        if running and current.file_after is not None:
+            write(Target(self.last_good_path, 0o600), current.file_after)
+
+
+def _text(current: Plan) -> str:
+    return json.dumps({"schema": SCHEMA, "settings": current.applied()}, indent=2) + "\n"
