@@ -137,6 +137,7 @@ def main() -> None:
 
 
 def survey_and_judge(params: dict) -> dict:
+    """The module's result. Raises InvalidInput with everything that is wrong."""
     systemd = host.has_systemd()
     package = survey.package(PRODUCTS[params["product"]], params["version"])
     declaration = resolve.Declaration(

@@ -60,7 +60,7 @@ def instance_of(params: Mapping[str, Any]) -> Instance:
         name=name,
         where=f"instance {name}",
         settings={**params["settings"], **params["secrets"]},
-        config=Target(path, int(params["mode"], 8), **owner) if path else None,
+        config=Target(path, _mode(params["mode"]), **owner) if path else None,
         binary=params["binary"] if path else "",
         service=service.of(params["service"], params["pid_file"]) if params["service"] else None,
         limits=params["limits"],
@@ -68,8 +68,22 @@ def instance_of(params: Mapping[str, Any]) -> Instance:
         state=params["state"],
         address=_address(params),
         credentials=logins(params, str(params["secrets"].get("requirepass") or "")),
-        fallback_engine=Engine.parse(params["engine"]) if params["engine"] else None,
+        fallback_engine=_engine(params["engine"]),
     )
+
+
+def _mode(text: str) -> int:
+    try:
+        return int(text, 8)
+    except ValueError:
+        raise RedisOpsError(f"mode: {text} is not valid; expected an octal mode such as '0640'; correct it") from None
+
+
+def _engine(text: str | None) -> Engine | None:
+    try:
+        return Engine.parse(text) if text else None
+    except ValueError:
+        raise RedisOpsError(f"engine: {text} is not valid; expected such as redis 7.0.15; correct it") from None
 
 
 def logins(params: Mapping[str, Any], declared_password: str) -> list[Credentials]:

@@ -132,6 +132,11 @@ def listen_backlog(port: int) -> Optional[int]:
     return min(map(int, found)) if found else None
 
 
+def somaxconn() -> int:
+    """net.core.somaxconn as it is, 0 when it cannot be read."""
+    return int(read("/proc/sys/net/core/somaxconn").strip() or 0)
+
+
 def tcp_ports(pid: int) -> list[int]:
     """The TCP ports that a process listens on, whatever its configuration says."""
     held = _sockets(Path(f"/proc/{pid}"))

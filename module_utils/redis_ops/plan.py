@@ -48,7 +48,8 @@ class Observed:
     file: text of the configuration file; None: no such file, or none is managed.
     live: CONFIG GET *; None: the server does not run.
     applied: canonical option name -> text, as the last run left it; None: no run yet.
-    open_files: limit of the running process. backlog: of its listening socket, as the kernel granted it. stored: whether there is data where file and server say it lies.
+    open_files: limit of the running process. backlog: of its listening socket, as the kernel granted it;
+    somaxconn: the most it grants now. stored: whether there is data where file and server say it lies.
     replica_of: (host, port) of the primary that the running server follows.
     real_paths: declared or found path -> the path behind symbolic links.
     """
@@ -58,6 +59,7 @@ class Observed:
     applied: Optional[Mapping[str, str]] = None
     open_files: Optional[int] = None
     backlog: Optional[int] = None
+    somaxconn: int = 0
     stored: bool = False
     replica_of: Optional[tuple[str, int]] = None
     real_paths: Mapping[str, str] = field(default_factory=dict)
@@ -262,9 +264,12 @@ class _Comparison:
         return None if self.observed.file is None else default_value(entry.option, self.desired.engine)
 
     def _cut_backlog(self, option: Option, want: Value) -> tuple[How, str]:
-        """The one value that a server reports and does not have: the kernel cut it when the server started."""
+        """The one value that a server reports and does not have: the kernel cut it when the server started.
+
+        A restart helps only where the kernel grants more by now.
+        """
         granted = self.observed.backlog
-        if option.name == "tcp-backlog" and granted is not None and granted < want:
+        if option.name == "tcp-backlog" and granted is not None and granted < min(want, self.observed.somaxconn):
             return How.RESTART, f"the kernel cut it to {granted} when the server started"
         return How.NOTHING, ""
 

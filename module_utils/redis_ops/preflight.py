@@ -41,12 +41,12 @@ HIDDEN_BY_SANDBOX = ("/home", "/root", "/run/user")  # ProtectHome=true of the p
 class InstanceFacts:
     """What the host says of one instance.
 
-    pid: of its running server, 0 when stopped. listener: who has its port. free: bytes where its data goes.
+    pid: of its running server, 0 when stopped. listeners: port or tls-port -> who has it. free: bytes where its data goes.
     data_bytes: what an AOF written now would hold. missing: those of READ_FILES that are declared and not there.
     """
 
     pid: int = 0
-    listener: Optional[Listener] = None
+    listeners: Mapping[str, Listener] = field(default_factory=dict)
     free: int = 0
     data_bytes: int = 0
     aof_is_on: bool = False
@@ -116,17 +116,16 @@ def _instance_problems(instance: Resolved, host: HostFacts) -> list[Problem]:
                 "lower tcp-backlog, or raise net.core.somaxconn in redis_host_sysctl",
             )
         )
-    if facts.listener is not None and facts.listener.pid != (facts.pid or -1):
-        name = "port" if desired.get("port") else "tls-port"
-        found.append(
-            Problem(
-                f"{where}: {name}",
-                f"{desired.get(name)} is taken by {facts.listener.name}"
-                + (f" (pid {facts.listener.pid})" if facts.listener.pid else ""),
-                "a free port",
-                "stop that process or choose another port",
-            )
+    found += [
+        Problem(
+            f"{where}: {name}",
+            f"{desired.get(name)} is taken by {listener.name}" + (f" (pid {listener.pid})" if listener.pid else ""),
+            "a free port",
+            "stop that process or choose another port",
         )
+        for name, listener in facts.listeners.items()
+        if listener.pid != (facts.pid or -1)
+    ]
     need = facts.data_bytes + desired.get("auto-aof-rewrite-min-size")
     if desired.get("appendonly") and not facts.aof_is_on and facts.free < need:
         found.append(

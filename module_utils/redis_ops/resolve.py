@@ -53,7 +53,7 @@ class Resolved:
     def directories(self) -> list[str]:
         """Directories that this instance's files lie in, its own first."""
         files = [str(self.desired.get(name) or "") for name in ("logfile", "unixsocket")]
-        parents = [file.rpartition("/")[0] for file in files if file]
+        parents = [file.rpartition("/")[0] for file in files if file.startswith("/")]
         return list(dict.fromkeys([str(self.desired.get("dir")), *parents]))
 
     @property

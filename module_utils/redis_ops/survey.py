@@ -50,7 +50,7 @@ def package(product: Product, version: str) -> Package:
             ]
         )
     if version:
-        engine = Engine(product.name, parse_version(version.partition(":")[2] or version))
+        engine = _pinned(product, version)
     if engine is None:
         raise InvalidInput(
             [
@@ -65,11 +65,27 @@ def package(product: Product, version: str) -> Package:
     return Package(product, installed, available=bool(installed or known), engine=engine)
 
 
+def _pinned(product: Product, version: str) -> Engine:
+    """The server in a package of this version, such as 5:7.0.15-1~deb12u1. Raises InvalidInput."""
+    try:
+        return Engine(product.name, parse_version(version.rpartition(":")[2]))
+    except ValueError:
+        raise InvalidInput(
+            [
+                Problem(
+                    "redis_server_version",
+                    f"{version} is no version of a package",
+                    "a version as apt names it, such as 5:7.0.15-1~deb12u1",
+                    f"see apt-cache madison {product.package}",
+                )
+            ]
+        ) from None
+
+
 def facts(
     instances: Sequence[Resolved], logins: Mapping[str, Sequence[server.Credentials]], *, somaxconn: int, systemd: bool
 ) -> preflight.HostFacts:
     """logins: instance name -> what to try. Raises InvalidInput when a running server lets none of them in."""
-    live = int(host.read("/proc/sys/net/core/somaxconn").strip() or 0)
     found: dict[str, preflight.InstanceFacts] = {}
     problems: list[Problem] = []
     for instance in instances:
@@ -90,7 +106,7 @@ def facts(
     return preflight.HostFacts(
         memory=host.memory_bytes(),
         open_files=host.grantable_open_files(systemd=systemd),
-        somaxconn=max(live, somaxconn),
+        somaxconn=max(host.somaxconn(), somaxconn),
         systemd=systemd,
         instances=found,
     )
@@ -111,12 +127,12 @@ def _instance_facts(instance: Resolved, logins: Sequence[server.Credentials]) ->
         if connection is not None:
             info = connection.info()
             connection.close()
-    port = desired.get("port") or desired.get("tls-port")
+    ports = {name: desired.get(name) for name in ("port", "tls-port") if desired.get(name)}
     store = persistence.Store.of(desired.values, desired.engine)
     on_disk = store.rdb.stat().st_size if store.rdb.exists() else 0
     return preflight.InstanceFacts(
         pid=pid,
-        listener=host.tcp_listener(port) if port else None,
+        listeners={name: found for name, port in ports.items() for found in [host.tcp_listener(port)] if found},
         free=host.free_bytes(str(desired.get("dir"))),
         data_bytes=int(info.get("used_memory", on_disk)),
         aof_is_on=bool(int(info.get("aof_enabled", 0))),

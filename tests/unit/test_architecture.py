@@ -173,18 +173,7 @@ def test_no_shell(path):
 # --- shape ------------------------------------------------------------------------------------------------------------
 
 
-# where a name was thought to say it all
-MUTE = {
-    "library/redis_preflight.py",
-    *(f"module_utils/redis_ops/kernel/{name}.py" for name in ("boot", "knobs", "plan", "verdict")),
-}
-mute = pytest.mark.xfail(strict=True, reason="a public class or function without a docstring")
-
-
-@pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, marks=[mute] if name_of(path) in MUTE else [], id=name_of(path)) for path in EVERYTHING],
-)
+@every_file
 def test_public_classes_and_functions_say_what_they_are_for(path):
     module = tree(path)
     assert ast.get_docstring(module) or name_of(path).endswith("redis_ops/__init__.py") or not module.body

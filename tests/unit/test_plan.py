@@ -100,9 +100,18 @@ def test_maxclients_is_live_as_far_as_the_process_may_open_files(limit, how):
     assert ("may open" in result.entries[0].reason) == (how is How.RESTART)
 
 
-@pytest.mark.parametrize(("granted", "how"), [(None, How.NOTHING), (511, How.NOTHING), (510, How.RESTART)])
-def test_a_backlog_that_the_kernel_cut_is_not_the_one_that_the_server_reports(granted, how):
-    result = plan(desire(tcp_backlog=511, hz=10), live={"tcp-backlog": "511", "hz": "10"}, backlog=granted)
+@pytest.mark.parametrize(
+    ("granted", "somaxconn", "how"),
+    [
+        pytest.param(None, 4096, How.NOTHING, id="cannot be told"),
+        pytest.param(511, 4096, How.NOTHING, id="granted"),
+        pytest.param(510, 4096, How.RESTART, id="cut, and no longer"),
+        pytest.param(128, 128, How.NOTHING, id="a restart would not help"),
+    ],
+)
+def test_a_backlog_that_the_kernel_cut_is_not_the_one_that_the_server_reports(granted, somaxconn, how):
+    live = {"tcp-backlog": "511", "hz": "10"}
+    result = plan(desire(tcp_backlog=511, hz=10), live=live, backlog=granted, somaxconn=somaxconn)
     assert hows(result) == {"tcp-backlog": how.value, "hz": "nothing"}
 
 

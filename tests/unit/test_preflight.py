@@ -97,7 +97,7 @@ def test_tcp_backlog_against_somaxconn(somaxconn, fits):
     ],
 )
 def test_a_port_that_is_taken(pid, listener, free):
-    result = told(one(), host(default=InstanceFacts(pid=pid, listener=listener)))
+    result = told(one(), host(default=InstanceFacts(pid=pid, listeners={"port": listener} if listener else {})))
     assert bool(result) is not free
     if not free:
         assert result[0].startswith(f"instance default: port: 6379 is taken by {listener.name}")
@@ -105,7 +105,7 @@ def test_a_port_that_is_taken(pid, listener, free):
 
 
 def test_a_tls_port_that_is_taken_is_named():
-    facts = host(default=InstanceFacts(listener=Listener(9, "nginx")))
+    facts = host(default=InstanceFacts(listeners={"tls-port": Listener(9, "nginx")}))
     [text] = told(one(port=0, tls_port=6380), facts)
     assert "6380 is taken by nginx" in text
 

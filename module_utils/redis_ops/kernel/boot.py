@@ -16,6 +16,8 @@ SYSCTL_CONF = PurePosixPath("etc/sysctl.conf")
 
 @dataclass(frozen=True)
 class BootValue:
+    """The value that a boot gives, and the file it takes it from."""
+
     value: str
     file: PurePosixPath
 
@@ -24,6 +26,7 @@ BootValues = dict[PurePosixPath, BootValue]
 
 
 def values_at_boot(machine: Machine, boot: Boot) -> BootValues:
+    """What the files of this kind would set, were the machine to boot now."""
     found = drop_ins(machine, boot)
     return read_sysctl(machine, found) if boot is SYSCTL else _read_tmpfiles(machine, found)
 
@@ -39,6 +42,7 @@ def drop_ins(machine: Machine, boot: Boot) -> list[PurePosixPath]:
 
 
 def read_sysctl(machine: Machine, paths: Iterable[PurePosixPath]) -> BootValues:
+    """What sysctl.d files set, read in this order: the last one wins."""
     return {key: BootValue(value, path) for path in paths for key, value in parse_sysctl(machine.read(path))}
 
 

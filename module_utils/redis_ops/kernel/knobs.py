@@ -148,6 +148,7 @@ def parse_wanted(sysctl: Mapping[str, Any], huge_pages: str, open_files: int) ->
 
 
 def sysctl_path(name: str) -> PurePosixPath:
+    """Where the kernel shows a parameter: 'vm.swappiness' -> proc/sys/vm/swappiness."""
     return PurePosixPath("proc/sys", *name.split("."))
 
 

@@ -45,6 +45,8 @@ class FileChange:
 
 @dataclass(frozen=True)
 class LiveChange:
+    """One value that the running kernel is to take."""
+
     path: PurePosixPath
     name: str
     before: str
@@ -62,6 +64,8 @@ Change = Union[FileChange, LiveChange]
 
 @dataclass(frozen=True)
 class Plan:
+    """Everything that differs, in the order in which it is changed."""
+
     files: Sequence[FileChange]
     live: Sequence[LiveChange]
 

@@ -17,6 +17,8 @@ from .plan import Refusals
 
 
 class Matter(NamedTuple):
+    """What a verdict is about: the value now, at the next boot, or what may not be set at all."""
+
     suffix: str  # of the finding's id
     text: str
 
@@ -40,6 +42,7 @@ class Verdict(NamedTuple):
 
 
 def findings(machine: Machine, wanted: Wanted, refused: Refusals) -> Iterator[Finding]:
+    """One finding for each knob that is right, and one for each cause that is not."""
     judge = Judge(machine, refused, machine.container())
     causes: dict[object, list[tuple[Knob, Verdict, str]]] = {}
     for knob in wanted.knobs:
@@ -96,6 +99,8 @@ def _not_taken(refusal: Optional[OSError]) -> Verdict:
 
 @dataclass(frozen=True)
 class Judge:
+    """Judges one knob after another on one machine."""
+
     machine: Machine
     refused: Refusals
     container: str
