@@ -152,6 +152,16 @@ def _process(instance: Instance, snapshot: Snapshot) -> Iterator[Finding]:
             f"{limit} (/proc/PID/limits)",
             "" if limit >= need else "allow a restart: -e redis_server_restart=true",
         )
+    granted, backlog = snapshot.observed.backlog, snapshot.plan.desired.get("tcp-backlog")
+    if granted is not None:
+        yield _finding(
+            "backlog",
+            instance,
+            Status.PASS if granted >= backlog else Status.WARN,
+            f"an accept queue of {backlog}",
+            f"{granted} (ss)",
+            "" if granted >= backlog else "the kernel cut it to net.core.somaxconn: raise that, then allow a restart",
+        )
     owner = host.process_user(int(snapshot.info["process_id"]))
     yield _finding(
         "user",
@@ -214,6 +224,7 @@ def _finding(name: str, instance: Instance, status: Status, expected: str, actua
         "aof": "guide 2.2",
         "rdb": "guide 2.1",
         "open_files": "guide 3.1; Redis documentation, clients",
+        "backlog": "guide 3.1; redis.conf, tcp-backlog",
         "eviction": "BullMQ documentation, going to production",
         "check_system": "Redis documentation, administration",
     }.get(name, "Redis documentation")
