@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from ansible.module_utils.redis_ops import apply, files, linter, server
+from ansible.module_utils.redis_ops import apply, files, linter, live, server
 from ansible.module_utils.redis_ops.errors import ApplyFailed
 from ansible.module_utils.redis_ops.files import Target
 from ansible.module_utils.redis_ops.observe import Instance
 from servers import PROGRAMS, Client, Program
 
-PATIENCE, PAUSE = 15.0, 0.005  # seconds: the longest wait for anything, and between two looks
+PATIENCE, PAUSE = 15.0, 0.01  # seconds: the longest wait for anything, and between two looks
 # Ours to wait for, not of a process that was forked from us. A Popen that is forgotten while it runs is a warning.
 _CHILDREN: dict[int, tuple[int, subprocess.Popen[bytes]]] = {}
 
@@ -134,6 +134,9 @@ class Process:
 
     def prepare(self) -> None:
         (self.home / "enabled").touch()
+
+    def forbid(self) -> None:
+        (self.home / "enabled").unlink(missing_ok=True)
 
     def start(self) -> None:
         if self.pid():
@@ -341,7 +344,9 @@ def laboratory(program: Program, directory: Path, **settings: Any) -> Iterator[L
 @pytest.fixture
 def lab(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """An instance that was never provisioned, on every server."""
-    monkeypatch.setattr(apply, "POLL", PAUSE)
+    for module in (apply, live):
+        monkeypatch.setattr(module, "POLL", PAUSE)
+    monkeypatch.setattr(live, "SAVE_TIMEOUT", PATIENCE)
     monkeypatch.setattr(apply, "START_TIMEOUT", PATIENCE)
     monkeypatch.setattr(apply, "DEATH_GRACE", 0.5)
     with laboratory(program, tmp_path / "lab") as lab:
@@ -398,6 +403,7 @@ EFFECTS = (
     (server.Connection, "set_config"),
     (server.Connection, "call"),
     (Process, "prepare"),
+    (Process, "forbid"),
     (Process, "stop"),
     (Process, "start"),
 )

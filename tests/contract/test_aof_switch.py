@@ -6,9 +6,8 @@ A server that starts with `appendonly yes` and finds no AOF starts empty, and it
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.redis_ops import apply
 from ansible.module_utils.redis_ops.errors import ApplyFailed
-from instances import OLD_AND_NEW, ONE, Lab, defect, defect_on, lab, some
+from instances import OLD_AND_NEW, ONE, Lab, defect_on, lab, some
 
 __all__ = ["lab"]
 
@@ -54,7 +53,7 @@ def test_on_a_stopped_server_with_a_dump(request, lab):
     assert kept(lab)
 
 
-@OLD_AND_NEW
+@ONE
 def test_on_a_machine_whose_dump_is_older_than_its_first_run(lab):
     lab.begin("save 3600 1")
     lab.fill(KEYS)
@@ -75,7 +74,7 @@ def test_on_a_stopped_server_with_an_aof_from_before_it_was_switched_off(lab):
     assert kept(lab)
 
 
-@OLD_AND_NEW
+@ONE
 def test_on_a_running_server_with_an_aof_from_before_it_was_switched_off(lab):
     lab.converge(ON)
     lab.fill(100)
@@ -97,7 +96,7 @@ def test_while_a_dump_is_being_written(lab):
     assert kept(lab)
 
 
-@OLD_AND_NEW
+@ONE
 def test_together_with_a_restart(lab):
     lab.converge(OFF)
     lab.fill(1)
@@ -121,9 +120,6 @@ def test_a_stopped_server_whose_aof_is_the_newest_keeps_it(lab):
 
 
 @some("redis 7.0.15", "valkey 9.1.2")
-@defect(
-    "persistence.Store knows the manifest only: the one appendonly.aof of 6.2 passes for no AOF, and an old dump wins"
-)
 def test_a_stopped_server_after_an_upgrade_from_6_2_keeps_its_aof(lab):
     """The first start of 7.0 takes the one file over into its directory."""
     lab.write_file("appendonly yes", "save 3600 1")
@@ -142,12 +138,8 @@ def _empty_dump() -> bytes:
 
 
 @OLD_AND_NEW
-@defect(
-    "persistence.aof_is_on waits for a base of more than 0 bytes, which an empty data set without preamble never has"
-)
-def test_on_an_empty_server_that_writes_its_aof_as_commands(lab, monkeypatch):
+def test_on_an_empty_server_that_writes_its_aof_as_commands(lab):
     lab.converge(OFF)
-    monkeypatch.setattr(apply, "START_TIMEOUT", 1.0)
     lab.converge({**ON, "aof-use-rdb-preamble": "no"})
     lab.fill(10)
     lab.service.kill()
@@ -169,9 +161,6 @@ def test_one_that_cannot_be_written_leaves_everything_as_it_was(lab):
 
 
 @OLD_AND_NEW
-@defect(
-    "apply sets appendonly no without a dump first: what was safe on disk is in memory only until the next save point"
-)
 def test_switching_it_off_leaves_no_time_without_the_data_on_disk(lab):
     lab.converge(ON)
     lab.fill(KEYS)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from instances import ONE, defect, lab
+from instances import OLD_AND_NEW, ONE, defect, lab
 
 __all__ = ["lab"]
 
@@ -62,6 +62,7 @@ def running(lab):
     return lab
 
 
+@OLD_AND_NEW
 def test_a_run_over_tcp_changes_once_and_answers_as_documented(running):
     first = run(**managed(running, timeout=5))
     assert first["changed"]
@@ -163,12 +164,8 @@ def test_ansible_itself_runs_it(running):
         ({"login_port": 1}, "127.0.0.1:1"),
         ({"login_unix_socket": "/no/such.sock"}, "/no/such.sock"),
         ({"no_such_argument": 1}, "no_such_argument"),
-        pytest.param(
-            {"mode": "u=rw"}, "mode", marks=defect("edge.instance_of: int('u=rw', 8) is 'a defect of this module'")
-        ),
-        pytest.param(
-            {"engine": "mysql 8"}, "engine", marks=defect("edge.instance_of: Engine.parse is 'a defect of this module'")
-        ),
+        ({"mode": "u=rw"}, "mode"),
+        ({"engine": "mysql 8"}, "engine"),
         ({"login_port": 99999}, "99999"),
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",

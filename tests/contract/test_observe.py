@@ -52,6 +52,7 @@ def test_a_damaged_record_of_the_last_run_is_no_record(lab):
     for text in ("", "{", "[]", '{"settings": 1}', '{"schema": 1}'):
         lab.state.write_text(text)
         assert observe(lab.instance({"timeout": 5})).observed.applied is None
+    lab.converge({"timeout": 5})
     assert not lab.converge({"timeout": 5}).changed
 
 

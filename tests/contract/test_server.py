@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.redis_ops.errors import ServerUnreachable
 from ansible.module_utils.redis_ops.server import Address, Connection, Credentials, connect
-from instances import ONE, defect, lab, laboratory, program, some
+from instances import ONE, lab, laboratory, program, some
 from servers import MISSING, MUST_HAVE_ALL, PROGRAMS
 
 __all__ = ["lab"]
@@ -332,7 +332,6 @@ def test_a_server_that_loads_is_observed_and_says_so(lab):
 
 
 @some("redis 6.2.14")
-@defect("server.set_config of 6.2 sends the policy first: while the old, lower limit holds, noeviction refuses writes")
 def test_making_room_and_forbidding_eviction_refuses_no_write_in_between(lab):
     lab.converge({"maxmemory": "2mb", "maxmemory-policy": "allkeys-lru"})
     seen = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible.module_utils.redis_ops import verify
 from ansible.module_utils.redis_ops.findings import Status
-from instances import ONE, defect, defect_on, lab, laboratory, until
+from instances import ONE, defect_on, lab, laboratory, until
 
 __all__ = ["lab"]
 
@@ -78,7 +78,6 @@ def test_an_aof_that_lost_a_file_fails(lab):
 
 
 @ONE
-@defect("verify._persistence takes the directory of the data from the declared settings only, and else `/`")
 def test_an_aof_in_a_directory_that_nobody_declared_passes(lab):
     del lab.settings["dir"]
     lab.begin("appendonly yes")
@@ -97,6 +96,7 @@ def test_a_queue_where_keys_are_evicted_fails(lab):
     assert "eviction" not in statuses(lab)
 
 
+@ONE
 def test_a_replica_is_not_asked_to_write(lab, tmp_path):
     with laboratory(lab.program, tmp_path / "primary") as primary:
         primary.begin("repl-diskless-sync-delay 0")
@@ -108,7 +108,6 @@ def test_a_replica_is_not_asked_to_write(lab, tmp_path):
 
 
 @ONE
-@defect("redis-py takes the code OOM off its OutOfMemoryError's text, in which verify._own_key looks for it")
 def test_a_full_server_says_so(lab):
     lab.converge(WANTED)
     lab.fill(1000)
