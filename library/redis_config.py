@@ -16,6 +16,9 @@ description:
   - Switching C(appendonly) on goes through the running server and waits for the first rewrite before the file changes.
   - After a change everything is read back and compared again.
   - Without O(path) only the running server is managed, wherever it is.
+  - With O(path) the settings are the whole configuration. An option that is no longer declared goes back to the server's
+    default; but where the data lies stays as the file has it, and so does how the server is reached and run (C(bind),
+    C(port), C(logfile), TLS and the like) until the inventory decides it.
 attributes:
   check_mode:
     support: full
@@ -71,6 +74,11 @@ pending_restart:
   type: list
   elements: dict
   sample: [{option: databases, running: "16", wanted: "32", reason: Redis reads databases at start only}]
+instance:
+  description: Name of the instance.
+  returned: success
+  type: str
+  sample: default
 restarted:
   description: Whether the service was restarted.
   returned: success

@@ -264,7 +264,7 @@ class _Log:
     def reason(self) -> str:
         """The last complaint."""
         text = self._text()[self._offset :] + "\n" + self.service.log()
-        words = ("fatal", "error", "fail", "can't", "could not", "cannot", "refus")
+        words = ("fatal", "error", "fail", "can't", "could not", "cannot", "refus", "no such", "denied", "in use")
         told = [line.strip() for line in text.splitlines() if any(word in line.lower() for word in words)]
         # systemd's own lines say that it failed, never why
         own = [line for line in told if self.service.name not in line]

@@ -6,6 +6,7 @@ before it touches data (checked on Redis 6.2 to 8.2 and Valkey 8.1 and 9.1 by te
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from . import files, host
@@ -18,6 +19,7 @@ _NOWHERE = (
     ("--logfile", ""),
     ("--pidfile", ""),
     ("--supervised", "no"),
+    ("--cluster-enabled", "no"),  # or it makes its nodes.conf, or finds it locked by the running server
 )
 _NOWHERE_TLS = ("--tls-port", "0")  # a build without TLS does not know the option
 _VALID = "Configured to not listen anywhere, exiting."
@@ -29,6 +31,8 @@ def check(text: str, binary: str, config: str) -> None:
     config: the file that is going to have this text; the trial is written beside it, so that no secret is copied to a
     place with other permissions, and a full disk is found before anything is changed.
     """
+    # Redis 6.2 makes the log file, as root, while it reads its name; a line that cannot be read must still be refused
+    text = re.sub(r'^logfile ("[^"\n]*"|[^"\s]+)$', "", text, flags=re.MULTILINE)
     with files.draft(Path(config), text) as path:
         options = [*_NOWHERE, _NOWHERE_TLS] if "tls-port" in text else _NOWHERE
         result = host.run([binary, str(path), *(word for pair in options for word in pair)], timeout=30)

@@ -11,7 +11,7 @@ from typing import Any, Optional
 from . import conffile, host, persistence, server
 from .desired import DesiredState
 from .engine import Engine
-from .errors import InvalidInput, RedisOpsError, ServerUnreachable
+from .errors import InvalidInput, InvalidValue, RedisOpsError, ServerUnreachable
 from .files import Target, is_open, read_optional
 from .kinds import Value
 from .plan import DATA_LOCATION, Observed, Plan, build
@@ -90,7 +90,7 @@ class Snapshot:
 def observe(instance: Instance) -> Snapshot:
     """Look, change nothing. Raises InvalidInput, AccessDenied."""
     text = read_optional(instance.config.path) if instance.config else None
-    parsed = conffile.ConfFile.parse(text or "")
+    parsed = parse_file(instance, text or "")
     installed = host.installed_engine(instance.binary) if instance.binary else None
     guess = installed or instance.fallback_engine
     in_file = parsed.values(guess) if guess else {}
@@ -129,6 +129,15 @@ def observe(instance: Instance) -> Snapshot:
         program_replaced=_is_local(instance, info) and host.program_replaced(int(info["process_id"])),
         missing_directories=[target for target in instance.directories if not Path(target.path).is_dir()],
     )
+
+
+def parse_file(instance: Instance, text: str) -> conffile.ConfFile:
+    """The file of an instance. Raises RedisOpsError, naming it, when it cannot be read as one."""
+    try:
+        return conffile.ConfFile.parse(text)
+    except InvalidValue as error:
+        path = instance.config.path if instance.config else ""
+        raise RedisOpsError(f"{instance.where}: {path} is no configuration; {error}; correct or remove it") from None
 
 
 def connection_of(

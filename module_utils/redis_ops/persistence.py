@@ -7,6 +7,7 @@ Valkey 9.1).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +110,10 @@ def manifest_files(text: str) -> list[str]:
 def keys(info: Mapping[str, Any]) -> int:
     """Keys in all databases, from INFO."""
     return sum(
-        int(database["keys"]) for name, database in info.items() if name.startswith("db") and isinstance(database, dict)
+        int(database["keys"])
+        for name, database in info.items()
+        # Redis 8 has db0_distrib_strings_sizes and the like beside db0
+        if re.fullmatch(r"db\d+", name) and isinstance(database, dict)
     )
 
 

@@ -20,6 +20,19 @@ from .settings import Apply, Option, Origin
 RESERVED_FILES = 32
 # Where the data lies. Another value does not move the data: the server would start empty beside it.
 DATA_LOCATION = ("dir", "dbfilename", "appenddirname", "appendfilename")
+# How the server is reached and run. A file that somebody else wrote decides it until the inventory does: at the engine's
+# default it would listen everywhere.
+PLACE = (
+    "bind",
+    "port",
+    "protected-mode",
+    "unixsocket",
+    "unixsocketperm",
+    "logfile",
+    "pidfile",
+    "daemonize",
+    "supervised",
+)
 # CONFIG SET takes its arguments in this order: the way in to the server last.
 _LATE = ("tls-port", "bind", "port", "masterauth", "requirepass")
 
@@ -92,6 +105,7 @@ class Plan:
 
     desired: DesiredState
     entries: tuple[Entry, ...]
+    decided: frozenset[str]  # what the inventory declares; the rest of `desired` is left as the file has it
     file_before: Optional[str]
     file_after: Optional[str]
 
@@ -137,8 +151,12 @@ class Plan:
         return {
             entry.option.name: self.argument(entry)
             for entry in self.entries
-            if not entry.option.secret and (entry.declared or entry.how is How.RESTART)
+            if not entry.option.secret and (entry.option.name in self.decided or self._still_withdrawn(entry))
         }
+
+    @staticmethod
+    def _still_withdrawn(entry: Entry) -> bool:
+        return not entry.declared and entry.how is How.RESTART
 
     def diff(self, path: str = "configuration file") -> list[dict[str, str]]:
         """--diff: the file at `path` and the running server, before and after; secrets masked."""
@@ -181,19 +199,22 @@ def build(desired: DesiredState, observed: Observed, instance: str, where: str, 
         for option in [catalog.find(name)]
         if option is not None
     }
-    # nobody has to declare where the data lies, and nobody may lose it by not doing so
-    located = {name: in_file[name] for name in DATA_LOCATION if name in in_file and name not in desired.values}
-    desired = DesiredState(engine, {**desired.values, **located})
+    left = _left_to_the_file(in_file, observed.applied or {})
+    decided = frozenset(desired.values)
+    desired = DesiredState(engine, {**left, **desired.values})
     compare = _Comparison(desired, observed, in_file, live, manages_file)
-    names = {*desired.values, *_withdrawn(desired, in_file, observed.applied or {}, live)}
+    # without a file there is no declaration of the whole, only of some settings
+    withdrawn = _withdrawn(desired, in_file, observed.applied or {}, live) if manages_file else set()
+    names = {*desired.values, *withdrawn}
     entries = tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in names)
     problems = [problem for entry in entries for problem in compare.dangers(entry, where)]
+    problems += [_included(directive, where) for directive in parsed.directives if directive.name == "include"]
     if problems:
         raise InvalidInput(problems)
     after = None
     if manages_file:
         after = conffile.render(desired, instance, _kept(parsed, observed, desired))
-    return Plan(desired, entries, observed.file if manages_file else None, after)
+    return Plan(desired, entries, decided, observed.file if manages_file else None, after)
 
 
 @dataclass(frozen=True)
@@ -281,6 +302,27 @@ class _Comparison:
         if option.name == "maxclients" and limit is not None and limit < want + RESERVED_FILES:
             return How.RESTART, f"the running process may open {limit} files"
         return How.LIVE, ""
+
+
+def _left_to_the_file(in_file: Mapping[str, Value], applied: Mapping[str, str]) -> dict[str, Value]:
+    """What nobody has to declare, and nobody may lose by not doing so: where the data lies; and how the server is
+    reached, as long as no run of ours decided it.
+    """
+    return {
+        name: value
+        for name, value in in_file.items()
+        if not isinstance(value, conffile.Unreadable)
+        and (name in DATA_LOCATION or (name not in applied and (name in PLACE or name.startswith("tls-"))))
+    }
+
+
+def _included(directive: conffile.Directive, where: str) -> Problem:
+    return Problem(
+        f"{where}: line {directive.line} of its file",
+        f"includes {' '.join(directive.arguments)}, which would no longer be read",
+        "one file with all settings",
+        "declare the settings of that file and remove the line",
+    )
 
 
 def _withdrawn(

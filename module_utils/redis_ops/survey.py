@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import conffile, host, observe, persistence, preflight, server, service
+from . import host, observe, persistence, preflight, server, service
 from .engine import Engine, parse_version
 from .errors import AccessDenied, InvalidInput, Problem
 from .files import Target, read_optional
@@ -122,7 +122,7 @@ def _instance_facts(instance: Resolved, logins: Sequence[server.Credentials]) ->
             layout.instance, instance.where, {}, config=Target(layout.config), service=unit, credentials=logins
         )
         text = read_optional(layout.config) or ""
-        in_file = conffile.ConfFile.parse(text).values(desired.engine)
+        in_file = observe.parse_file(subject, text).values(desired.engine)
         connection = observe.connection_of(subject, {**desired.values, **in_file}, desired.engine)
         if connection is not None:
             info = connection.info()

@@ -43,16 +43,6 @@ def some(*versions: str) -> pytest.MarkDecorator:
     )
 
 
-def defect_on(request: pytest.FixtureRequest, *versions: str, reason: str) -> None:
-    """Expect this test to fail on these servers, until the product is mended."""
-    if request.getfixturevalue("program").version in versions:
-        request.applymarker(defect(reason))
-
-
-def defect(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 OLD_AND_NEW = some("redis 6.2.14", "redis 7.0.15", "valkey 9.1.2")
 ONE = some("redis 7.0.15")
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.redis_ops.errors import ApplyFailed
-from instances import OLD_AND_NEW, ONE, Lab, defect_on, lab, some
+from instances import OLD_AND_NEW, ONE, Lab, lab, some
 
 __all__ = ["lab"]
 
-REDIS_8_INFO = "persistence.keys takes db0_distrib_strings_sizes of Redis 8's INFO for a database: KeyError 'keys'"
 KEYS = 10_000
 OFF = {"appendonly": "no", "save": "3600 1"}
 ON = {**OFF, "appendonly": "yes"}
@@ -31,8 +30,7 @@ def kept(lab: Lab, keys: int = KEYS) -> bool:
     return True
 
 
-def test_on_a_running_server(request, lab):
-    defect_on(request, "redis 8.0.2", "redis 8.2.3", reason=REDIS_8_INFO)
+def test_on_a_running_server(lab):
     lab.converge(OFF)
     lab.fill(KEYS)
     pid = lab.service.pid()
@@ -43,8 +41,7 @@ def test_on_a_running_server(request, lab):
     assert kept(lab)
 
 
-def test_on_a_stopped_server_with_a_dump(request, lab):
-    defect_on(request, "redis 8.0.2", "redis 8.2.3", reason=REDIS_8_INFO)
+def test_on_a_stopped_server_with_a_dump(lab):
     lab.converge(OFF)
     lab.fill(KEYS)
     lab.service.stop()

@@ -21,7 +21,6 @@ from instances import (
     OLD_AND_NEW,
     ONE,
     Writer,
-    defect_on,
     killed_before,
     lab,
     laboratory,
@@ -32,8 +31,6 @@ from servers import Refused
 
 __all__ = ["lab"]
 
-REDIS_8_INFO = "persistence.keys takes db0_distrib_strings_sizes of Redis 8's INFO for a database: KeyError 'keys'"
-SOCKET_6_2 = "apply._Log.reason: 'Opening Unix socket: bind: No such file' of Redis 6.2 has none of its words"
 
 # Many mutable settings of many kinds, none of them the default of any server here.
 MANY = {
@@ -185,8 +182,7 @@ PERSISTENCE = {
 
 @some("redis 6.2.14", "redis 8.2.3", "valkey 9.1.2")
 @pytest.mark.parametrize("persistence", PERSISTENCE.values(), ids=PERSISTENCE)
-def test_a_pending_restart_is_reported_and_happens_only_when_allowed_and_keeps_the_keys(request, lab, persistence):
-    defect_on(request, "redis 8.2.3", reason=REDIS_8_INFO)
+def test_a_pending_restart_is_reported_and_happens_only_when_allowed_and_keeps_the_keys(lab, persistence):
     lab.converge(persistence)
     lab.fill(1000)
     pid, wanted = lab.service.pid(), {**persistence, "databases": 32}
@@ -234,9 +230,7 @@ def rolled_back(lab, text, caught):
     return True
 
 
-def test_a_setting_that_keeps_the_server_from_starting_is_rolled_back(request, lab):
-    defect_on(request, "redis 8.0.2", "redis 8.2.3", reason=REDIS_8_INFO)
-    defect_on(request, "redis 6.2.14", reason=SOCKET_6_2)
+def test_a_setting_that_keeps_the_server_from_starting_is_rolled_back(lab):
     lab.converge()
     lab.fill(1000)
     text = lab.text
@@ -247,8 +241,7 @@ def test_a_setting_that_keeps_the_server_from_starting_is_rolled_back(request, l
 
 
 @OLD_AND_NEW
-def test_the_reason_is_found_in_the_servers_log_file(request, lab):
-    defect_on(request, "redis 6.2.14", reason=SOCKET_6_2)
+def test_the_reason_is_found_in_the_servers_log_file(lab):
     lab.settings["logfile"] = str(lab.directory / "server.log")
     lab.converge()
     with pytest.raises(ApplyFailed, match="No such file or directory"):
@@ -422,8 +415,7 @@ def test_data_is_not_left_behind_by_another_directory(lab):
 
 
 @some("redis 7.0.15", "redis 8.2.3", "valkey 9.1.2")
-def test_a_replica_stays_one_and_a_promoted_one_is_not_demoted(request, lab, tmp_path):
-    defect_on(request, "redis 8.0.2", "redis 8.2.3", reason=REDIS_8_INFO)
+def test_a_replica_stays_one_and_a_promoted_one_is_not_demoted(lab, tmp_path):
     with laboratory(lab.program, tmp_path / "primary") as primary:
         primary.begin("repl-diskless-sync-delay 0")
         primary.ask("SET", "from", "primary")

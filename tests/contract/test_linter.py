@@ -7,7 +7,7 @@ from ansible.module_utils.redis_ops import linter
 from ansible.module_utils.redis_ops.conffile import render
 from ansible.module_utils.redis_ops.desired import DesiredState
 from ansible.module_utils.redis_ops.errors import ApplyFailed
-from instances import binary_of, defect_on
+from instances import binary_of
 
 SECRET = "hunter2-0a1b2c3d"
 
@@ -71,21 +71,16 @@ def test_a_valid_file_passes_and_nothing_in_the_data_directory_is_touched(progra
     assert list(etc.iterdir()) == []
 
 
-def test_the_log_file_is_not_made(request, program, binary, tmp_path):
+def test_the_log_file_is_not_made(program, binary, tmp_path):
     """Ours would belong to root, and the server that runs as redis could not write it."""
-    defect_on(
-        request, "redis 6.2.14", reason="Redis 6.2 opens the log file while it reads the line, before --logfile ''"
-    )
     data = tmp_path / "data"
     data.mkdir()
     linter.check(rendered(program.engine, data), binary, str(tmp_path))
     assert list(data.iterdir()) == []
 
 
-def test_a_valid_file_of_a_cluster_node_passes_and_touches_nothing(request, program, binary, tmp_path):
+def test_a_valid_file_of_a_cluster_node_passes_and_touches_nothing(program, binary, tmp_path):
     """nodes.conf would be made by us, and one that a running node holds locked is a refusal of a valid file."""
-    later = ("redis 8.0.2", "redis 8.2.3", "valkey 8.1.1", "valkey 9.1.2")
-    defect_on(request, *later, reason="since 7.2 clusterInit comes before the server finds that it listens nowhere")
     data = tmp_path / "data"
     data.mkdir()
     linter.check(rendered(program.engine, data, **{"cluster-enabled": "yes", "logfile": ""}), binary, str(tmp_path))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from instances import OLD_AND_NEW, ONE, defect, lab
+from instances import OLD_AND_NEW, ONE, lab
 
 __all__ = ["lab"]
 
@@ -76,7 +76,6 @@ def test_a_run_over_tcp_changes_once_and_answers_as_documented(running):
 
 
 @ONE
-@defect("library/redis_config.py RETURN does not name `instance`, which every result has")
 def test_every_key_of_a_result_is_documented(running):
     result = run(**managed(running, timeout=5))
     of_ansible = {"changed", "diff", "invocation", "warnings", "deprecations"}
@@ -114,9 +113,6 @@ def test_a_run_over_a_unix_socket_with_a_password(lab):
 
 
 @ONE
-@defect(
-    "plan._withdrawn asks for every secret of the server to be declared, also where no file is managed and none can go"
-)
 def test_a_server_elsewhere_may_have_a_password_that_is_only_logged_in_with(lab):
     """The second of the module's own EXAMPLES."""
     lab.password = "s3cret-0123456789"
@@ -127,7 +123,6 @@ def test_a_server_elsewhere_may_have_a_password_that_is_only_logged_in_with(lab)
 
 
 @ONE
-@defect("plan takes what the file has and two settings do not name for withdrawn: bind goes to `*`, the port to 6379")
 def test_the_first_example_does_not_open_a_server_to_the_network(running):
     """The whole file is replaced by two settings. Refused would be as good as kept. In check mode: it would listen."""
     arguments = {**managed(running), "settings": {"maxmemory": "1gb", "maxmemory-policy": "allkeys-lru"}}

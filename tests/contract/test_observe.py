@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible.module_utils.redis_ops.errors import RedisOpsError
 from ansible.module_utils.redis_ops.observe import observe
-from instances import OLD_AND_NEW, ONE, defect, lab
+from instances import OLD_AND_NEW, ONE, lab
 
 __all__ = ["lab"]
 
@@ -65,7 +65,6 @@ def test_a_server_that_refuses_config_is_an_error_in_one_line(lab):
 
 
 @ONE
-@defect("conffile.parse names the line and nothing else; expected: host, instance, the file, and what to do")
 def test_a_file_whose_quotes_do_not_close_is_named(lab):
     lab.converge()
     lab.config_path.write_text(lab.text + 'logfile "unclosed\n')

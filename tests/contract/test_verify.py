@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible.module_utils.redis_ops import verify
 from ansible.module_utils.redis_ops.findings import Status
-from instances import ONE, defect_on, lab, laboratory, until
+from instances import ONE, lab, laboratory, until
 
 __all__ = ["lab"]
 
@@ -119,9 +119,8 @@ def test_a_full_server_says_so(lab):
     assert "\n" not in str(key)
 
 
-def test_keys_without_a_dump_are_seen(request, lab):
+def test_keys_without_a_dump_are_seen(lab):
     """INFO of Redis 8 has more names that begin with db0 than databases."""
-    defect_on(request, "redis 8.0.2", "redis 8.2.3", reason="persistence.keys: KeyError 'keys' on Redis 8's INFO")
     wanted = {"appendonly": "no", "save": ""}
     lab.converge(wanted)
     lab.fill(10)
