@@ -77,6 +77,7 @@ def test_owners_and_modes(host):
         "/etc/default/redis-server": "644 root root",
         "/etc/sysctl.d/99-zz-redis.conf": "644 root root",
         "/var/lib/ansible-redis/redis-default.json": "600 root root",
+        "/var/lib/ansible-redis/redis-default.conf": "600 root root",
     }
     assert oracle.modes(host, *wanted) == wanted
     assert oracle.world_writable(host) == []
