@@ -161,6 +161,7 @@ def survey_and_judge(params: dict) -> dict:
             "service": package.product.package,
             "installed": package.installed,
             "available": package.available,
+            "missing": package.missing,
             "engine": f"{package.engine.name} {'.'.join(map(str, package.engine.version))}",
         },
         "systemd": systemd,

@@ -8,6 +8,7 @@ the running server and waited for; only then the file is replaced. A restart com
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from .files import Target, Undo, give, read_optional, sweep
 from .live import POLL, RunningServer, wait
 from .observe import Instance, Snapshot, connect, observe
 from .record import Record
-from .service import START_TIMEOUT, Service
+from .service import LOAD_TIMEOUT, START_TIMEOUT, Service
 
 DEATH_GRACE = 10.0  # seconds without a process after a start until it counts as dead
 
@@ -46,6 +47,8 @@ def converge(instance: Instance, *, restart: bool, check: bool) -> Outcome:
         sweep(instance.config.path)
     snapshot = observe(instance)
     outcome = _foresee(instance, snapshot, restart=restart)
+    if check:
+        _foresee_refusal(instance, snapshot)
     if check or not outcome.changed:
         return outcome
     change = _Change(instance, snapshot, Undo())
@@ -58,7 +61,7 @@ def converge(instance: Instance, *, restart: bool, check: bool) -> Outcome:
             change.restart()
         after = observe(instance)
         _verify_applied(instance, after)
-        Record(instance.state).keep(after.plan, running=not after.owed_restarts())
+        Record(instance.state).keep(after.plan)
     except (RedisOpsError, OSError) as error:
         raise ApplyFailed(_without_secrets(told(error), snapshot.plan)) from None
     outcome.pending_restart = after.owed_restarts()
@@ -103,6 +106,26 @@ def _foresee(instance: Instance, snapshot: Snapshot, *, restart: bool) -> Outcom
     return Outcome(bool(actions), actions, diff, [] if restarted else owed, restarted)
 
 
+def lint(instance: Instance, text: str, beside: str) -> None:
+    """Let the installed server read `text`. Raises ApplyFailed."""
+    owner = instance.config.owner if instance.config else None
+    linter.check(text, instance.binary, beside, str(owner) if owner else None)
+
+
+def _foresee_refusal(instance: Instance, snapshot: Snapshot) -> None:
+    """In check mode, what the installed server would say of the new file; beside nothing of the host's own.
+
+    Raises ApplyFailed.
+    """
+    text = snapshot.plan.file_after
+    if not (text and snapshot.plan.file_changed and snapshot.installed) or snapshot.missing_directories:
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        owner = instance.config.owner if instance.config else None
+        give(Target(directory, 0o700, owner))
+        lint(instance, text, f"{directory}/redis.conf")
+
+
 @dataclass
 class _Change:
     """The effects, in their order."""
@@ -116,11 +139,9 @@ class _Change:
         self._make_directories()
         desired = self.snapshot.plan.desired
         first = self.snapshot.plan.file_after or ""
-        if desired.get("appendonly") and self._would_start_without_data():
-            # from the dump, with AOF off; the running server then writes the AOF, and the file says so last
-            without_aof = DesiredState(desired.engine, {**desired.values, "appendonly": False})
-            kept = conffile.ConfFile.parse(first).kept()
-            first = conffile.render(without_aof, self.instance.name, kept)
+        if self._would_start_without_data():
+            # as it was; the running server then switches, with everything on disk, and the file says so last
+            first = self._with_aof(first, on=not desired.get("appendonly"))
         self._lint(first)
         self._write_config(first)
         self._write_limits()
@@ -138,6 +159,8 @@ class _Change:
             wait(lambda: not int(connection.info().get("loading", 0)), "the server to load its data")
             RunningServer(self.instance.where, self.snapshot, connection).set_live()
         try:
+            if connection is not None:
+                Record(self.instance.state).keep_running(current)
             if current.file_changed:
                 self._write_config(current.file_after or "")
             elif self.snapshot.config_is_open and self.instance.config:
@@ -188,7 +211,8 @@ class _Change:
         last_good = Record(self.instance.state).last_good()
         if last_good is not None and self.instance.config:
             # a run before this one may have written a file that nobody ever started with: not one to go back to
-            self.undo.goes_back_to(self.instance.config, last_good)
+            on = bool(self._values(read_optional(self.instance.config.path) or "").get("appendonly"))
+            self.undo.goes_back_to(self.instance.config, last_good if was_running else self._with_aof(last_good, on=on))
         self.undo.put_back()
         if last_good is None and not was_running:
             with contextlib.suppress(RedisOpsError):
@@ -205,7 +229,7 @@ class _Change:
     def _wait_until_serving(self) -> Mapping[str, Any]:
         """INFO of the server once it has loaded its data."""
         text = read_optional(_required(self.instance.config).path) or ""
-        values = conffile.ConfFile.parse(text).values(self.snapshot.plan.desired.engine)
+        values = self._values(text)
         instance = replace(self.instance, settings={})
         service = _required(self.instance.service)
         began = time.monotonic()
@@ -216,21 +240,30 @@ class _Change:
                 connection.close()
                 if not int(info.get("loading", 0)):
                     return info
-                last = "it loads its data"
-            except ServerUnreachable as error:
-                last = str(error)
+            except ServerUnreachable:
                 # a SysV script ends well although the server died right after
                 if not service.pid() and time.monotonic() - began > DEATH_GRACE:
                     raise
-            if time.monotonic() - began > START_TIMEOUT:
-                raise ServerUnreachable(f"not serving after {START_TIMEOUT:g} s: {last}")
+                if time.monotonic() - began > START_TIMEOUT:
+                    raise
+            if time.monotonic() - began > LOAD_TIMEOUT:
+                raise ServerUnreachable(f"not serving after {LOAD_TIMEOUT:g} s")
             time.sleep(POLL)
 
     def _would_start_without_data(self) -> bool:
-        observed, desired = self.snapshot.observed, self.snapshot.plan.desired
-        in_file = conffile.ConfFile.parse(observed.file or "").values(desired.engine)
+        desired = self.snapshot.plan.desired
         store = persistence.Store.of(desired.values, desired.engine)
-        return store.starts_without_data(aof_was_on=in_file.get("appendonly") is True)
+        was_on = self._values(self.snapshot.observed.file or "").get("appendonly") is True
+        return store.starts_without_data(aof=desired.get("appendonly"), aof_was_on=was_on)
+
+    def _values(self, text: str) -> Mapping[str, Any]:
+        return conffile.ConfFile.parse(text).values(self.snapshot.plan.desired.engine)
+
+    def _with_aof(self, text: str, *, on: bool) -> str:
+        """The same configuration with AOF on or off."""
+        engine = self.snapshot.plan.desired.engine
+        values = {**self._values(text), "appendonly": on}
+        return conffile.render(DesiredState(engine, values), self.instance.name, conffile.ConfFile.parse(text).kept())
 
     def _make_directories(self) -> None:
         for target in self.snapshot.missing_directories:
@@ -238,8 +271,8 @@ class _Change:
             give(target)
 
     def _lint(self, text: str) -> None:
-        if self.instance.binary and self.instance.config and self.snapshot.installed:
-            linter.check(text, self.instance.binary, self.instance.config.path)
+        if self.instance.config and self.snapshot.installed:
+            lint(self.instance, text, self.instance.config.path)
 
     def _write_config(self, text: str) -> None:
         if self.instance.config:

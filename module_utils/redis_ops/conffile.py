@@ -52,15 +52,15 @@ class Directive:
         return " ".join([self.name, *map(quote, self.arguments)])
 
     @property
-    def kept(self) -> bool:
-        """Whether a rewrite by us must not lose it.
+    def opens_default(self) -> bool:
+        """Whether it is the `user default on ... +@all` that CONFIG REWRITE leaves behind; it beats requirepass."""
+        words = {word.lower() for word in self.arguments[1:]}
+        return self.name == "user" and self.arguments[:1] == ("default",) and {"on", "~*", "+@all"} <= words
 
-        Not the `user default on ... +@all` that CONFIG REWRITE leaves behind: it beats requirepass, so that keeping it
-        would make every change of the password a no-op. One that closes or limits the default user is an operator's.
-        """
-        if self.name == "user" and self.arguments[:1] == ("default",):
-            return not {"on", "~*", "+@all"} <= {word.lower() for word in self.arguments}
-        return self.name in _KEPT_DIRECTIVES
+    @property
+    def kept(self) -> bool:
+        """Whether a rewrite by us must not lose it. A default user without a password is what there is without a line."""
+        return self.name in _KEPT_DIRECTIVES and not (self.opens_default and "nopass" in self.arguments)
 
 
 @dataclass(frozen=True)

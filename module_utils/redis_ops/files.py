@@ -28,14 +28,19 @@ def write(target: Target, text: str) -> None:
     """Replace the file by a new one with this text. Its directory is made when missing.
 
     A symbolic link to a file is followed: the link stays, the file behind it is replaced. One to anything else, such as
-    the /dev/null of a masked file, is replaced itself.
+    the /dev/null of a masked file, is replaced itself; and so is, where root writes, one that somebody else made.
     """
     real = Path(os.path.realpath(target.path))
-    path = real if real.is_file() or not real.exists() else Path(target.path)
+    path = real if _is_followed(Path(target.path), real) else Path(target.path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with draft(path, text) as temporary:
         give(Target(str(temporary), target.mode, target.owner, target.group))
         temporary.replace(path)
+
+
+def _is_followed(path: Path, real: Path) -> bool:
+    mine = not path.is_symlink() or path.lstat().st_uid == os.geteuid()
+    return mine and (real.is_file() or not real.exists())
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from .engine import Engine, parse_version
 
@@ -34,12 +34,18 @@ class Listener:
     name: str
 
 
-def run(arguments: Sequence[str], timeout: float = 60, stdin: Optional[str] = None) -> subprocess.CompletedProcess[str]:
+def run(
+    arguments: Sequence[str], timeout: float = 60, stdin: Optional[str] = None, user: Optional[str] = None
+) -> subprocess.CompletedProcess[str]:
     """A command in the C locale, its output as text; never raises for its exit status.
 
+    user: run as this user, with its groups, where root may.
     A missing program gives status 127, one that outlives `timeout` seconds is killed and gives 124.
     """
     environment = {**os.environ, "LC_ALL": "C"}
+    identity: dict[str, Any] = {}
+    if user is not None and os.geteuid() == 0 and _is_user(user):
+        identity = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": [], "cwd": "/"}
     try:
         return subprocess.run(
             arguments,
@@ -50,11 +56,16 @@ def run(arguments: Sequence[str], timeout: float = 60, stdin: Optional[str] = No
             check=False,
             input=stdin,
             env=environment,
+            **identity,
         )
     except FileNotFoundError:
         return subprocess.CompletedProcess(arguments, 127, "", f"{arguments[0]}: not found")
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(arguments, 124, "", f"{arguments[0]}: no end after {timeout:g} s")
+
+
+def _is_user(name: str) -> bool:
+    return any(entry.pw_name == name for entry in pwd.getpwall())
 
 
 def read(path: str) -> str:
@@ -197,11 +208,14 @@ def real_paths(paths: Sequence[str]) -> dict[str, str]:
 
 def process_user(pid: int) -> str:
     """The name of the user a process runs as; its number where no name is known."""
-    uid = Path(f"/proc/{pid}").stat().st_uid
+    return _user_name(Path(f"/proc/{pid}").stat().st_uid)
+
+
+def _user_name(number: int) -> str:
     try:
-        return pwd.getpwuid(uid).pw_name
+        return pwd.getpwuid(number).pw_name
     except KeyError:
-        return str(uid)
+        return str(number)
 
 
 def apt_versions(package: str) -> list[str]:
@@ -215,3 +229,13 @@ def program_replaced(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return os.readlink(f"/proc/{pid}/exe").endswith(" (deleted)")  # noqa: PTH115 - not a path
     return False
+
+
+def foreign_owner(directory: str, user: str) -> str:
+    """Who owns an existing directory that `user` can then not write; '' when all is well or nothing is there yet."""
+    path = Path(directory)
+    if not path.is_dir() or not _is_user(user):
+        return ""
+    found, entry = path.stat(), pwd.getpwnam(user)
+    writes = found.st_mode & 0o002 or (found.st_gid == entry.pw_gid and found.st_mode & 0o020)
+    return "" if found.st_uid == entry.pw_uid or writes else _user_name(found.st_uid)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Optional
 
 from . import files, host
 from .errors import ApplyFailed
@@ -25,17 +26,19 @@ _NOWHERE_TLS = ("--tls-port", "0")  # a build without TLS does not know the opti
 _VALID = "Configured to not listen anywhere, exiting."
 
 
-def check(text: str, binary: str, config: str) -> None:
+def check(text: str, binary: str, config: str, owner: Optional[str] = None) -> None:
     """Raises ApplyFailed with the server's own words when `binary` does not accept `text`.
 
     config: the file that is going to have this text; the trial is written beside it, so that no secret is copied to a
-    place with other permissions, and a full disk is found before anything is changed.
+    place with other permissions, and a full disk is found before anything is changed. owner: whom the server runs as; a
+    trial loads modules, and root must not load what redis can write.
     """
     # Redis 6.2 makes the log file, as root, while it reads its name; a line that cannot be read must still be refused
     text = re.sub(r'^logfile ("[^"\n]*"|[^"\s]+)$', "", text, flags=re.MULTILINE)
     with files.draft(Path(config), text) as path:
+        files.give(files.Target(str(path), 0o600, owner))
         options = [*_NOWHERE, _NOWHERE_TLS] if "tls-port" in text else _NOWHERE
-        result = host.run([binary, str(path), *(word for pair in options for word in pair)], timeout=30)
+        result = host.run([binary, str(path), *(word for pair in options for word in pair)], timeout=30, user=owner)
     said = (result.stdout + result.stderr).strip().splitlines()
     if not said or not said[-1].endswith(_VALID):
         raise ApplyFailed(f"{binary} refuses the new configuration: {_reason(said)}")

@@ -24,7 +24,7 @@ class RunningServer:
     connection: server.Connection
 
     def save(self) -> int:
-        """Everything on disk in a dump, whatever the persistence settings are. The number of keys saved."""
+        """Everything on disk in a dump, whatever the persistence settings are. The number of keys that must come back."""
         before = self.connection.info()
         busy = ("rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
         wait(lambda: not any(int(self.connection.info().get(name, 0)) for name in busy), "a running save to end")
@@ -41,7 +41,7 @@ class RunningServer:
             raise ApplyFailed(
                 f"{self.where}: it could not save its data, and without that it is not changed; see its log"
             )
-        return persistence.keys(after)
+        return persistence.keys(after, lasting=True)
 
     def save_at_stop(self) -> None:
         """What is written between the save and the stop counts as well, also where nothing is to be persisted."""

@@ -220,6 +220,8 @@ def addresses_of(values: Mapping[str, Value]) -> list[server.Address]:
                 tls_ca_file=values.get("tls-ca-cert-file", ""),
                 tls_cert_file=values.get("tls-client-cert-file", "") or values.get("tls-cert-file", ""),
                 tls_key_file=values.get("tls-client-key-file", "") or values.get("tls-key-file", ""),
+                tls_key_password=values.get("tls-client-key-file-pass", "") or values.get("tls-key-file-pass", ""),
+                tls_check_name=False,  # its certificate names the host, not its loopback address
             )
         )
     return found

@@ -57,24 +57,24 @@ class Store:
             return [self.old_aof] if self.old_aof.exists() else []
         return [self.aof.parent / name for name in manifest_files(self.aof.read_text(errors="surrogateescape"))]
 
-    def starts_without_data(self, *, aof_was_on: bool) -> bool:
-        """Whether a start with `appendonly yes` would not load the newest data.
+    def starts_without_data(self, *, aof: bool, aof_was_on: bool) -> bool:
+        """Whether a start with this `appendonly` would not load the newest data.
 
-        So when there is a dump and no AOF; and when there are both, AOF was off, and the dump is the newer: the AOF is
-        then what was left behind when it was switched off.
+        A start loads the AOF or the dump, never both. The AOF has the data when it was on; else whichever is the newer,
+        because an AOF that was switched off is left behind as it was.
         """
-        if not self.rdb.exists():
-            return False
         try:
             files = self.aof_files()
         except InvalidValue:
             return False  # the server refuses to start on it, which loses nothing and is said
-        if not files:
-            return True
-        if aof_was_on:
-            return False  # as above, where one of them is gone
         there = [path.stat().st_mtime for path in files if path.exists()]
-        return len(there) < len(files) or self.rdb.stat().st_mtime > max(there)
+        if aof_was_on and files:
+            aof_has_it = True
+        elif not files or len(there) < len(files):
+            aof_has_it = False
+        else:
+            aof_has_it = not self.rdb.exists() or self.rdb.stat().st_mtime <= max(there)
+        return not aof if aof_has_it else aof and self.rdb.exists()
 
     def problems(self) -> list[str]:
         """What keeps the AOF on disk from being loadable, as text; empty when it is whole."""
@@ -107,10 +107,10 @@ def manifest_files(text: str) -> list[str]:
     return names
 
 
-def keys(info: Mapping[str, Any]) -> int:
-    """Keys in all databases, from INFO."""
+def keys(info: Mapping[str, Any], *, lasting: bool = False) -> int:
+    """Keys in all databases, from INFO. lasting: only those that do not expire."""
     return sum(
-        int(database["keys"])
+        int(database["keys"]) - (int(database.get("expires", 0)) if lasting else 0)
         for name, database in info.items()
         # Redis 8 has db0_distrib_strings_sizes and the like beside db0
         if re.fullmatch(r"db\d+", name) and isinstance(database, dict)

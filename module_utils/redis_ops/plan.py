@@ -6,7 +6,7 @@ Drift is "the plan is not empty"; check mode, --diff, apply and every report are
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -108,6 +108,7 @@ class Plan:
     decided: frozenset[str]  # what the inventory declares; the rest of `desired` is left as the file has it
     file_before: Optional[str]
     file_after: Optional[str]
+    file_running: Optional[str]  # what the server runs with until its restart: the way back
 
     @property
     def live(self) -> list[Entry]:
@@ -211,10 +212,18 @@ def build(desired: DesiredState, observed: Observed, instance: str, where: str, 
     problems += [_included(directive, where) for directive in parsed.directives if directive.name == "include"]
     if problems:
         raise InvalidInput(problems)
-    after = None
-    if manages_file:
-        after = conffile.render(desired, instance, _kept(parsed, observed, desired))
-    return Plan(desired, entries, decided, observed.file if manages_file else None, after)
+    if not manages_file:
+        return Plan(desired, entries, decided, None, None, None)
+    kept = _kept(parsed, observed, desired)
+    running = _as_it_runs(desired, entries)
+    return Plan(
+        desired,
+        entries,
+        decided,
+        observed.file,
+        conffile.render(desired, instance, kept),
+        conffile.render(running, instance, kept),
+    )
 
 
 @dataclass(frozen=True)
@@ -345,13 +354,32 @@ def _withdrawn(
 def _kept(parsed: conffile.ConfFile, observed: Observed, desired: DesiredState) -> list[conffile.Directive]:
     """Lines to carry over. What the server says it follows beats what its file says it followed."""
     clustered = desired.get("cluster-enabled")  # then nodes.conf has it, and the file must not
+    kept = [directive for directive in parsed.kept() if not (directive.opens_default and _sets_password(desired))]
     if observed.live is None and not clustered:
-        return parsed.kept()
-    kept = [directive for directive in parsed.kept() if directive.name not in ("replicaof", "slaveof")]
+        return kept
+    kept = [directive for directive in kept if directive.name not in ("replicaof", "slaveof")]
     if observed.replica_of is not None and not clustered:
         host, port = observed.replica_of
         kept.insert(0, conffile.Directive("replicaof", (host, str(port)), 0))
     return kept
+
+
+def _sets_password(desired: DesiredState) -> bool:
+    """Whether the inventory decides the default user's password; its line in the file would beat it."""
+    return "requirepass" in desired.values
+
+
+def _as_it_runs(desired: DesiredState, entries: Sequence[Entry]) -> DesiredState:
+    """With every option that waits for a restart at the value it has until then."""
+    values = dict(desired.values)
+    for entry in entries:
+        if entry.how is not How.RESTART or isinstance(entry.live, (Absent, conffile.Unreadable)):
+            continue
+        if entry.live == default_value(entry.option, desired.engine):
+            values.pop(entry.option.name, None)
+        else:
+            values[entry.option.name] = entry.live
+    return DesiredState(desired.engine, values)
 
 
 def _rank(entry: Entry) -> int:

@@ -34,7 +34,8 @@ READ_FILES = (
     "tls-ca-cert-dir",
     "tls-dh-params-file",
 )
-HIDDEN_BY_SANDBOX = ("/home", "/root", "/run/user")  # ProtectHome=true of the package's unit
+# ProtectHome and PrivateTmp of the package's unit
+HIDDEN_BY_SANDBOX = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - refused, not used
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class InstanceFacts:
     """What the host says of one instance.
 
     pid: of its running server, 0 when stopped. listeners: port or tls-port -> who has it. free: bytes where its data goes.
-    data_bytes: what an AOF written now would hold. missing: those of READ_FILES that are declared and not there.
+    data_bytes: what an AOF written now would hold. foreign_owner: who owns the data directory, when not the server.
+    used, evicts, queue: what the running server holds, whether it may evict, and whether a BullMQ queue is in it. missing: those of READ_FILES that are declared and not there.
     """
 
     pid: int = 0
@@ -51,6 +53,10 @@ class InstanceFacts:
     data_bytes: int = 0
     aof_is_on: bool = False
     missing: Sequence[str] = ()
+    foreign_owner: str = ""
+    used: int = 0
+    evicts: bool = True
+    queue: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,16 @@ def _instance_problems(instance: Resolved, host: HostFacts) -> list[Problem]:
                 "lower maxclients, or raise the limit of process 1 (in a container: its nofile ulimit)",
             )
         )
+    found += _eviction_problems(instance, facts)
+    if facts.foreign_owner:
+        found.append(
+            Problem(
+                f"{where}: dir",
+                f"{desired.get('dir')} belongs to {facts.foreign_owner}",
+                f"a directory that {instance.layout.product.user} can write",
+                f"chown {instance.layout.product.user}: {desired.get('dir')}",
+            )
+        )
     backlog = desired.get("tcp-backlog")
     if host.somaxconn and backlog > host.somaxconn:
         found.append(
@@ -149,14 +165,52 @@ def _instance_problems(instance: Resolved, host: HostFacts) -> list[Problem]:
         found += [
             Problem(
                 f"{where}: {path}",
-                "the service cannot see it (ProtectHome)",
+                "the service has its own view of it (ProtectHome, PrivateTmp)",
                 "a directory outside " + ", ".join(HIDDEN_BY_SANDBOX),
                 "choose one under /var/lib or /srv",
             )
             for path in instance.directories
             if any(path == hidden or path.startswith(hidden + "/") for hidden in HIDDEN_BY_SANDBOX)
         ]
+        found += [
+            Problem(
+                f"{where}: {path}",
+                "is gone after a reboot, and the service would not start",
+                f"a directory that stays, or {instance.layout.run_dir}",
+                f"choose one under {instance.layout.run_dir}, /var/lib or /srv",
+            )
+            for path in instance.directories
+            if path.startswith("/run/") and path != instance.layout.run_dir and not path.startswith("/run/user")
+        ]
     return found
+
+
+def _eviction_problems(instance: Resolved, facts: InstanceFacts) -> list[Problem]:
+    """Data that nobody allowed to be evicted must not become so by the way."""
+    desired, where = instance.desired, instance.where
+    policy, limit = desired.get("maxmemory-policy"), desired.get("maxmemory")
+    if facts.evicts or policy == "noeviction" or not limit:
+        return []
+    if facts.queue:
+        return [
+            Problem(
+                f"{where}: maxmemory-policy",
+                f"a BullMQ queue lives here, and {policy} loses its jobs without a word",
+                "noeviction",
+                "use profile queue for it, or give it an instance of its own",
+            )
+        ]
+    if facts.used <= limit:
+        return []
+    return [
+        Problem(
+            f"{where}: maxmemory",
+            f"the server holds {_mb(facts.used)} that it may not evict, and {_mb(limit)} with {policy} would evict it",
+            f"at least {_mb(facts.used)}, or noeviction",
+            f"raise it; or, to let it be evicted, say so first: redis-cli CONFIG SET maxmemory-policy {policy} and "
+            f"CONFIG SET maxmemory {facts.used}",
+        )
+    ]
 
 
 def _memory_problem(instances: Sequence[Resolved], host: HostFacts) -> Optional[Problem]:

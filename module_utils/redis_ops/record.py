@@ -18,8 +18,7 @@ SCHEMA = 1
 class Record:
     """path: the record of the applied settings, without secrets; '' to keep none.
 
-    Beside it lies the last file that the server is known to run with: what a start that fails goes back to. It has the
-    secrets. Both have mode 0600.
+    Beside it lies a file with what the server runs with: what a start that fails goes back to. It has the secrets. Both have mode 0600.
     """
 
     path: str
@@ -42,13 +41,16 @@ class Record:
         """Whether it says what is applied."""
         return not self.path or read_optional(self.path) == _text(current)
 
-    def keep(self, current: Plan, *, running: bool) -> None:
-        """running: whether the server was started with the file of this plan."""
-        if not self.path:
-            return
-        write(Target(self.path, 0o600), _text(current))
-        if running and current.file_after is not None:
-            write(Target(self.last_good_path, 0o600), current.file_after)
+    def keep(self, current: Plan) -> None:
+        """After a run."""
+        if self.path:
+            write(Target(self.path, 0o600), _text(current))
+            self.keep_running(current)
+
+    def keep_running(self, current: Plan) -> None:
+        """Before the file changes under a running server: the way back, also for a run after one that was killed."""
+        if self.path and current.file_running is not None:
+            write(Target(self.last_good_path, 0o600), current.file_running)
 
 
 def _text(current: Plan) -> str:

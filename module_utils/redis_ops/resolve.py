@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import catalog
@@ -44,6 +44,7 @@ class Resolved:
     profile: str
     settings: Mapping[str, Any]
     desired: DesiredState
+    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def where(self) -> str:
@@ -89,7 +90,7 @@ def resolve(declaration: Declaration, product: Product, engine: Engine, *, syste
         except InvalidInput as error:
             problems.extend(error.problems)
         else:
-            resolved.append(Resolved(layout, profile, settings, desired))
+            resolved.append(Resolved(layout, profile, settings, desired, secrets))
     problems.extend(_shared(resolved))
     if problems:
         raise InvalidInput(list(dict.fromkeys(problems)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Optional, Protocol
+from typing import Any, Optional
 
 from .engine import Engine, parse_version
 from .errors import AccessDenied, CommandRefused, RedisOpsError, ServerUnreachable
@@ -33,6 +33,8 @@ class Address:
     tls_ca_file: str = ""
     tls_cert_file: str = ""
     tls_key_file: str = ""
+    tls_key_password: str = field(default="", repr=False)
+    tls_check_name: bool = True
     timeout: float = 5.0
 
     def __str__(self) -> str:
@@ -47,21 +49,11 @@ class Credentials:
     password: str = field(default="", repr=False)
 
 
-class RedisServer(Protocol):
-    """What the core needs of a server. Every verb raises ServerUnreachable, AccessDenied or CommandRefused."""
-
-    address: Address
-
-    def engine(self) -> Engine: ...
-    def info(self) -> dict[str, Any]: ...
-    def config(self) -> dict[str, str]: ...
-    def set_config(self, settings: Sequence[tuple[str, str]]) -> None: ...
-    def call(self, *words: str) -> Any: ...
-    def close(self) -> None: ...
-
-
 class Connection:
-    """A RedisServer over redis-py. The first use opens it."""
+    """One server over redis-py; the first use opens it.
+
+    Every verb raises ServerUnreachable, AccessDenied or CommandRefused.
+    """
 
     def __init__(self, address: Address, credentials: Credentials) -> None:
         if redis is None:
@@ -118,6 +110,11 @@ class Connection:
         self._client.connection_pool.disconnect()
 
 
+def is_available() -> bool:
+    """Whether redis-py is installed on this host."""
+    return redis is not None
+
+
 def connect(addresses: Iterable[Address], credentials: Iterable[Credentials]) -> Connection:
     """The first address that answers, with the first credentials it accepts.
 
@@ -169,6 +166,7 @@ def _client_options(address: Address, credentials: Credentials) -> dict[str, Any
         options.update(host=address.host, port=address.port)
     if address.tls:
         options["ssl"] = True
+        options["ssl_check_hostname"] = address.tls_check_name
         files = {
             "ssl_ca_certs": address.tls_ca_file,
             "ssl_certfile": address.tls_cert_file,
@@ -179,6 +177,8 @@ def _client_options(address: Address, credentials: Credentials) -> dict[str, Any
     if major >= 5:
         options["protocol"] = 2  # one shape of reply for every version of server and library
     if major >= 4:
+        if address.tls and address.tls_key_password:
+            options["ssl_password"] = address.tls_key_password
         from redis.backoff import NoBackoff  # noqa: PLC0415 - redis-py 3.5 has no such module
         from redis.retry import Retry  # noqa: PLC0415
 

@@ -10,7 +10,8 @@ from typing import Protocol
 from . import host
 from .errors import ApplyFailed
 
-START_TIMEOUT = 300.0  # seconds; loading a large data set takes minutes, and systemd waits for it too
+START_TIMEOUT = 300.0  # seconds until a started server must answer
+LOAD_TIMEOUT = 3600.0  # seconds for loading a large data set, which systemd waits for (TimeoutStartSec=infinity)
 # TimeoutStopSec=0 of the package means: wait for the last save, however long
 STOP_TIMEOUT = 3600.0
 
@@ -72,7 +73,7 @@ class Systemd:
     def start(self) -> None:
         # a failed start counts against StartLimitBurst; the next one must not be refused for it
         host.run(["systemctl", "reset-failed", f"{self.name}.service"])
-        self._systemctl("start", f"{self.name}.service", timeout=START_TIMEOUT)
+        self._systemctl("start", f"{self.name}.service", timeout=LOAD_TIMEOUT)
 
     def stop(self) -> None:
         self._systemctl("stop", f"{self.name}.service", timeout=STOP_TIMEOUT)
@@ -100,8 +101,9 @@ class SysV:
     pid_file: str
 
     def pid(self) -> int:
-        pid = int(host.read(self.pid_file).strip() or 0)
-        return pid if pid and Path(f"/proc/{pid}").exists() else 0
+        text = host.read(self.pid_file).strip()
+        # after a restart of the machine another process may have the number
+        return int(text) if text.isdigit() and host.read(f"/proc/{text}/comm").strip() == self.name[:15] else 0
 
     def enabled(self) -> bool:
         return any(Path("/etc").glob(f"rc[2-5].d/S??{self.name}"))
@@ -112,6 +114,7 @@ class SysV:
     def prepare(self) -> None:
         if not self.enabled():
             self._run(["update-rc.d", self.name, "defaults"])
+            self._run(["update-rc.d", self.name, "enable"])  # what forbid() took away, `defaults` does not bring back
 
     def forbid(self) -> None:
         self._run(["update-rc.d", self.name, "disable"])
@@ -127,7 +130,7 @@ class SysV:
     def log(self) -> str:
         return ""
 
-    def _run(self, command: list[str], timeout: float = START_TIMEOUT) -> None:
+    def _run(self, command: list[str], timeout: float = LOAD_TIMEOUT) -> None:
         result = host.run(command, timeout=timeout)
         # start-stop-daemon's refusal reaches us as the word 'failed' with status 0
         if result.returncode != 0 or re.search(r"\bfailed\b", result.stdout):

@@ -10,20 +10,24 @@ from typing import Any
 from . import host, observe, persistence, preflight, server, service
 from .engine import Engine, parse_version
 from .errors import AccessDenied, InvalidInput, Problem
-from .files import Target, read_optional
+from .files import Target
 from .findings import Finding, Status
 from .layout import DEFAULT_INSTANCE, Layout, Product
+from .queues import has_queue
 from .resolve import Resolved
 
 
 @dataclass(frozen=True)
 class Package:
-    """The server's Debian package on this host. installed: its version, '' when it is not. available: apt has it."""
+    """The server's Debian package on this host. installed: its version, '' when it is not. available: apt has it, and
+    Ansible can ask apt. missing: which of the packages that a run needs are not there yet.
+    """
 
     product: Product
     installed: str
     available: bool
     engine: Engine
+    missing: Sequence[str] = ()
 
 
 def package(product: Product, version: str) -> Package:
@@ -62,7 +66,10 @@ def package(product: Product, version: str) -> Package:
                 )
             ]
         )
-    return Package(product, installed, available=bool(installed or known), engine=engine)
+    needed = (product.package, f"{product.name}-tools", "python3-redis")
+    missing = [package for package in needed if not host.package_version(package)]
+    asks_apt = bool(host.package_version("python3-apt"))
+    return Package(product, installed, bool(installed or known) and asks_apt, engine, missing)
 
 
 def _pinned(product: Product, version: str) -> Engine:
@@ -85,13 +92,19 @@ def _pinned(product: Product, version: str) -> Engine:
 def facts(
     instances: Sequence[Resolved], logins: Mapping[str, Sequence[server.Credentials]], *, somaxconn: int, systemd: bool
 ) -> preflight.HostFacts:
-    """logins: instance name -> what to try. Raises InvalidInput when a running server lets none of them in."""
+    """logins: instance name -> what to try.
+
+    Raises InvalidInput with what the plan of a running or stopped instance forbids, and when a running server lets
+    nobody in.
+    """
     found: dict[str, preflight.InstanceFacts] = {}
     problems: list[Problem] = []
     for instance in instances:
         name = instance.layout.instance
         try:
             found[name] = _instance_facts(instance, logins.get(name, ()))
+        except InvalidInput as error:
+            problems += error.problems
         except AccessDenied as error:
             problems.append(
                 Problem(
@@ -115,18 +128,29 @@ def facts(
 def _instance_facts(instance: Resolved, logins: Sequence[server.Credentials]) -> preflight.InstanceFacts:
     layout, desired = instance.layout, instance.desired
     unit = service.of(layout.service, str(desired.get("pidfile")))
-    info: Mapping[str, Any] = {}
     pid = unit.pid()
-    if pid:
-        subject = observe.Instance(
-            layout.instance, instance.where, {}, config=Target(layout.config), service=unit, credentials=logins
+    info: Mapping[str, Any] = {}
+    live: Mapping[str, str] = {}
+    queue = False
+    # without redis-py, which the run is going to install, a running server is looked at only then
+    if server.is_available() or not pid:
+        snapshot = observe.observe(
+            observe.Instance(
+                layout.instance,
+                instance.where,
+                {**instance.settings, **instance.secrets},
+                config=Target(layout.config),
+                service=unit,
+                binary=layout.product.binary,
+                state=layout.state,
+                credentials=logins,
+                fallback_engine=desired.engine,
+            )
         )
-        text = read_optional(layout.config) or ""
-        in_file = observe.parse_file(subject, text).values(desired.engine)
-        connection = observe.connection_of(subject, {**desired.values, **in_file}, desired.engine)
-        if connection is not None:
-            info = connection.info()
-            connection.close()
+        info, live = snapshot.info, snapshot.observed.live or {}
+        if snapshot.connection is not None:
+            queue = has_queue(snapshot.connection)
+            snapshot.connection.close()
     ports = {name: desired.get(name) for name in ("port", "tls-port") if desired.get(name)}
     store = persistence.Store.of(desired.values, desired.engine)
     on_disk = store.rdb.stat().st_size if store.rdb.exists() else 0
@@ -137,6 +161,10 @@ def _instance_facts(instance: Resolved, logins: Sequence[server.Credentials]) ->
         data_bytes=int(info.get("used_memory", on_disk)),
         aof_is_on=bool(int(info.get("aof_enabled", 0))),
         missing=[name for name in preflight.READ_FILES if desired.get(name) and not Path(desired.get(name)).exists()],
+        foreign_owner=host.foreign_owner(str(desired.get("dir")), layout.product.user),
+        used=int(info.get("used_memory", 0)),
+        evicts=not live or (live.get("maxmemory-policy") != "noeviction" and live.get("maxmemory") != "0"),
+        queue=queue,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +10,10 @@ from . import host, plan
 from .errors import RedisOpsError
 from .findings import Finding, Status
 from .observe import Instance, Snapshot, observe
+from .queues import has_queue
 from .server import Connection
 
 KEY_PREFIX = "redis_ops:verify:"
-_BULLMQ_QUEUE = "bull:*:meta"
-_SCAN_ROUNDS = 20  # of 1000 keys: enough to find a queue, and nothing a busy server feels
 
 
 def verify(instance: Instance) -> list[Finding]:
@@ -87,6 +85,8 @@ def _own_key(instance: Instance, snapshot: Snapshot, connection: Connection) -> 
         read = connection.call("GET", key)
         deleted = connection.call("DEL", key)
     except RedisOpsError as error:
+        if str(error).startswith("MOVED"):
+            return _finding("key", instance, Status.SKIP, expected, "a cluster node, and the key's slot is another's")
         remedy = "raise maxmemory or lower what is stored" if "OOM" in str(error) else _look_at_log(instance)
         return _finding("key", instance, Status.FAIL, expected, str(error), remedy)
     good = read == value and deleted == 1
@@ -178,22 +178,15 @@ def _queue_on_evicting(instance: Instance, snapshot: Snapshot, connection: Conne
     policy = (snapshot.observed.live or {}).get("maxmemory-policy", "")
     if policy == "noeviction" or not (snapshot.observed.live or {}).get("maxmemory", "0").strip("0"):
         return
-    with contextlib.suppress(RedisOpsError):
-        cursor = "0"
-        for _ in range(_SCAN_ROUNDS):
-            cursor, names = connection.call("SCAN", cursor, "MATCH", _BULLMQ_QUEUE, "COUNT", "1000")
-            if names:
-                yield _finding(
-                    "eviction",
-                    instance,
-                    Status.FAIL,
-                    "no BullMQ queue where keys are evicted",
-                    f"a queue lives here under {policy}",
-                    "give queues an instance of their own with profile queue (noeviction)",
-                )
-                return
-            if str(cursor) == "0":
-                return
+    if has_queue(connection):
+        yield _finding(
+            "eviction",
+            instance,
+            Status.FAIL,
+            "no BullMQ queue where keys are evicted",
+            f"a queue lives here under {policy}",
+            "give queues an instance of their own with profile queue (noeviction)",
+        )
 
 
 def _check_system(instance: Instance, snapshot: Snapshot) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ LAYERS = (
     ("desired",),
     ("conffile", "resolve"),
     ("persistence", "plan"),
-    ("preflight", "record"),
+    ("preflight", "record", "queues"),
     ("observe",),
     ("live",),
     ("apply", "verify", "survey", "kernel"),
@@ -132,7 +132,7 @@ def commands(path: Path) -> list[str]:
 
 
 def test_the_scan_sees_the_commands():
-    assert "SCAN" in commands(PACKAGE / "verify.py")
+    assert "SCAN" in commands(PACKAGE / "queues.py")
     assert {"INFO", "CONFIG GET", "CONFIG SET"} <= set(commands(PACKAGE / "server.py"))
 
 

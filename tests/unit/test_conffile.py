@@ -195,7 +195,11 @@ def test_several_save_points_on_one_line_are_none_for_redis_6_2():
         pytest.param("replicaof 10.0.0.1 6379", "replicaof 10.0.0.1 6379", id="replicaof"),
         pytest.param("SLAVEOF 10.0.0.1 6379", "slaveof 10.0.0.1 6379", id="slaveof"),
         pytest.param("user default on nopass ~* &* +@all", None, id="user default as CONFIG REWRITE leaves it"),
-        pytest.param("user default on sanitize-payload #abc ~* &* +@all", None, id="with a password"),
+        pytest.param(
+            "user default on sanitize-payload #abc ~* &* +@all",
+            "user default on sanitize-payload #abc ~* &* +@all",
+            id="with a password, which the plan weighs",
+        ),
         pytest.param("USER default ON nopass ~* &* +@ALL", None, id="in capitals"),
         pytest.param("user default off", "user default off", id="user default closed"),
         pytest.param("user default on nopass ~* +@read", "user default on nopass ~* +@read", id="user default limited"),

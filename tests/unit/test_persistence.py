@@ -133,8 +133,8 @@ GONE = "file gone.1.base.rdb seq 1 type b\nfile gone.1.incr.aof seq 1 type i\n"
 def test_a_start_with_aof_that_would_not_load_the_newest_data(files, when_aof_was_off, when_aof_was_on, tmp_path):
     lay(tmp_path, **files)
     store = Store.of({"dir": str(tmp_path)}, REDIS_7)
-    assert store.starts_without_data(aof_was_on=False) is when_aof_was_off
-    assert store.starts_without_data(aof_was_on=True) is when_aof_was_on
+    assert store.starts_without_data(aof=True, aof_was_on=False) is when_aof_was_off
+    assert store.starts_without_data(aof=True, aof_was_on=True) is when_aof_was_on
 
 
 @pytest.mark.parametrize(
@@ -146,15 +146,15 @@ def test_the_same_for_the_one_file_of_redis_6_2(rdb, aof, was_off, was_on, tmp_p
     if aof is not None:
         write(tmp_path / "appendonly.aof", aof)
     store = Store.of({"dir": str(tmp_path)}, REDIS_6_2)
-    assert store.starts_without_data(aof_was_on=False) is was_off
-    assert store.starts_without_data(aof_was_on=True) is was_on
+    assert store.starts_without_data(aof=True, aof_was_on=False) is was_off
+    assert store.starts_without_data(aof=True, aof_was_on=True) is was_on
     assert store.aof_files() == ([tmp_path / "appendonly.aof"] if aof is not None else [])
 
 
 def test_the_aof_of_redis_6_2_counts_after_an_upgrade(tmp_path):
     lay(tmp_path, rdb=3600)
     write(tmp_path / "appendonly.aof", 1)
-    assert not Store.of({"dir": str(tmp_path)}, REDIS_7).starts_without_data(aof_was_on=True)
+    assert not Store.of({"dir": str(tmp_path)}, REDIS_7).starts_without_data(aof=True, aof_was_on=True)
 
 
 def test_the_aof_of_redis_6_2_is_data_after_an_upgrade(tmp_path):
@@ -164,7 +164,7 @@ def test_the_aof_of_redis_6_2_is_data_after_an_upgrade(tmp_path):
 
 def test_an_aof_that_was_on_and_lost_its_files_is_not_passed_over(tmp_path):
     lay(tmp_path, rdb=3600, manifest=GONE)
-    assert not Store.of({"dir": str(tmp_path)}, REDIS_7).starts_without_data(aof_was_on=True)
+    assert not Store.of({"dir": str(tmp_path)}, REDIS_7).starts_without_data(aof=True, aof_was_on=True)
 
 
 @pytest.mark.parametrize(
@@ -218,3 +218,22 @@ READY = {
 def test_an_aof_is_on_once_its_first_rewrite_is_on_disk(change, ready):
     assert aof_is_on({**READY, **change}) is ready
     assert not aof_is_on({})
+
+
+@pytest.mark.parametrize(
+    ("rdb", "aof", "was_on", "expected"),
+    [
+        pytest.param(None, 10, True, True, id="only an AOF"),
+        pytest.param(0, 3600, True, True, id="it was on, whatever is newer"),
+        pytest.param(3600, 0, False, True, id="left on by somebody, and newer"),
+        pytest.param(0, 3600, False, False, id="left behind when it was switched off"),
+        pytest.param(0, None, False, False, id="only a dump"),
+        pytest.param(None, None, False, False, id="nothing"),
+    ],
+)
+def test_a_start_without_aof_does_not_pass_over_one(rdb, aof, was_on, expected, tmp_path):
+    lay(tmp_path, rdb=rdb)
+    if aof is not None:
+        write(tmp_path / "appendonly.aof", aof)
+    store = Store.of({"dir": str(tmp_path)}, REDIS_6_2)
+    assert store.starts_without_data(aof=False, aof_was_on=was_on) is expected

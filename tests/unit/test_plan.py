@@ -267,6 +267,27 @@ def test_data_under_a_default_name_is_not_left_behind(name, new):
 
 
 @pytest.mark.parametrize(
+    ("declared", "kept"),
+    [
+        pytest.param({}, ["user default on #abc ~* &* +@all"], id="the only password there is"),
+        pytest.param({"requirepass": "new"}, [], id="it would beat requirepass"),
+    ],
+)
+@pytest.mark.parametrize("live", [None, {"requirepass": ""}], ids=["stopped", "running"])
+def test_a_default_user_with_a_password_goes_only_for_a_declared_one(declared, kept, live):
+    result = plan(desire(**declared), file="user default on #abc ~* &* +@all\n", live=live)
+    assert [directive.text() for directive in ConfFile.parse(result.file_after).kept()] == kept
+
+
+def test_the_way_back_has_what_runs_and_not_what_waits():
+    live = {"databases": "8", "unixsocket": "", "maxmemory": "1048576"}
+    wanted = desire(databases=32, maxmemory="2mb", unixsocket="/run/redis/s")
+    result = plan(wanted, file="databases 8\nmaxmemory 1mb\n", live=live)
+    back = ConfFile.parse(result.file_running).values(REDIS_7)
+    assert back == {"databases": 8, "maxmemory": 2 * 1024**2}
+
+
+@pytest.mark.parametrize(
     ("file", "live", "replica_of", "expected"),
     [
         pytest.param("replicaof 10.0.0.1 6379\n", None, None, ["replicaof 10.0.0.1 6379"], id="stopped"),
