@@ -62,6 +62,7 @@ def converge(instance: Instance, *, restart: bool, check: bool) -> Outcome:
         after = observe(instance)
         _verify_applied(instance, after)
         Record(instance.state).keep(after.plan)
+        Record(instance.state).keep_running(after.plan)
     except (RedisOpsError, OSError) as error:
         raise ApplyFailed(_without_secrets(told(error), snapshot.plan)) from None
     outcome.pending_restart = after.owed_restarts()
@@ -159,13 +160,14 @@ class _Change:
             wait(lambda: not int(connection.info().get("loading", 0)), "the server to load its data")
             RunningServer(self.instance.where, self.snapshot, connection).set_live()
         try:
-            if connection is not None:
-                Record(self.instance.state).keep_running(current)
+            Record(self.instance.state).keep_running(current)
             if current.file_changed:
                 self._write_config(current.file_after or "")
             elif self.snapshot.config_is_open and self.instance.config:
                 give(self.instance.config)
             self._write_limits()
+            # now, while the file that still named what is withdrawn is known
+            Record(self.instance.state).keep(current, self.undo.write)
         except OSError:
             self.undo.put_back()
             if connection is not None:

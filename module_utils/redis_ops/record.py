@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -41,11 +42,10 @@ class Record:
         """Whether it says what is applied."""
         return not self.path or read_optional(self.path) == _text(current)
 
-    def keep(self, current: Plan) -> None:
-        """After a run."""
+    def keep(self, current: Plan, writer: Callable[[Target, str], None] = write) -> None:
+        """What is applied. writer: one that can undo it, while the change is not over."""
         if self.path:
-            write(Target(self.path, 0o600), _text(current))
-            self.keep_running(current)
+            writer(Target(self.path, 0o600), _text(current))
 
     def keep_running(self, current: Plan) -> None:
         """Before the file changes under a running server: the way back, also for a run after one that was killed."""
