@@ -13,7 +13,7 @@ from .files import Target
 from .observe import Instance
 from .server import Address, Credentials
 
-# Of the instance itself; the same in every module that takes one. Documented in library/redis_config.py.
+# Of the instance itself; the same in every module that takes one. Documented in doc_fragments/.
 INSTANCE_ARGUMENTS: Mapping[str, Any] = {
     "instance": {"type": "str", "default": "default"},
     "settings": {"type": "dict", "default": {}},

@@ -93,14 +93,9 @@ def test_a_password_that_is_not_the_servers(host):
     assert "oracle-set-by-hand" not in output
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="says 'missing required arguments: name found in instances': neither the role's variable nor the wrong key,"
-    " because the role's argument_specs have no entry point `preflight`",
-)
 def test_variables_of_the_wrong_shape():
     output = refused(redis_server_instances=[{"nmae": "default"}])
-    oracle.told(output, "redis_server_instances", "nmae")
+    oracle.told(output, "redis_server_instances.nmae")
 
 
 @pytest.mark.parametrize(
