@@ -113,6 +113,7 @@ def observe(instance: Instance) -> Snapshot:
         open_files=host.open_files_limit(str(info["process_id"])) if _is_local(instance, info) else None,
         backlog=host.listen_backlog(int(info["tcp_port"])) if _is_local(instance, info) and info["tcp_port"] else None,
         somaxconn=host.somaxconn(),
+        highest_database=persistence.highest_database(info),
         stored=stored if instance.config else False,
         replica_of=_primary(info),
         real_paths=host.real_paths([str(desired.get("dir") or ""), str(located.get("dir", ""))]),

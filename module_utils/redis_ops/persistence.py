@@ -117,6 +117,11 @@ def keys(info: Mapping[str, Any], *, lasting: bool = False) -> int:
     )
 
 
+def highest_database(info: Mapping[str, Any]) -> int:
+    """The highest number of a database with keys, -1 when there is none."""
+    return max((int(name[2:]) for name in info if re.fullmatch(r"db\d+", name)), default=-1)
+
+
 def aof_is_on(info: Mapping[str, Any]) -> bool:
     """Whether an AOF that was switched on at run time is complete on disk (Redis documentation, persistence)."""
     return (

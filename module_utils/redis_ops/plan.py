@@ -73,6 +73,7 @@ class Observed:
     open_files: Optional[int] = None
     backlog: Optional[int] = None
     somaxconn: int = 0
+    highest_database: int = -1  # that has keys
     stored: bool = False
     replica_of: Optional[tuple[str, int]] = None
     real_paths: Mapping[str, str] = field(default_factory=dict)
@@ -152,12 +153,9 @@ class Plan:
         return {
             entry.option.name: self.argument(entry)
             for entry in self.entries
-            if not entry.option.secret and (entry.option.name in self.decided or self._still_withdrawn(entry))
+            if not entry.option.secret
+            and (entry.option.name in self.decided or (not entry.declared and entry.how is How.RESTART))
         }
-
-    @staticmethod
-    def _still_withdrawn(entry: Entry) -> bool:
-        return not entry.declared and entry.how is How.RESTART
 
     def diff(self, path: str = "configuration file") -> list[dict[str, str]]:
         """--diff: the file at `path` and the running server, before and after; secrets masked."""
@@ -272,6 +270,16 @@ class _Comparison:
                     f"declare it, or declare {option.name}: '' to remove it",
                 )
             ]
+        highest = self.observed.highest_database
+        if option.name == "databases" and entry.live_differs and entry.want <= highest:
+            return [
+                Problem(
+                    place,
+                    f"database {highest} has keys, and a restart with {entry.want} databases mixes them into another",
+                    f"at least {highest + 1}",
+                    "move or delete those keys first, or declare more databases",
+                )
+            ]
         old = self._lies_at(entry)
         decided = option.name in DATA_LOCATION and old is not None and entry.want is not None
         if decided and self.observed.stored and not self._covers(option, entry.want, old):
@@ -354,7 +362,8 @@ def _withdrawn(
 def _kept(parsed: conffile.ConfFile, observed: Observed, desired: DesiredState) -> list[conffile.Directive]:
     """Lines to carry over. What the server says it follows beats what its file says it followed."""
     clustered = desired.get("cluster-enabled")  # then nodes.conf has it, and the file must not
-    kept = [directive for directive in parsed.kept() if not (directive.opens_default and _sets_password(desired))]
+    password = "requirepass" in desired.values  # the default user's line would beat it
+    kept = [directive for directive in parsed.kept() if not (directive.opens_default and password)]
     if observed.live is None and not clustered:
         return kept
     kept = [directive for directive in kept if directive.name not in ("replicaof", "slaveof")]
@@ -362,11 +371,6 @@ def _kept(parsed: conffile.ConfFile, observed: Observed, desired: DesiredState) 
         host, port = observed.replica_of
         kept.insert(0, conffile.Directive("replicaof", (host, str(port)), 0))
     return kept
-
-
-def _sets_password(desired: DesiredState) -> bool:
-    """Whether the inventory decides the default user's password; its line in the file would beat it."""
-    return "requirepass" in desired.values
 
 
 def _as_it_runs(desired: DesiredState, entries: Sequence[Entry]) -> DesiredState:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.redis_ops.errors import ApplyFailed
+from ansible.module_utils.redis_ops.errors import ApplyFailed, InvalidInput
 from instances import OLD_AND_NEW, ONE, lab
 
 __all__ = ["lab"]
@@ -70,3 +70,14 @@ def test_keys_that_expire_during_a_restart_are_not_missed(lab):
     lab.ask("SET", "lock", "1", "PX", "1")
     assert lab.converge({"databases": 32}, restart=True).restarted
     assert lab.get("databases") == "32"
+
+
+@ONE
+def test_fewer_databases_do_not_mix_the_keys_of_two(lab):
+    lab.converge({**AOF, "databases": 48})
+    client = lab.client()
+    client("SELECT", "40")
+    client("SET", "user:1", "BOB")
+    with pytest.raises(InvalidInput, match="database 40 has keys"):
+        lab.converge(AOF, restart=True)
+    assert lab.get("databases") == "48"

@@ -279,6 +279,16 @@ def test_a_default_user_with_a_password_goes_only_for_a_declared_one(declared, k
     assert [directive.text() for directive in ConfFile.parse(result.file_after).kept()] == kept
 
 
+@pytest.mark.parametrize(("highest", "refused"), [(-1, False), (15, False), (16, True), (40, True)])
+def test_fewer_databases_do_not_mix_keys(highest, refused):
+    observed = {"live": {"databases": "48"}, "highest_database": highest}
+    if refused:
+        with pytest.raises(InvalidInput, match=f"database {highest} has keys"):
+            plan(desire(databases=16), **observed)
+    else:
+        assert hows(plan(desire(databases=16), **observed)) == {"databases": "restart"}
+
+
 def test_the_way_back_has_what_runs_and_not_what_waits():
     live = {"databases": "8", "unixsocket": "", "maxmemory": "1048576"}
     wanted = desire(databases=32, maxmemory="2mb", unixsocket="/run/redis/s")
