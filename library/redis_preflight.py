@@ -102,7 +102,7 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge, findings, host, preflight, resolve, survey
+from ansible.module_utils.redis_ops import edge, findings, host, limits, preflight, resolve, survey
 from ansible.module_utils.redis_ops.errors import InvalidInput
 from ansible.module_utils.redis_ops.layout import PRODUCTS
 
@@ -186,8 +186,7 @@ def describe(instance: resolve.Resolved) -> dict:
         "pid_file": instance.desired.get("pidfile"),
         "state": layout.state,
         "directories": [path for path in instance.directories if path != layout.run_dir],
-        "write_paths": layout.extra_write_paths(*instance.directories),
-        "open_files": instance.open_files,
+        "limits": limits.text(instance, systemd=layout.systemd),
     }
 
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import persistence, plan, server
+from . import persistence, server
+from .comparison import Entry
 from .errors import ApplyFailed, CommandRefused, RedisOpsError
 from .observe import Snapshot
 
@@ -74,7 +75,7 @@ class RunningServer:
         with contextlib.suppress(RedisOpsError):
             self.connection.set_config([(name, before[name]) for name in names])
 
-    def _spelled(self, entry: plan.Entry) -> str:
+    def _spelled(self, entry: Entry) -> str:
         return entry.option.spelled_at(self.snapshot.plan.desired.engine)
 
     def _aof_ready(self) -> bool:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, Optional
 
 from . import conffile, host, persistence, server
+from .comparison import Observed
+from .dangers import DATA_LOCATION
 from .desired import DesiredState
 from .engine import Engine
 from .errors import InvalidInput, InvalidValue, RedisOpsError, ServerUnreachable
 from .files import Target, is_open, read_optional
 from .kinds import Value
-from .plan import DATA_LOCATION, Observed, Plan, build
+from .plan import Plan, build
 from .record import Record
 from .service import Service
 
@@ -88,7 +90,15 @@ class Snapshot:
 
 
 def observe(instance: Instance) -> Snapshot:
-    """Look, change nothing. Raises InvalidInput, AccessDenied."""
+    """Look, change nothing. Raises AccessDenied; InvalidInput also when the plan must not be carried out."""
+    snapshot = look(instance)
+    if snapshot.plan.problems:
+        raise InvalidInput(snapshot.plan.problems)
+    return snapshot
+
+
+def look(instance: Instance) -> Snapshot:
+    """The same for one who only tells what is there. Raises InvalidInput for what was typed, AccessDenied."""
     text = read_optional(instance.config.path) if instance.config else None
     parsed = parse_file(instance, text or "")
     installed = host.installed_engine(instance.binary) if instance.binary else None
@@ -137,8 +147,9 @@ def parse_file(instance: Instance, text: str) -> conffile.ConfFile:
     try:
         return conffile.ConfFile.parse(text)
     except InvalidValue as error:
-        path = instance.config.path if instance.config else ""
-        raise RedisOpsError(f"{instance.where}: {path} is no configuration; {error}; correct or remove it") from None
+        path, copy = instance.config.path if instance.config else "", Record(instance.state).last_good_path
+        remedy = f"correct it, or bring the last good one back: cp {copy} {path}" if Path(copy).is_file() else "correct it"
+        raise RedisOpsError(f"{instance.where}: {path} is no configuration; {error}; {remedy}") from None
 
 
 def connection_of(

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
+from .comparison import RESERVED_FILES
 from .errors import Problem
 from .findings import Finding, Status
 from .host import Listener
-from .plan import RESERVED_FILES
 from .resolve import Resolved
 from .units import format_memory
 
@@ -44,7 +44,9 @@ class InstanceFacts:
 
     pid: of its running server, 0 when stopped. listeners: port or tls-port -> who has it. free: bytes where its data goes.
     data_bytes: what an AOF written now would hold. foreign_owner: who owns the data directory, when not the server.
-    used, evicts, queue: what the running server holds, whether it may evict, and whether a BullMQ queue is in it. missing: those of READ_FILES that are declared and not there.
+    used, evicts, queue: what the running server holds, whether it may evict, and whether a BullMQ queue is in it.
+    missing: those of READ_FILES that are declared and not there. taken_over: rename-command and loadmodule lines of its
+    file that were not there when the last run left it.
     """
 
     pid: int = 0
@@ -57,6 +59,22 @@ class InstanceFacts:
     used: int = 0
     evicts: bool = True
     queue: bool = False
+    taken_over: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Undeclared:
+    """An instance that an earlier run or the package brought and nobody declares. pid: 0 when it only waits for a boot."""
+
+    instance: str
+    service: str
+    pid: int
+    directory: str
+
+    @property
+    def remedy(self) -> str:
+        stays = f" (its keys stay in {self.directory})" if self.directory else ""
+        return f"declare instance {self.instance} again, or run: systemctl disable --now {self.service}{stays}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +86,7 @@ class HostFacts:
     somaxconn: int
     systemd: bool
     instances: Mapping[str, InstanceFacts] = field(default_factory=dict)
+    undeclared: Sequence[Undeclared] = ()
 
 
 def problems(instances: Sequence[Resolved], host: HostFacts) -> list[Problem]:
@@ -79,7 +98,12 @@ def problems(instances: Sequence[Resolved], host: HostFacts) -> list[Problem]:
 
 def findings(instances: Sequence[Resolved], host: HostFacts) -> list[Finding]:
     """What works and is worth knowing."""
-    found = [finding for instance in instances for finding in _instance_findings(instance)]
+    found = [
+        finding
+        for instance in instances
+        for finding in _instance_findings(instance, host.instances.get(instance.layout.instance, InstanceFacts()))
+    ]
+    found += [_undeclared_finding(undeclared) for undeclared in host.undeclared]
     wanted = sum(instance.desired.get("maxmemory") for instance in instances)
     if wanted and host.memory:
         left = _copy_on_write_left(wanted, host.memory)
@@ -133,12 +157,7 @@ def _instance_problems(instance: Resolved, host: HostFacts) -> list[Problem]:
             )
         )
     found += [
-        Problem(
-            f"{where}: {name}",
-            f"{desired.get(name)} is taken by {listener.name}" + (f" (pid {listener.pid})" if listener.pid else ""),
-            "a free port",
-            "stop that process or choose another port",
-        )
+        _port_problem(f"{where}: {name}", desired.get(name), listener, host.undeclared)
         for name, listener in facts.listeners.items()
         if listener.pid != (facts.pid or -1)
     ]
@@ -185,6 +204,15 @@ def _instance_problems(instance: Resolved, host: HostFacts) -> list[Problem]:
     return found
 
 
+def _port_problem(place: str, port: int, listener: Listener, undeclared: Sequence[Undeclared]) -> Problem:
+    for other in undeclared:
+        if other.pid and other.pid == listener.pid:
+            told = f"{port} is taken by {other.service}: instance {other.instance}, which the inventory no longer declares"
+            return Problem(place, told, "a free port", other.remedy)
+    told = f"{port} is taken by {listener.name}" + (f" (pid {listener.pid})" if listener.pid else "")
+    return Problem(place, told, "a free port", "stop that process or choose another port")
+
+
 def _eviction_problems(instance: Resolved, facts: InstanceFacts) -> list[Problem]:
     """Data that nobody allowed to be evicted must not become so by the way."""
     desired, where = instance.desired, instance.where
@@ -229,7 +257,19 @@ def _memory_problem(instances: Sequence[Resolved], host: HostFacts) -> Optional[
     )
 
 
-def _instance_findings(instance: Resolved) -> list[Finding]:
+def _undeclared_finding(undeclared: Undeclared) -> Finding:
+    return Finding(
+        "preflight.undeclared",
+        undeclared.service,
+        Status.WARN,
+        "only declared instances run",
+        "it runs, and nobody declares it" if undeclared.pid else "it starts at the next boot, and nobody declares it",
+        "an instance that is not declared is not configured, tuned or watched",
+        undeclared.remedy,
+    )
+
+
+def _instance_findings(instance: Resolved, facts: InstanceFacts) -> list[Finding]:
     desired = instance.desired
     found = []
 
@@ -262,6 +302,14 @@ def _instance_findings(instance: Resolved) -> list[Finding]:
             policy,
             "BullMQ documentation, going to production: the only policy under which queues are correct",
             "use profile queue as it is",
+        )
+    if facts.taken_over:
+        warn(
+            "kept",
+            "a file with settings only",
+            f"the file has {', '.join(facts.taken_over)}: kept, and vouched for by nobody",
+            "a renamed command may be one that the checks here or redis-py need; a module runs in the server",
+            "take the line out, or know what it is for; this is told once",
         )
     return found
 

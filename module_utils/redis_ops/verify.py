@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import host, plan
+from . import host
+from .comparison import RESERVED_FILES, How
 from .errors import RedisOpsError
 from .findings import Finding, Status
 from .observe import Instance, Snapshot, observe
@@ -43,7 +44,7 @@ def verify(instance: Instance) -> list[Finding]:
 
 def _settings(instance: Instance, snapshot: Snapshot) -> Finding:
     current = snapshot.plan
-    wrong = [entry for entry in current.entries if entry.file_differs or entry.how is plan.How.LIVE]
+    wrong = [entry for entry in current.entries if entry.file_differs or entry.how is How.LIVE]
     declared = len(current.desired.values)
     if wrong:
         told = "; ".join(
@@ -143,7 +144,7 @@ def _process(instance: Instance, snapshot: Snapshot) -> Iterator[Finding]:
     )
     limit, maxclients = snapshot.observed.open_files, snapshot.plan.desired.get("maxclients")
     if limit is not None:
-        need = maxclients + plan.RESERVED_FILES
+        need = maxclients + RESERVED_FILES
         yield _finding(
             "open_files",
             instance,
