@@ -13,6 +13,9 @@ export LC_ALL := C.UTF-8
 # On this machine, someone who is neither root nor allowed sudo without a password is asked for it once.
 ask_become = $(if $(filter -i% --inventory%,$(ARGS)),,$(shell [ $$(id -u) = 0 ] || sudo -kn true 2>/dev/null || echo -K))
 
+# what the summary at the end of a run names as the command to type next
+provision check: export REDIS_MAKE_ARGS = $(ARGS)
+
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 

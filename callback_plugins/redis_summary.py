@@ -3,10 +3,16 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible import context
 from ansible.plugins.callback import CallbackBase
 
 DOCUMENTATION = r"""
@@ -15,15 +21,33 @@ type: aggregate
 short_description: End a run with what changed, what is verified, what is owed and what to do next
 description:
   - Reads the C(actions), C(findings) and C(pending_restart) of this project's modules and prints them after the recap.
+  - The command to type next is the one that was typed, through C(ansible-playbook) or, with E(REDIS_MAKE_ARGS), C(make).
 requirements:
   - enabled in C(callbacks_enabled), which this project's ansible.cfg does
 """
+
+# What a run looks at, and the tag of the tasks that do.
+PARTS = {"kernel": "redis_host", "Redis": "redis_server"}
+# Modules and task names tell what to do; after it was done, it is told as done.
+DONE = {
+    "make": "made",
+    "write": "wrote",
+    "remove": "removed",
+    "enable": "enabled",
+    "start": "started",
+    "restart": "restarted",
+    "install": "installed",
+    "keep": "kept",
+}
+# Python's names for what people write in YAML
+SHAPES = {"list": "a list", "dict": "a mapping (name: value)", "str": "a text", "int": "a number", "bool": "yes or no"}
 
 
 @dataclass
 class Host:
     """What the modules said of one host."""
 
+    looked_at: set[str] = field(default_factory=set)
     actions: list[str] = field(default_factory=list)
     findings: list[dict] = field(default_factory=list)
     owed: list[str] = field(default_factory=list)
@@ -68,15 +92,21 @@ class CallbackModule(CallbackBase):
         host = self._hosts[result._host.get_name()]  # noqa: SLF001
         parts = [part for part in found.get("results") or [found] if isinstance(part, dict)]
         ours = [part for part in parts if {"actions", "findings"} & part.keys()]
+        check = bool(getattr(result._task, "check_mode", False))  # noqa: SLF001
         if not ours and any(part.get("changed") for part in parts):
             # another module: its task says what it did
-            host.actions.append(result._task.get_name().rpartition(" | ")[2].lower())  # noqa: SLF001
+            told = result._task.get_name().rpartition(" | ")[2].lower()  # noqa: SLF001
+            host.actions.append(_tense(told, check=check))
         for part in ours:
-            host.check_mode = host.check_mode or bool(getattr(result._task, "check_mode", False))  # noqa: SLF001
+            host.check_mode = host.check_mode or check
             instance = part.get("instance")
             prefix = f"{instance}: " if instance else ""
-            host.actions += [prefix + action for action in part.get("actions", [])]
+            host.actions += [prefix + _tense(action, check=check) for action in part.get("actions", [])]
             host.findings += part.get("findings", [])
+            if instance:
+                host.looked_at.add("Redis")
+            elif any(finding["id"].startswith("kernel.") for finding in part.get("findings", [])):
+                host.looked_at.add("kernel")
             host.owed += [
                 f"{prefix}{item['option']} runs {item['running']}, wanted {item['wanted']} ({item['reason']})"
                 for item in part.get("pending_restart", [])
@@ -87,38 +117,105 @@ class CallbackModule(CallbackBase):
         parts = [part for part in found.get("results") or [found] if isinstance(part, dict)]
         # the failed findings of a verification are shown as findings
         texts = [part.get("msg") for part in parts if part.get("failed", True) and "findings" not in part]
-        self._hosts[result._host.get_name()].errors += [str(text) for text in texts if text]  # noqa: SLF001
+        self._hosts[result._host.get_name()].errors += [_plain(str(text)) for text in texts if text]  # noqa: SLF001
 
     def _show(self, name: str, host: Host, recap: dict) -> None:
         failed = bool(recap["failures"] or recap["unreachable"])
         passed = host.with_status("PASS")
         # what is owed has a section of its own
         warned = [finding for finding in host.with_status("WARN") if finding["id"] != "verify.settings"]
+        passed_over = [] if failed else _passed_over(host)
         verdict = "FAILED" if failed else "would change" if host.check_mode and host.actions else "ok"
-        color = "red" if failed else "yellow" if warned or host.owed else "green"
+        if len(passed_over) == len(PARTS):
+            verdict = "nothing was looked at"
+        color = "red" if failed else "yellow" if warned or host.owed or passed_over else "green"
         self._display.display(f"\n{name}: {verdict}", color=color)
         changed = "would change" if host.check_mode else "changed"
         self._section(changed, host.actions or (["nothing"] if not failed else []))
-        self._section("would hold" if host.check_mode else "verified", _verified(passed))
+        self._section("would be right" if host.check_mode else "verified", _verified(passed))
         self._section("refused here", [_line(finding) for finding in host.with_status("SKIP")])
         self._section("warning", [_line(finding) for finding in warned], "yellow")
         self._section("failed", [_line(finding) for finding in host.with_status("FAIL")], "red")
         self._section("error", [line for text in host.errors for line in text.splitlines()], "red")
         self._section("owes a restart", host.owed, "yellow")
-        self._section("next", [self._next(host, failed=failed)])
-
-    def _next(self, host: Host, *, failed: bool) -> str:
-        if failed:
-            return "mend what is named above and run again; a run takes up where the last one stopped"
-        if host.check_mode:
-            return "run again without --check to do this" if host.actions else "nothing to do"
-        if host.owed:
-            return "allow the restart when it suits you: add -e redis_server_restart=true"
-        return "nothing to do; the same command again changes nothing and proves it"
+        self._section("not looked at", passed_over, "yellow")
+        self._section("next", [_next(host, failed=failed, whole=not passed_over)])
 
     def _section(self, title: str, lines: list[str], color: str | None = None) -> None:
         for number, line in enumerate(lines):
             self._display.display(f"  {title if not number else '':<15} {line}", color=color)
+
+
+def _next(host: Host, *, failed: bool, whole: bool) -> str:
+    if failed:
+        return "mend what is named above and run again; a run takes up where the last one stopped"
+    if host.check_mode and host.actions:
+        return f"do this: {command()}"
+    if host.owed:
+        return f"allow the restart when it suits you: {command('-e', 'redis_server_restart=true')}"
+    if not whole:
+        return f"look at all of it: run again without {_selection()}"
+    if any(finding["id"].startswith("verify.") for finding in host.findings):
+        return "nothing to do; the same command again changes nothing and proves it"
+    return "nothing to do"
+
+
+def command(*added: str) -> str:
+    """What to type to run this again for good and with `added`: what was typed, without check mode."""
+    through_make = os.environ.get("REDIS_MAKE_ARGS")  # the Makefile sets it, to the ARGS it was given
+    typed = sys.argv[1:] if through_make is None else shlex.split(through_make)
+    words = [*_shown(typed), *added]
+    if through_make is None:
+        return shlex.join(["ansible-playbook", *words])
+    return "make provision" + (f" ARGS={shlex.quote(shlex.join(words))}" if words else "")
+
+
+def _shown(typed: Sequence[str]) -> list[str]:
+    """Without check mode, and without the values of extra variables, which may be secret."""
+    shown: list[str] = []
+    for word in typed:
+        if shown[-1:] in (["-e"], ["--extra-vars"]) and not word.startswith("@"):
+            shown.append("...")
+        elif word not in ("-C", "--check", "-D", "--diff", "-CD", "-DC"):
+            shown.append(re.sub(r"^(-e|--extra-vars=)(?=[^@])(?!xtra-).+", r"\1...", word))
+    return shown
+
+
+def _selection() -> str:
+    """The options that left tasks out, as they are typed; '' when none did."""
+    given = context.CLIARGS
+    tags = [tag for tag in given.get("tags") or () if tag != "all"]
+    words = {"--tags": ",".join(tags), "--skip-tags": ",".join(given.get("skip_tags") or ())}
+    words["--start-at-task"] = given.get("start_at_task") or ""
+    return shlex.join(word for option, value in words.items() if value for word in (option, value))
+
+
+def _passed_over(host: Host) -> list[str]:
+    """What this run was told to leave out."""
+    selection = _selection()
+    return [
+        f"{part}: {selection} leaves out the tasks with the tag {tag}"
+        for part, tag in PARTS.items()
+        if selection and part not in host.looked_at
+    ]
+
+
+def _tense(action: str, *, check: bool) -> str:
+    """'write FILE' -> 'wrote FILE', once it is true."""
+    verb, blank, rest = action.partition(" ")
+    return action if check else DONE.get(verb, verb) + blank + rest
+
+
+def _plain(text: str) -> str:
+    """An error of ansible-core's own as this project tells errors, without the names of its classes."""
+
+    def told(found: re.Match) -> str:
+        name, have, want = found.groups()
+        return f"{name}: is {SHAPES.get(have, have)}; expected {SHAPES.get(want, want)}; correct the value"
+
+    text = re.sub(r"^Validation of arguments failed:\n", "", text)
+    text = re.sub(r"argument '(\S+)' is of type (\w+) and we were unable to convert to (\w+): .*", told, text)
+    return re.sub(r"<class '(?:\w+\.)*_?(?:AnsibleTagged)?(\w+)'>", lambda found: found[1].lower(), text)
 
 
 def _verified(passed: list[dict]) -> list[str]:

@@ -63,11 +63,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done, or in check mode would be, one line each.
+  description: What was done, or in check mode would be, one line each, as a thing to do.
   returned: success
   type: list
   elements: str
-  sample: [wrote /etc/redis/redis.conf, set maxmemory to 1gb (was 2gb)]
+  sample: [write /etc/redis/redis.conf, set maxmemory to 1gb (was 2gb)]
 pending_restart:
   description: Options whose new value waits for a restart, with what runs, what is wanted and why.
   returned: success

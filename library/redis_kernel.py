@@ -66,11 +66,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done, or would be in check mode, one line each.
+  description: What was done, or in check mode would be, one line each, as a thing to do.
   type: list
   elements: str
   returned: always
-  sample: ["wrote /etc/sysctl.d/99-zz-redis.conf", "set vm.overcommit_memory to 1 (was 0)"]
+  sample: ["write /etc/sysctl.d/99-zz-redis.conf", "set vm.overcommit_memory to 1 (was 0)"]
 container:
   description: The kind of container this is, such as V(podman); empty on a machine with a kernel of its own.
   type: str

@@ -53,6 +53,16 @@ options:
     description: Secret settings of all instances.
     type: dict
     default: {}
+  variables:
+    description: The names of all variables that look like one of a role, to find those that are mistyped.
+    type: list
+    elements: str
+    default: []
+  known_variables:
+    description: The variables that the roles have.
+    type: list
+    elements: str
+    default: []
   login_user:
     description: ACL user to log in as.
     type: str
@@ -125,6 +135,8 @@ ARGUMENTS = {
     "profile": {"type": "str", "required": True},
     "settings": {"type": "dict", "default": {}},
     "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "variables": {"type": "list", "elements": "str", "default": []},
+    "known_variables": {"type": "list", "elements": "str", "default": []},
     "login_user": {"type": "str", "default": ""},
     "login_password": {"type": "str", "default": "", "no_log": True},
     "somaxconn": {"type": "int", "default": 0},
@@ -141,18 +153,24 @@ def survey_and_judge(params: dict) -> dict:
     systemd = host.has_systemd()
     package = survey.package(PRODUCTS[params["product"]], params["version"])
     declaration = resolve.Declaration(
-        params["instances"], params["profiles"], params["profile"], params["settings"], params["secrets"]
+        params["instances"],
+        params["profiles"],
+        params["profile"],
+        params["settings"],
+        params["secrets"],
+        params["variables"],
+        params["known_variables"],
     )
     instances = resolve.resolve(declaration, package.product, package.engine, systemd=systemd)
     logins = {
         instance.layout.instance: edge.logins(params, instance.desired.get("requirepass") or "")
         for instance in instances
     }
-    facts = survey.facts(instances, logins, somaxconn=params["somaxconn"], systemd=systemd)
+    facts = survey.facts(package.product, instances, logins, somaxconn=params["somaxconn"], systemd=systemd)
     problems = preflight.problems(instances, facts)
     if problems:
         raise InvalidInput(problems)
-    found = [*preflight.findings(instances, facts), *survey.findings(package, instances)]
+    found = preflight.findings(instances, facts)
     return {
         "changed": False,
         "instances": [describe(instance) for instance in instances],

@@ -29,7 +29,7 @@ DEATH_GRACE = 10.0  # seconds without a process after a start until it counts as
 
 @dataclass
 class Outcome:
-    """What a run did, or in check mode would do. actions: one line each, for people."""
+    """What a run did, or in check mode would do. actions: one line each, for people, as what to do: 'write ...'."""
 
     changed: bool
     actions: list[str]
@@ -72,15 +72,15 @@ def converge(instance: Instance, *, restart: bool, check: bool) -> Outcome:
 def _foresee(instance: Instance, snapshot: Snapshot, *, restart: bool) -> Outcome:
     """The actions that the plan and the service need, before any of them is done."""
     current = snapshot.plan
-    actions = [f"made {target.path}" for target in snapshot.missing_directories]
+    actions = [f"make {target.path}" for target in snapshot.missing_directories]
     diff = current.diff(instance.config.path) if instance.config else current.diff()
     if current.file_changed and instance.config:
-        actions.append(f"wrote {instance.config.path}")
+        actions.append(f"write {instance.config.path}{_undone(snapshot)}")
     elif snapshot.config_is_open and instance.config:
         actions.append(f"set mode {instance.config.mode:04o} and owner of {instance.config.path}")
     if _limits_change(instance, snapshot) and instance.service:
         path = instance.service.limits_path()
-        actions.append(f"wrote {path}")
+        actions.append(f"write {path}")
         diff.append(
             {
                 "before_header": path,
@@ -95,16 +95,34 @@ def _foresee(instance: Instance, snapshot: Snapshot, *, restart: bool) -> Outcom
     ]
     service = instance.service
     if service and not service.enabled():
-        actions.append(f"enabled {service.name} at boot")
+        actions.append(f"enable {service.name} at boot")
     owed = snapshot.owed_restarts()
     if service and snapshot.connection is None:
-        actions.append(f"started {service.name}")
+        actions.append(f"start {service.name}")
     restarted = bool(owed and restart and service and snapshot.connection)
     if restarted and service:
-        actions.append(f"restarted {service.name} for " + ", ".join(item["option"] for item in owed))
+        actions.append(f"restart {service.name} for " + ", ".join(item["option"] for item in owed))
     if not actions and not Record(instance.state).is_kept(current):
-        actions.append(f"wrote {instance.state}")  # a run was killed before it could
+        actions.append(f"write {instance.state}")  # a run was killed before it could
     return Outcome(bool(actions), actions, diff, [] if restarted else owed, restarted)
+
+
+def _undone(snapshot: Snapshot) -> str:
+    """Which edits of the file by others this run puts back: what is not there as the last run left it."""
+    applied, engine = snapshot.observed.applied, snapshot.plan.desired.engine
+    if applied is None:
+        return ""
+    found = conffile.ConfFile.parse(snapshot.observed.file or "").values(engine)
+    wrong = {
+        entry.option.name: entry.option
+        for entry in snapshot.plan.entries
+        if entry.file_differs and not entry.option.secret
+    }
+    left = {
+        name: conffile.read_value(option, applied[name], engine) for name, option in wrong.items() if name in applied
+    }
+    names = [name for name in wrong if found.get(name) != left.get(name)]
+    return f" (somebody else changed {', '.join(names)} there)" if names else ""
 
 
 def lint(instance: Instance, text: str, beside: str) -> None:

@@ -54,8 +54,7 @@ class DesiredState:
                     values[option.name] = option.parse(raw, engine)
                     typed_as[option.name] = str(name)
                 except InvalidValue as error:
-                    shown = MASK if option.secret else repr(raw)
-                    problems.append(Problem(place, f"{shown} is not valid", error.expected, "correct the value"))
+                    problems.append(_invalid(place, option, raw, error.expected))
         if problems:
             raise InvalidInput(problems)
         return cls(engine, {option.name: values[option.name] for option in catalog.OPTIONS if option.name in values})
@@ -85,6 +84,14 @@ def _unknown(place: str, name: str) -> Problem:
     near = catalog.suggest(name)
     hint = f"did you mean {' or '.join(near)}?" if near else "docs/settings.md lists them all"
     return Problem(place, "no such Redis option", "a name that redis.conf knows", hint)
+
+
+def _invalid(place: str, option: Option, raw: Any, expected: str) -> Problem:
+    if raw is None:  # what YAML makes of a line that ends after its colon
+        otherwise = "'' to remove it" if option.secret else "take the line out"
+        return Problem(place, "has no value", expected, f"type one after the colon, or {otherwise}")
+    shown = MASK if option.secret else repr(raw)
+    return Problem(place, f"{shown} is not valid", expected, "correct the value")
 
 
 def _unmanageable(place: str, option: Option, engine: Engine) -> Problem | None:

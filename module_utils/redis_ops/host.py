@@ -206,6 +206,13 @@ def real_paths(paths: Sequence[str]) -> dict[str, str]:
     return {path: os.path.realpath(path) for path in paths if path}
 
 
+def working_directory(pid: int) -> str:
+    """Where a process works, which for a Redis is where its data lies; '' when it cannot be told."""
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/cwd")  # noqa: PTH115 - not a path
+    return ""
+
+
 def process_user(pid: int) -> str:
     """The name of the user a process runs as; its number where no name is known."""
     return _user_name(Path(f"/proc/{pid}").stat().st_uid)

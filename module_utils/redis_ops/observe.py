@@ -148,7 +148,9 @@ def parse_file(instance: Instance, text: str) -> conffile.ConfFile:
         return conffile.ConfFile.parse(text)
     except InvalidValue as error:
         path, copy = instance.config.path if instance.config else "", Record(instance.state).last_good_path
-        remedy = f"correct it, or bring the last good one back: cp {copy} {path}" if Path(copy).is_file() else "correct it"
+        remedy = (
+            f"correct it, or bring the last good one back: cp {copy} {path}" if Path(copy).is_file() else "correct it"
+        )
         raise RedisOpsError(f"{instance.where}: {path} is no configuration; {error}; {remedy}") from None
 
 

@@ -207,7 +207,9 @@ def _instance_problems(instance: Resolved, host: HostFacts) -> list[Problem]:
 def _port_problem(place: str, port: int, listener: Listener, undeclared: Sequence[Undeclared]) -> Problem:
     for other in undeclared:
         if other.pid and other.pid == listener.pid:
-            told = f"{port} is taken by {other.service}: instance {other.instance}, which the inventory no longer declares"
+            told = (
+                f"{port} is taken by {other.service}: instance {other.instance}, which the inventory no longer declares"
+            )
             return Problem(place, told, "a free port", other.remedy)
     told = f"{port} is taken by {listener.name}" + (f" (pid {listener.pid})" if listener.pid else "")
     return Problem(place, told, "a free port", "stop that process or choose another port")

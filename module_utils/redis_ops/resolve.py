@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import catalog
@@ -27,13 +27,15 @@ BASED_ON = "based_on"  # key of a profile, beside the option names
 
 @dataclass(frozen=True)
 class Declaration:
-    """The role's variables, as typed."""
+    """The role's variables, as typed. variables: all names that look like a role's; known: those that are one's."""
 
     instances: Sequence[Mapping[str, Any]]
     profiles: Mapping[str, Mapping[str, Any]]
     profile: str
     settings: Mapping[str, Any]
     secrets: Mapping[str, Any]
+    variables: Sequence[str] = ()
+    known: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,11 @@ def resolve(declaration: Declaration, product: Product, engine: Engine, *, syste
 
 def _whole(declaration: Declaration) -> Declaration:
     """The same with an empty mapping for every key that YAML left without a value."""
-    return Declaration(
-        declaration.instances,
-        {name: layer or {} for name, layer in (declaration.profiles or {}).items()},
-        declaration.profile,
-        declaration.settings or {},
-        declaration.secrets or {},
+    return replace(
+        declaration,
+        profiles={name: layer or {} for name, layer in (declaration.profiles or {}).items()},
+        settings=declaration.settings or {},
+        secrets=declaration.secrets or {},
     )
 
 
@@ -140,7 +141,9 @@ def _canonical(layer: Mapping[str, Any], engine: Engine | None = None) -> dict[s
 
 
 def _shape_problems(declaration: Declaration, *, systemd: bool) -> Sequence[Problem]:
-    problems = []
+    problems = [
+        _unknown_variable(name, declaration.known) for name in declaration.variables if name not in declaration.known
+    ]
     names = [str(entry["name"]) for entry in declaration.instances]
     if not names:
         problems.append(Problem("redis_server_instances", "is empty", "at least one instance", "add one"))
@@ -181,6 +184,13 @@ def _shape_problems(declaration: Declaration, *, systemd: bool) -> Sequence[Prob
         problems += _twice(f"profile {profile}", layer)
         problems += _misplaced_secrets(f"profile {profile}", layer, "redis_server_secrets")
     return problems
+
+
+def _unknown_variable(name: str, known: Sequence[str]) -> Problem:
+    role = "_".join(name.split("_")[:2])
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)  # the role is the same in all
+    hint = f"did you mean {near[0]}?" if near else "correct it, or give a variable of your own another name"
+    return Problem(name, "no role has this variable", f"one of those that ansible-doc -t role {role} tells", hint)
 
 
 def _broken_base(profiles: Mapping[str, Mapping[str, Any]], profile: str) -> list[Problem]:

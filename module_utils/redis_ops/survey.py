@@ -9,11 +9,11 @@ from typing import Any
 
 from . import host, observe, persistence, preflight, server, service
 from .engine import Engine, parse_version
-from .errors import AccessDenied, InvalidInput, Problem
-from .files import Target
-from .findings import Finding, Status
+from .errors import AccessDenied, CommandRefused, InvalidInput, Problem
+from .files import Target, read_optional
 from .layout import DEFAULT_INSTANCE, Layout, Product
 from .queues import has_queue
+from .record import Record
 from .resolve import Resolved
 
 
@@ -90,7 +90,12 @@ def _pinned(product: Product, version: str) -> Engine:
 
 
 def facts(
-    instances: Sequence[Resolved], logins: Mapping[str, Sequence[server.Credentials]], *, somaxconn: int, systemd: bool
+    product: Product,
+    instances: Sequence[Resolved],
+    logins: Mapping[str, Sequence[server.Credentials]],
+    *,
+    somaxconn: int,
+    systemd: bool,
 ) -> preflight.HostFacts:
     """logins: instance name -> what to try.
 
@@ -105,6 +110,15 @@ def facts(
             found[name] = _instance_facts(instance, logins.get(name, ()))
         except InvalidInput as error:
             problems += error.problems
+        except CommandRefused as error:
+            problems.append(
+                Problem(
+                    instance.where,
+                    f"the running server refuses a command that every look at it needs ({error})",
+                    "INFO and CONFIG under their own names",
+                    f"take rename-command out of {instance.layout.config} and restart the server yourself",
+                )
+            )
         except AccessDenied as error:
             problems.append(
                 Problem(
@@ -122,6 +136,7 @@ def facts(
         somaxconn=max(host.somaxconn(), somaxconn),
         systemd=systemd,
         instances=found,
+        undeclared=undeclared(product, {instance.layout.instance for instance in instances}) if systemd else (),
     )
 
 
@@ -132,21 +147,21 @@ def _instance_facts(instance: Resolved, logins: Sequence[server.Credentials]) ->
     info: Mapping[str, Any] = {}
     live: Mapping[str, str] = {}
     queue = False
+    seen = observe.Instance(
+        layout.instance,
+        instance.where,
+        {**instance.settings, **instance.secrets},
+        config=Target(layout.config),
+        service=unit,
+        binary=layout.product.binary,
+        state=layout.state,
+        credentials=logins,
+        fallback_engine=desired.engine,
+    )
+    taken_over = _taken_over(seen)
     # without redis-py, which the run is going to install, a running server is looked at only then
     if server.is_available() or not pid:
-        snapshot = observe.observe(
-            observe.Instance(
-                layout.instance,
-                instance.where,
-                {**instance.settings, **instance.secrets},
-                config=Target(layout.config),
-                service=unit,
-                binary=layout.product.binary,
-                state=layout.state,
-                credentials=logins,
-                fallback_engine=desired.engine,
-            )
-        )
+        snapshot = observe.observe(seen)
         info, live = snapshot.info, snapshot.observed.live or {}
         if snapshot.connection is not None:
             queue = has_queue(snapshot.connection)
@@ -165,25 +180,31 @@ def _instance_facts(instance: Resolved, logins: Sequence[server.Credentials]) ->
         used=int(info.get("used_memory", 0)),
         evicts=not live or (live.get("maxmemory-policy") != "noeviction" and live.get("maxmemory") != "0"),
         queue=queue,
+        taken_over=taken_over,
     )
 
 
-def findings(found: Package, instances: Sequence[Resolved]) -> list[Finding]:
-    """What runs on the host beside the declared instances."""
-    declared = {instance.layout.instance for instance in instances}
-    layouts = [Layout(found.product, name, systemd=True) for name in _known_instances(found.product) - declared]
+def _taken_over(seen: observe.Instance) -> list[str]:
+    """The lines that a rewrite keeps and nothing can verify, of those that somebody wrote since the last run."""
+    texts = [read_optional(seen.config.path) if seen.config else "", Record(seen.state).last_good()]
+    found, known = (
+        [line for line in observe.parse_file(seen, text or "").kept() if line.name in ("loadmodule", "rename-command")]
+        for text in texts
+    )
+    left = [line.text() for line in known]
+    # not whole: what a command was renamed to is often meant to be a secret
+    return [" ".join([line.name, *line.arguments[:1]]) for line in found if line.text() not in left]
+
+
+def undeclared(product: Product, declared: set[str]) -> list[preflight.Undeclared]:
+    """The other instances of this host that run, or will after its next boot."""
+    layouts = [Layout(product, name, systemd=True) for name in sorted(_known_instances(product) - declared)]
+    units = [(layout, service.Systemd(layout.service)) for layout in layouts]
     return [
-        Finding(
-            "preflight.undeclared",
-            layout.service,
-            Status.WARN,
-            "only declared instances run",
-            "it runs, and nobody declares it",
-            "an instance that is not declared is not configured, tuned or watched",
-            f"declare instance {layout.instance} again, or run: systemctl disable --now {layout.service}",
-        )
-        for layout in sorted(layouts, key=lambda layout: layout.instance)
-        if host.has_systemd() and service.Systemd(layout.service).pid()
+        preflight.Undeclared(layout.instance, layout.service, pid, host.working_directory(pid) if pid else "")
+        for layout, unit in units
+        for pid in [unit.pid()]
+        if pid or unit.enabled()
     ]
 
 

@@ -814,7 +814,7 @@ def test_limits_and_directories_are_part_of_the_run(lab):
     foreseen = lab.converge(check=True, **extra)
     outcome = lab.converge(**extra)
     assert outcome.actions == foreseen.actions
-    assert f"made {lab.data}" in outcome.actions
+    assert f"make {lab.data}" in outcome.actions
     assert (lab.data.stat().st_mode & 0o777) == 0o750
     assert (lab.service.home / "limits.conf").read_text() == "LimitNOFILE=11024\n"
     assert not lab.converge(**extra).changed

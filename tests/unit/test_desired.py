@@ -205,7 +205,6 @@ def test_one_option_under_two_names_is_an_error(first, second):
         pytest.param("maxmemory", "-1", id="sign"),
         pytest.param("maxmemory", "1.5gb", id="fraction"),
         pytest.param("maxmemory", True, id="yes for an amount"),
-        pytest.param("maxmemory", None, id="null"),
         pytest.param("timeout", "300s", id="unit of time"),
         pytest.param("hz", 501, id="above the range"),
         pytest.param("hz", 0, id="below the range"),
@@ -217,7 +216,6 @@ def test_one_option_under_two_names_is_an_error(first, second):
         pytest.param("client-output-buffer-limit", {"master": "0 0 0"}, id="class"),
         pytest.param("client-output-buffer-limit", "", id="no class"),
         pytest.param("logfile", "/a\nport 1", id="two lines"),
-        pytest.param("requirepass", None, id="null secret"),
         pytest.param("requirepass", True, id="yes for a secret"),
     ],
 )
@@ -229,6 +227,15 @@ def test_a_value_of_the_wrong_kind(name, typed):
     assert "is not valid; expected " in told
     assert told.endswith("; correct the value")
     assert kind.describe() in told or name in ("logfile", "requirepass", "maxmemory", "client-output-buffer-limit")
+
+
+@pytest.mark.parametrize(
+    ("name", "otherwise"), [("maxmemory", "take the line out"), ("requirepass", "'' to remove it")]
+)
+def test_a_line_that_ends_after_its_colon(name, otherwise):
+    [told] = problems({name: None})
+    assert told.startswith(f"web1: {name}: has no value; expected ")
+    assert told.endswith(f"; type one after the colon, or {otherwise}")
 
 
 @quick

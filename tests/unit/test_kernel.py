@@ -106,8 +106,8 @@ def test_bare_host_gets_values_files_and_proof(host):
     ]
     assert settings_of(host.get(OUR_HUGE_PAGES)) == ["w /sys/kernel/mm/transparent_hugepage/enabled - - - - never"]
     assert result["actions"] == [
-        f"wrote /{OURS}",
-        f"wrote /{OUR_HUGE_PAGES}",
+        f"write /{OURS}",
+        f"write /{OUR_HUGE_PAGES}",
         "set vm.overcommit_memory to 1 (was 0)",
         "set vm.swappiness to 1 (was 60)",
         "set net.core.somaxconn to 4096 (was 128)",
@@ -191,13 +191,13 @@ DRIFTS = {
     "value": ({"proc/sys/vm/overcommit_memory": "0\n"}, ["set vm.overcommit_memory to 1 (was 0)"]),
     "floor below": ({SOMAXCONN: "128\n"}, ["set net.core.somaxconn to 4096 (was 128)"]),
     "floor above": ({SOMAXCONN: "65535\n"}, []),
-    "file": ({OURS: "vm.swappiness = 60\n"}, [f"wrote /{OURS}"]),
-    "file, not text": ({OURS: "\ufffd\0"}, [f"wrote /{OURS}"]),
+    "file": ({OURS: "vm.swappiness = 60\n"}, [f"write /{OURS}"]),
+    "file, not text": ({OURS: "\ufffd\0"}, [f"write /{OURS}"]),
     "huge pages": (
         {"sys/kernel/mm/transparent_hugepage/enabled": "[always] madvise never\n"},
         ["set transparent_hugepage to never (was always)"],
     ),
-    "huge pages file": ({OUR_HUGE_PAGES: ""}, [f"wrote /{OUR_HUGE_PAGES}"]),
+    "huge pages file": ({OUR_HUGE_PAGES: ""}, [f"write /{OUR_HUGE_PAGES}"]),
 }
 
 
@@ -216,7 +216,7 @@ def test_file_that_is_not_utf8_gives_a_result_that_is(converged, check):
     (converged.root / "etc/sysctl.d/zz.conf").write_bytes(b"vm.swappiness = \xff\n")
     result = converged.converge(check=check)
     json.dumps(result, ensure_ascii=False).encode()
-    assert result["actions"] == [f"wrote /{OURS}"]
+    assert result["actions"] == [f"write /{OURS}"]
     assert verdicts(result)["kernel.vm.swappiness.boot"] == ("FAIL", "\ufffd from /etc/sysctl.d/zz.conf")
 
 
@@ -473,7 +473,7 @@ def test_file_that_cannot_be_written(host, container, status, check):
     assert finding(result, "kernel.boot").subject == f"{', '.join(GUIDE)} after a reboot"
     assert result.get("failed", False) is (status == "FAIL")
     assert verdicts(result)["kernel.vm.swappiness"] == ("PASS", "would be 1" if check else "1")
-    assert f"wrote /{OURS}" not in result["actions"]
+    assert f"write /{OURS}" not in result["actions"]
 
 
 def test_value_that_the_kernel_rejects_is_a_failure(host):
@@ -553,7 +553,7 @@ def test_masked_unit_applies_nothing(host):
 
 def test_our_file_masked_by_a_link_is_replaced_and_the_link_target_is_left_alone(host):
     (host.root / OURS).symlink_to("/dev/null")
-    assert host.converge()["actions"][0] == f"wrote /{OURS}"
+    assert host.converge()["actions"][0] == f"write /{OURS}"
     assert Path("/dev/null").is_char_device()
     assert not (host.root / OURS).is_symlink()
     assert "vm.swappiness = 1" in settings_of(host.get(OURS))
@@ -561,9 +561,9 @@ def test_our_file_masked_by_a_link_is_replaced_and_the_link_target_is_left_alone
 
 def test_what_is_no_longer_declared_leaves_our_files(converged):
     result = converged.converge(sysctl={"vm.overcommit_memory": 1}, huge_pages="unmanaged")
-    assert result["actions"] == [f"wrote /{OURS}", f"removed /{OUR_HUGE_PAGES}"]
+    assert result["actions"] == [f"write /{OURS}", f"remove /{OUR_HUGE_PAGES}"]
     assert settings_of(converged.get(OURS)) == ["vm.overcommit_memory = 1"]
-    assert converged.converge(sysctl={}, huge_pages="unmanaged")["actions"] == [f"removed /{OURS}"]
+    assert converged.converge(sysctl={}, huge_pages="unmanaged")["actions"] == [f"remove /{OURS}"]
     assert not (converged.root / OURS).exists()
 
 

@@ -10,7 +10,7 @@ from ansible.module_utils.redis_ops.engine import Engine
 from ansible.module_utils.redis_ops.findings import Finding, Status, as_records, outcome
 from ansible.module_utils.redis_ops.host import Listener
 from ansible.module_utils.redis_ops.layout import PRODUCTS
-from ansible.module_utils.redis_ops.preflight import HostFacts, InstanceFacts
+from ansible.module_utils.redis_ops.preflight import HostFacts, InstanceFacts, Undeclared
 from ansible.module_utils.redis_ops.resolve import Declaration, Resolved, resolve
 from hypothesis import given
 from hypothesis import strategies as st
@@ -298,3 +298,54 @@ def test_only_a_failed_finding_fails():
     assert result["failed"] is True
     assert result["changed"] is False
     assert result["msg"].splitlines() == ["web1: 0; expected 1; mend it", "web1: 0; expected 1; see docs/"]
+
+
+# --- what is beside the declared instances ------------------------------------------------------------------------------
+
+OLD = Undeclared("default", "redis-server", 7, "/var/lib/redis")
+REMEDY = (
+    "declare instance default again, or run: systemctl disable --now redis-server (its keys stay in /var/lib/redis)"
+)
+
+
+def beside(*undeclared: Undeclared, **facts: Any) -> HostFacts:
+    return HostFacts(0, 0, 0, systemd=True, instances={"cache": InstanceFacts(**facts)}, undeclared=undeclared)
+
+
+def test_a_port_that_an_undeclared_instance_has():
+    cache = several({"name": "cache", "profile": "mine"})
+    held = {"listeners": {"port": Listener(7, "redis-server")}}
+    [told_] = told(cache, beside(OLD, **held))
+    assert told_ == (
+        "instance cache: port: 6379 is taken by redis-server: instance default, which the inventory no longer declares; "
+        f"expected a free port; {REMEDY}"
+    )
+    stranger = Undeclared("old", "redis-server@old", 8, "/var/lib/redis/old")
+    asleep = Undeclared("default", "redis-server", 0, "")
+    for others in ((), (stranger,), (asleep,)):
+        [told_] = told(cache, beside(*others, **held))
+        assert "6379 is taken by redis-server (pid 7)" in told_
+
+
+@pytest.mark.parametrize(
+    ("undeclared", "actual", "remedy"),
+    [
+        (OLD, "it runs, and nobody declares it", REMEDY),
+        (
+            Undeclared("old", "redis-server@old", 0, ""),
+            "it starts at the next boot, and nobody declares it",
+            "declare instance old again, or run: systemctl disable --now redis-server@old",
+        ),
+    ],
+)
+def test_an_instance_that_nobody_declares(undeclared, actual, remedy):
+    finding = found(several({"name": "cache", "profile": "mine"}), beside(undeclared))["undeclared"]
+    assert (finding.status, finding.actual, finding.remedy) == (Status.WARN, actual, remedy)
+
+
+def test_lines_of_a_file_that_are_kept_and_cannot_be_verified():
+    cache = several({"name": "cache", "profile": "mine"})
+    assert "kept" not in found(cache, beside())
+    finding = found(cache, beside(taken_over=["rename-command CONFIG", "loadmodule /x.so"]))["kept"]
+    assert finding.status is Status.WARN
+    assert "rename-command CONFIG, loadmodule /x.so" in finding.actual

@@ -46,6 +46,33 @@ def problems(*args: Any, **kwargs: Any) -> list[str]:
     return [str(problem) for problem in raised.value.problems]
 
 
+# --- names of variables ------------------------------------------------------------------------------------------------
+
+KNOWN = ("redis_server_settings", "redis_server_secrets", "redis_host_sysctl")
+
+
+def mistyped(*variables: str) -> list[str]:
+    declaration = Declaration(ONE, {"empty": {}}, "empty", {"hz": "bad"}, {}, [*KNOWN, *variables], KNOWN)
+    with pytest.raises(InvalidInput) as raised:
+        resolve(declaration, PRODUCTS["redis"], REDIS_7, systemd=True)
+    return [str(problem) for problem in raised.value.problems]
+
+
+def test_a_variable_that_no_role_has_is_told_with_all_the_rest():
+    assert mistyped("redis_server_setings", "redis_host_own_password") == [
+        (
+            "redis_server_setings: no role has this variable; expected one of those that ansible-doc -t role redis_server "
+            "tells; did you mean redis_server_settings?"
+        ),
+        (
+            "redis_host_own_password: no role has this variable; expected one of those that ansible-doc -t role redis_host tells; "
+            "correct it, or give a variable of your own another name"
+        ),
+        *mistyped(),
+    ]
+    assert len(mistyped()) == 1
+
+
 # --- layers -----------------------------------------------------------------------------------------------------------
 
 LAYERS = {"profiles": {"mine": {"timeout": 1}}, "profile": "mine"}

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.redis_ops import catalog, edge
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar, trust_as_template
 
 ROOT = Path(__file__).parent.parent.parent
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if (path / "tasks").is_dir())
@@ -112,6 +115,20 @@ def test_every_default_is_explained_beside_it(role):
         if re.match(r"\w+:", line):
             above = next(text for text in reversed(lines[:number]) if not re.match(r"\w+:", text))
             assert above.startswith("#"), line
+
+
+def test_the_preflight_knows_every_variable_of_every_role():
+    role = ROOT / "roles" / "redis_server"
+    init_plugin_loader()
+    loader = DataLoader()
+    variables = {
+        "role_path": str(role),
+        **loader.load_from_file(str(role / "vars/main/main.yml"), trusted_as_template=True),
+    }
+    templar = Templar(loader=loader, variables=variables)
+    assert sorted(variables["__redis_server_roles"]) == [path.name for path in ROLES]
+    known = templar.template(trust_as_template("{{ __redis_server_known_variables }}"))
+    assert sorted(known) == sorted(name for path in ROLES for name in specs(path))
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,21 @@ redis_summary = sys.modules.setdefault("redis_summary", importlib.util.module_fr
 _spec.loader.exec_module(redis_summary)
 
 
+@pytest.fixture(autouse=True)
+def typed(monkeypatch):
+    """How the run was started: typed(words) after ansible-playbook; typed(make='...') as ARGS of make provision."""
+
+    def typed(*words: str, make: str | None = None, **options: Any) -> None:
+        monkeypatch.setattr(redis_summary.sys, "argv", ["/x/bin/ansible-playbook", *words])
+        monkeypatch.setattr(redis_summary.context, "CLIARGS", {"tags": ("all",), "skip_tags": (), **options})
+        monkeypatch.delenv("REDIS_MAKE_ARGS", raising=False)
+        if make is not None:
+            monkeypatch.setenv("REDIS_MAKE_ARGS", make)
+
+    typed("provision.yml")
+    return typed
+
+
 class Run:
     """A play on some hosts; told() ends it."""
 
@@ -70,7 +85,7 @@ def finding(status: str, **changes: str) -> dict[str, str]:
 
 
 OWED = {"option": "databases", "running": "16", "wanted": "32", "reason": "Redis reads databases at start only"}
-DONE = {"changed": True, "instance": "default", "actions": ["wrote /etc/redis/redis.conf", "set hz to 20 (was 10)"]}
+DONE = {"changed": True, "instance": "default", "actions": ["write /etc/redis/redis.conf", "set hz to 20 (was 10)"]}
 AGAIN = "  next            nothing to do; the same command again changes nothing and proves it"
 
 
@@ -92,7 +107,7 @@ def test_a_run_that_changed_nothing():
 
 def test_what_another_module_changed_is_told_by_its_task():
     run = Run().ok({"changed": True}, task="redis_server : Install | Install the packages").ok({"changed": False})
-    assert run.told()[:2] == ["web1: ok", "  changed         install the packages"]
+    assert run.told()[:2] == ["web1: ok", "  changed         installed the packages"]
 
 
 def test_what_a_loop_changed_is_told_once():
@@ -137,7 +152,10 @@ def test_what_is_owed_and_how_to_allow_it():
         "web1: ok",
         "  changed         nothing",
         "  owes a restart  cache: databases runs 16, wanted 32 (Redis reads databases at start only)",
-        "  next            allow the restart when it suits you: add -e redis_server_restart=true",
+        (
+            "  next            allow the restart when it suits you: "
+            "ansible-playbook provision.yml -e redis_server_restart=true"
+        ),
     ]
     assert run.color() == "yellow"
 
@@ -145,19 +163,143 @@ def test_what_is_owed_and_how_to_allow_it():
 @pytest.mark.parametrize(
     ("actions", "head", "end"),
     [
-        (["would"], "web1: would change", "run again without --check to do this"),
+        (["write it"], "web1: would change", "do this: ansible-playbook provision.yml"),
         ([], "web1: ok", "nothing to do"),
     ],
 )
 def test_check_mode(actions, head, end):
     told = Run().ok({"instance": "a", "actions": actions}, check=True).told()
     assert told[0] == head
-    assert told[1] == f"  would change    {'a: would' if actions else 'nothing'}"
+    assert told[1] == f"  would change    {'a: write it' if actions else 'nothing'}"
     assert told[-1] == f"  next            {end}"
 
 
+def test_what_is_done_is_told_as_done_and_what_would_be_as_to_do():
+    actions = ["make /d", "write /f", "remove /g", "enable u", "start u", "restart u for hz", "set hz to 1 (was 2)"]
+    done = ["made /d", "wrote /f", "removed /g", "enabled u", "started u", "restarted u for hz", "set hz to 1 (was 2)"]
+    for check, expected in ((True, actions), (False, done)):
+        told = Run().ok({"instance": "a", "actions": actions}, check=check).told()
+        assert [line.partition("a: ")[2] for line in told[1:-1]] == expected
+
+
+def test_check_mode_verifies_nothing():
+    told = Run().ok({"actions": [], "findings": [finding("PASS", id="kernel.vm.swappiness")]}, check=True).told()
+    assert told[2:] == ["  would be right  kernel: vm.swappiness", "  next            nothing to do"]
+
+
+@pytest.mark.parametrize(
+    ("words", "make", "expected"),
+    [
+        (["provision.yml"], None, "ansible-playbook provision.yml -e x=1"),
+        (
+            ["-i", "inventories/production", "provision.yml"],
+            None,
+            "ansible-playbook -i inventories/production provision.yml -e x=1",
+        ),
+        (["provision.yml", "-CD", "--limit", "web1"], None, "ansible-playbook provision.yml --limit web1 -e x=1"),
+        (["provision.yml", "--check", "--diff"], None, "ansible-playbook provision.yml -e x=1"),
+        (["a b.yml"], None, "ansible-playbook 'a b.yml' -e x=1"),
+        (["ignored"], "", "make provision ARGS='-e x=1'"),
+        (["ignored"], "-i inventories/production -K", "make provision ARGS='-i inventories/production -K -e x=1'"),
+        (["p.yml", "-e", "password=hunter2"], None, "ansible-playbook p.yml -e ... -e x=1"),
+        (["p.yml", "-epassword=hunter2"], None, "ansible-playbook p.yml -e... -e x=1"),
+        (["p.yml", "--extra-vars", "hunter2"], None, "ansible-playbook p.yml --extra-vars ... -e x=1"),
+        (["p.yml", "--extra-vars=hunter2"], None, "ansible-playbook p.yml --extra-vars=... -e x=1"),
+        (["p.yml", "-e", "@v.yml", "-e@v.yml"], None, "ansible-playbook p.yml -e @v.yml -e@v.yml -e x=1"),
+        (["p.yml", "-e", "--check"], None, "ansible-playbook p.yml -e ... -e x=1"),
+    ],
+)
+def test_the_command_to_type_is_the_one_that_was_typed(words, make, expected, typed):
+    typed(*words, make=make)
+    assert redis_summary.command("-e", "x=1") == expected
+
+
+def test_make_alone_is_a_command(typed):
+    typed(make="")
+    assert redis_summary.command() == "make provision"
+
+
+KERNEL = {"actions": [], "findings": [finding("PASS", id="kernel.vm.swappiness")]}
+REDIS = {"instance": "default", "actions": [], "findings": [finding("PASS")]}
+
+
+@pytest.mark.parametrize(
+    ("options", "result", "left_out"),
+    [
+        ({"tags": ("redis_host",)}, KERNEL, "Redis: --tags redis_host leaves out the tasks with the tag redis_server"),
+        (
+            {"tags": ("redis_server",)},
+            REDIS,
+            "kernel: --tags redis_server leaves out the tasks with the tag redis_host",
+        ),
+        (
+            {"skip_tags": ("redis_server", "x")},
+            KERNEL,
+            "Redis: --skip-tags redis_server,x leaves out the tasks with the tag redis_server",
+        ),
+    ],
+)
+def test_what_a_run_was_told_to_leave_out(options, result, left_out, typed):
+    typed("provision.yml", **options)
+    run = Run().ok(result)
+    told = run.told()
+    assert told[-2:] == [
+        f"  not looked at   {left_out}",
+        f"  next            look at all of it: run again without {' '.join(left_out.split()[1:3])}",
+    ]
+    assert told[0] == "web1: ok"
+    assert run.color() == "yellow"
+
+
+def test_a_tag_that_no_task_has(typed):
+    typed("provision.yml", tags=("redis_srever",))
+    told = Run().ok({"changed": False}).told()  # the roles' arguments are looked at in any case
+    assert told[0] == "web1: nothing was looked at"
+    assert told[2:4] == [
+        "  not looked at   kernel: --tags redis_srever leaves out the tasks with the tag redis_host",
+        "                  Redis: --tags redis_srever leaves out the tasks with the tag redis_server",
+    ]
+    assert "proves" not in "".join(told)
+
+
+def test_both_tags_leave_nothing_out(typed):
+    typed("provision.yml", tags=("redis_host", "redis_server"))
+    assert Run().ok(KERNEL).ok(REDIS).told()[-1] == AGAIN
+
+
+def test_what_failed_early_was_not_left_out(typed):
+    typed("provision.yml", tags=("redis_host",))
+    assert "not looked at" not in "".join(Run().failed({"msg": "no"}).told())
+
+
+def test_nothing_is_proved_where_nothing_is_verified():
+    assert Run().ok(KERNEL).told()[-1] == "  next            nothing to do"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            (
+                "Validation of arguments failed:\nargument 'redis_server_settings' is of type list and we were unable to convert to dict: "
+                "<class 'ansible.module_utils._internal._datatag._AnsibleTaggedList'> cannot be converted to a dict"
+            ),
+            "redis_server_settings: is a list; expected a mapping (name: value); correct the value",
+        ),
+        (
+            "Elements value for option 'x' is of type <class 'ansible.module_utils._internal._datatag._AnsibleTaggedStr'>",
+            "Elements value for option 'x' is of type str",
+        ),
+        ("is of type <class 'list'>", "is of type list"),
+        ("default: hz: bad", "default: hz: bad"),
+    ],
+)
+def test_errors_of_ansible_are_told_without_its_classes(said, told):
+    assert Run().failed({"msg": said}).told()[1] == f"  error           {told}"
+
+
 def test_a_loop_over_instances():
-    results = [{**DONE, "instance": name, "actions": [f"wrote {name}"]} for name in ("cache", "queue")]
+    results = [{**DONE, "instance": name, "actions": [f"write {name}"]} for name in ("cache", "queue")]
     told = Run().ok({"changed": True, "results": results}).told()
     assert told[1:3] == ["  changed         cache: wrote cache", "                  queue: wrote queue"]
 

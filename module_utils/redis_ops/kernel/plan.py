@@ -26,10 +26,10 @@ class FileChange:
 
     def __str__(self) -> str:
         if self.after is None:
-            return f"removed /{self.path}"
+            return f"remove /{self.path}"
         if self.mode is not None and self.before == self.after:
             return f"set the mode of /{self.path} to {FILE_MODE:04o} (was {self.mode:04o})"
-        return f"wrote /{self.path}"
+        return f"write /{self.path}"
 
     def do(self, machine: Machine) -> None:
         if self.after is None:
