@@ -31,6 +31,10 @@ options:
     description: Whether settings that Redis reads at start only may have a restart now.
     type: bool
     default: false
+  fresh:
+    description: Whether the package is new on this host. Then a mask on its unit is M(redis_package)'s own, and not told.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - redis_instance
 author:
@@ -91,13 +95,18 @@ from ansible.module_utils.redis_ops import apply, edge
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**edge.INSTANCE_ARGUMENTS, "restart": {"type": "bool", "default": False}},
+        argument_spec={
+            **edge.INSTANCE_ARGUMENTS,
+            "restart": {"type": "bool", "default": False},
+            "fresh": {"type": "bool", "default": False},
+        },
         supports_check_mode=True,
     )
 
     def work() -> dict:
         instance = edge.instance_of(module.params)
-        outcome = apply.converge(instance, restart=module.params["restart"], check=module.check_mode)
+        given = module.params
+        outcome = apply.converge(instance, restart=given["restart"], fresh=given["fresh"], check=module.check_mode)
         return {"instance": instance.name, **vars(outcome)}
 
     edge.answer(module, work)

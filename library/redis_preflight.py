@@ -97,7 +97,7 @@ instances:
   type: list
   elements: dict
 package:
-  description: The package, whether it is installed, and whether apt has it.
+  description: The package, its version if it is installed, and what M(redis_package) has to do, one line each.
   returned: success
   type: dict
 systemd:
@@ -178,8 +178,7 @@ def survey_and_judge(params: dict) -> dict:
             "name": package.product.package,
             "service": package.product.package,
             "installed": package.installed,
-            "available": package.available,
-            "missing": package.missing,
+            "todo": package.todo,
             "engine": f"{package.engine.name} {'.'.join(map(str, package.engine.version))}",
         },
         "systemd": systemd,

@@ -38,15 +38,16 @@ class Outcome:
     restarted: bool = False
 
 
-def converge(instance: Instance, *, restart: bool, check: bool) -> Outcome:
+def converge(instance: Instance, *, restart: bool, check: bool, fresh: bool = False) -> Outcome:
     """Bring the instance to its desired state, or in check mode tell what that would take.
 
-    restart: whether settings that need one may have it. Raises RedisOpsError; its text says what was put back.
+    restart: whether settings that need one may have it. fresh: the package is new, and a mask on its unit is ours.
+    Raises RedisOpsError; its text says what was put back.
     """
     if instance.config and not check:
         sweep(instance.config.path)
     snapshot = observe(instance)
-    outcome = _foresee(instance, snapshot, restart=restart)
+    outcome = _foresee(instance, snapshot, restart=restart, fresh=fresh)
     if check:
         _foresee_refusal(instance, snapshot)
     if check or not outcome.changed:
@@ -69,7 +70,7 @@ def converge(instance: Instance, *, restart: bool, check: bool) -> Outcome:
     return outcome
 
 
-def _foresee(instance: Instance, snapshot: Snapshot, *, restart: bool) -> Outcome:
+def _foresee(instance: Instance, snapshot: Snapshot, *, restart: bool, fresh: bool) -> Outcome:
     """The actions that the plan and the service need, before any of them is done."""
     current = snapshot.plan
     actions = [f"make {target.path}" for target in snapshot.missing_directories]
@@ -94,6 +95,8 @@ def _foresee(instance: Instance, snapshot: Snapshot, *, restart: bool) -> Outcom
         for entry in current.live
     ]
     service = instance.service
+    if service and service.masked() and not fresh:
+        actions.append(f"unmask {service.name}")
     if service and not service.enabled():
         actions.append(f"enable {service.name} at boot")
     owed = snapshot.owed_restarts()

@@ -189,10 +189,15 @@ def candidate_engine(product: str, package: str) -> Optional[Engine]:
 
 
 def package_version(package: str) -> str:
-    """The installed version of a Debian package, '' when it is not installed."""
+    """The installed version of a Debian package, '' when it is not installed, or only in part."""
     result = run(["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Version}", package])
     status, _, version = result.stdout.partition(" ")
     return version if status == "installed" else ""
+
+
+def dpkg_interrupted() -> bool:
+    """Whether a killed dpkg, or one that is at work right now, has left packages half done."""
+    return any(Path("/var/lib/dpkg/updates").glob("[0-9]*")) or bool(run(["dpkg", "--audit"]).stdout.strip())
 
 
 def distribution() -> tuple[str, str]:

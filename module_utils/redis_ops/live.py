@@ -59,10 +59,11 @@ class RunningServer:
             self.save()  # what was safe in the AOF is safe in the dump before the AOF ends
         others = [entry for entry in current.live if not (entry.option.name == "appendonly" and entry.want)]
         self._set([(self._spelled(entry), current.argument(entry)) for entry in others])
-        if not current.switches_aof_on:
+        if not (current.switches_aof_on or self._file_turns_to_aof()):
             return
         try:
-            self._set([("appendonly", "yes")])
+            if current.switches_aof_on:
+                self._set([("appendonly", "yes")])
             wait(self._aof_ready, "the first AOF to be written")
         except RedisOpsError:
             self.take_back()
@@ -77,6 +78,13 @@ class RunningServer:
 
     def _spelled(self, entry: Entry) -> str:
         return entry.option.spelled_at(self.snapshot.plan.desired.engine)
+
+    def _file_turns_to_aof(self) -> bool:
+        """Whether the file did not rely on the AOF before. One that is on already may not be whole on disk yet: a run
+        that was killed, or a person, has just switched it on.
+        """
+        entries = self.snapshot.plan.entries
+        return any(entry.option.name == "appendonly" and entry.want and entry.file_differs for entry in entries)
 
     def _aof_ready(self) -> bool:
         info = self.connection.info()

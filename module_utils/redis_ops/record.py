@@ -45,12 +45,20 @@ class Record:
     def keep(self, current: Plan, writer: Callable[[Target, str], None] = write) -> None:
         """What is applied. writer: one that can undo it, while the change is not over."""
         if self.path:
+            self._make_directory()
             writer(Target(self.path, 0o600), _text(current))
 
     def keep_running(self, current: Plan) -> None:
         """Before the file changes under a running server: the way back, also for a run after one that was killed."""
         if self.path and current.file_running is not None:
+            self._make_directory()
             write(Target(self.last_good_path, 0o600), current.file_running)
+
+    def _make_directory(self) -> None:
+        """Nobody else's. One that is there stays as it is: somebody chose it."""
+        directory = Path(self.path).parent
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
 
 
 def _text(current: Plan) -> str:

@@ -28,6 +28,9 @@ class Service(Protocol):
     def enabled(self) -> bool:
         """Whether it starts at boot."""
 
+    def masked(self) -> bool:
+        """Whether it must not be started at all."""
+
     def limits_path(self) -> str:
         """The file that gives the service its limits: a drop-in, or /etc/default/..."""
 
@@ -58,10 +61,21 @@ class Systemd:
     def limits_path(self) -> str:
         return f"/etc/systemd/system/{self.name}.service.d/50-ansible.conf"
 
+    @property
+    def _mask(self) -> Path:
+        return Path(f"/etc/systemd/system/{self.name}.service")
+
+    def masked(self) -> bool:
+        return self._mask.is_symlink() and str(self._mask.resolve()) == "/dev/null"
+
+    def mask(self) -> None:
+        """Before the package of the unit is there: forbid() wants one that exists."""
+        if not self.masked():
+            self._mask.symlink_to("/dev/null")
+
     def prepare(self) -> None:
-        mask = Path(f"/etc/systemd/system/{self.name}.service")
-        if mask.is_symlink() and str(mask.resolve()) == "/dev/null":
-            mask.unlink()
+        if self.masked():
+            self._mask.unlink()
         self._systemctl("daemon-reload")
         if not self.enabled():
             self._systemctl("enable", f"{self.name}.service")
@@ -107,6 +121,9 @@ class SysV:
 
     def enabled(self) -> bool:
         return any(Path("/etc").glob(f"rc[2-5].d/S??{self.name}"))
+
+    def masked(self) -> bool:
+        return False  # the script knows no such thing
 
     def limits_path(self) -> str:
         return f"/etc/default/{self.name}"

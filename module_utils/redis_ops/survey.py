@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +17,37 @@ from .queues import has_queue
 from .record import Record
 from .resolve import Resolved
 
+POLICY = "/usr/sbin/policy-rc.d"  # whether packages may start services: invoke-rc.d(8), deb-systemd-invoke(1p)
+HOSTS_POLICY = f"{POLICY}.host"  # the host's own, while ours is in its place
+BAN_MARK = "ansible-redis"
+
 
 @dataclass(frozen=True)
 class Package:
-    """The server's Debian package on this host. installed: its version, '' when it is not. available: apt has it, and
-    Ansible can ask apt. missing: which of the packages that a run needs are not there yet.
+    """The server's Debian package on this host. installed: its version, '' when it is not, or not whole.
+
+    missing: what a run needs and is not there in that version, as apt-get takes it. interrupted: a killed dpkg left
+    packages half done, ours or others. banned: a killed run left its ban on starting the server.
     """
 
     product: Product
     installed: str
-    available: bool
     engine: Engine
     missing: Sequence[str] = ()
+    interrupted: bool = False
+    banned: bool = False
+
+    @property
+    def todo(self) -> list[str]:
+        """One line each, as what to do. Packages of others that are broken are theirs, unless they are in the way."""
+        lines = []
+        if self.missing and self.interrupted:
+            lines.append("finish what an interrupted dpkg left half done")
+        if self.missing:
+            lines.append("install " + ", ".join(self.missing))
+        if self.banned:
+            lines.append(f"lift the ban on starting {self.product.package} that a killed run left in {POLICY}")
+        return lines
 
 
 def package(product: Product, version: str) -> Package:
@@ -66,10 +86,21 @@ def package(product: Product, version: str) -> Package:
                 )
             ]
         )
-    needed = (product.package, f"{product.name}-tools", "python3-redis")
-    missing = [package for package in needed if not host.package_version(package)]
-    asks_apt = bool(host.package_version("python3-apt"))
-    return Package(product, installed, bool(installed or known) and asks_apt, engine, missing)
+    needed = {product.package: version, f"{product.name}-tools": version, "python3-redis": ""}
+    missing = [f"{name}={wanted}" if wanted else name for name, wanted in needed.items() if not _is_there(name, wanted)]
+    interrupted = bool(missing) and host.dpkg_interrupted()
+    return Package(product, installed, engine, missing, interrupted, ban_is_left())
+
+
+def _is_there(package: str, version: str) -> bool:
+    """version: '' for any."""
+    found = host.package_version(package)
+    return found == version if version else bool(found)
+
+
+def ban_is_left() -> bool:
+    """Whether a run was killed while the server must not start, or is at work right now."""
+    return BAN_MARK in host.read(POLICY) or os.path.lexists(HOSTS_POLICY)
 
 
 def _pinned(product: Product, version: str) -> Engine:

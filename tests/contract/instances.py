@@ -119,6 +119,9 @@ class Process:
     def enabled(self) -> bool:
         return (self.home / "enabled").exists()
 
+    def masked(self) -> bool:
+        return False
+
     def limits_path(self) -> str:
         return str(self.home / "limits.conf")
 

@@ -29,6 +29,7 @@ LAYERS = (
     ("observe",),
     ("live",),
     ("apply", "verify", "survey", "kernel"),
+    ("install",),
     ("edge",),
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

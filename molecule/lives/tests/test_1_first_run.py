@@ -103,7 +103,6 @@ def test_no_trial_files_are_left_behind(host):
     assert host.check_output("find /etc/redis /var/lib/ansible-redis -name '.*'") == ""
 
 
-@pytest.mark.xfail(reason="nobody lifts the ban of an apt module that was killed")
 def test_no_ban_is_left_behind(host):
     """No service that is installed later could start, and nobody would know why."""
     left = host.file(BAN).exists
@@ -136,7 +135,6 @@ def _repaired_afterwards(host):
     assert lab.play().ok
 
 
-@pytest.mark.xfail(reason="an interrupted dpkg is not told to go on, and apt refuses to")
 @pytest.mark.usefixtures("_repaired_afterwards")
 def test_killed_in_the_middle_of_an_installation(host, redis, settled):
     """The machine dies while dpkg works: the package is neither there nor not."""

@@ -52,7 +52,6 @@ def test_aof_on_in_a_stopped_server(host, redis, left_behind):
     assert redis.is_full(10_000)
 
 
-@pytest.mark.xfail(reason="only an AOF that this run switched on is waited for")
 def test_aof_that_is_still_being_written(host, redis, eventually, settled):
     """A run was killed while it switched the AOF on: the next one waits for it before the file relies on it."""
     without_aof(redis)
