@@ -33,11 +33,13 @@ DONE = {
     "make": "made",
     "write": "wrote",
     "remove": "removed",
+    "unmask": "unmasked",
     "enable": "enabled",
     "start": "started",
     "restart": "restarted",
     "install": "installed",
-    "keep": "kept",
+    "finish": "finished",
+    "lift": "lifted",
 }
 # Python's names for what people write in YAML
 SHAPES = {"list": "a list", "dict": "a mapping (name: value)", "str": "a text", "int": "a number", "bool": "yes or no"}

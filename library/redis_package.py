@@ -51,7 +51,7 @@ actions:
   returned: success
   type: list
   elements: str
-  sample: ["installed redis-server, redis-tools, python3-redis"]
+  sample: ["install redis-server, redis-tools, python3-redis"]
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -175,8 +175,18 @@ def test_check_mode(actions, head, end):
 
 
 def test_what_is_done_is_told_as_done_and_what_would_be_as_to_do():
-    actions = ["make /d", "write /f", "remove /g", "enable u", "start u", "restart u for hz", "set hz to 1 (was 2)"]
-    done = ["made /d", "wrote /f", "removed /g", "enabled u", "started u", "restarted u for hz", "set hz to 1 (was 2)"]
+    actions = ["install p", "make /d", "write /f", "remove /g", "unmask u", "enable u", "start u", "restart u for hz"]
+    done = [
+        "installed p",
+        "made /d",
+        "wrote /f",
+        "removed /g",
+        "unmasked u",
+        "enabled u",
+        "started u",
+        "restarted u for hz",
+    ]
+    actions, done = [*actions, "set hz to 1 (was 2)"], [*done, "set hz to 1 (was 2)"]
     for check, expected in ((True, actions), (False, done)):
         told = Run().ok({"instance": "a", "actions": actions}, check=check).told()
         assert [line.partition("a: ")[2] for line in told[1:-1]] == expected

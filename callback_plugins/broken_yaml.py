@@ -1,0 +1,51 @@
+# Copyright: ansible-redis contributors. MIT license, see LICENSE.
+"""Say which file of variables is no YAML, and where. ansible-core tells only what is wrong with it, and stops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ansible import context
+from ansible.errors import AnsibleParserError
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = r"""
+name: broken_yaml
+type: notification
+short_description: Say which file of variables is no YAML, and where
+description:
+  - Reads the C(group_vars) and C(host_vars) beside the inventories before the first play. What is encrypted is passed over.
+requirements:
+  - enabled in C(callbacks_enabled), which this project's ansible.cfg does
+"""
+
+
+class CallbackModule(CallbackBase):
+    """Reads, tells, and leaves it to ansible-core to stop."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "broken_yaml"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:  # noqa: ARG002 - the callback interface of ansible-core
+        loader = DataLoader()
+        for path in _files(context.CLIARGS.get("inventory") or ()):
+            if path.read_bytes().startswith(b"$ANSIBLE_VAULT"):
+                continue
+            try:
+                loader.load_from_file(str(path))
+            except AnsibleParserError as error:
+                self._display.error(error)
+
+
+def _files(inventories: Any) -> Iterator[Path]:
+    """The files of variables that belong to these inventories."""
+    for inventory in map(Path, inventories):
+        place = inventory if inventory.is_dir() else inventory.parent
+        for path in sorted(place.glob("*_vars/**/*")):
+            if path.suffix in (".yml", ".yaml", ".json") and path.is_file():
+                yield path
