@@ -6,6 +6,7 @@ A server that starts with `appendonly yes` and finds no AOF starts empty, and it
 from __future__ import annotations
 
 import pytest
+from ansible.module_utils.redis_ops import files
 from ansible.module_utils.redis_ops.errors import ApplyFailed
 from instances import OLD_AND_NEW, ONE, Lab, lab, some
 
@@ -38,6 +39,25 @@ def test_on_a_running_server(lab):
     assert lab.service.pid() == pid
     info = lab.info()
     assert (info["aof_enabled"], info["aof_rewrite_in_progress"], info["aof_rewrite_scheduled"]) == ("1", "0", "0")
+    assert kept(lab)
+
+
+def test_on_a_server_that_still_writes_its_first_aof(lab, monkeypatch):
+    """A run was killed while it switched it on."""
+    lab.converge(OFF)
+    lab.fill(KEYS)
+    lab.ask("CONFIG", "SET", "rdb-key-save-delay", "100")  # microseconds for each key: a second
+    lab.ask("CONFIG", "SET", "appendonly", "yes")
+    written, write = {}, files.write
+
+    def watched(target, text):
+        info = lab.info()
+        written[target.path] = info["aof_rewrite_in_progress"] + info["aof_rewrite_scheduled"]
+        write(target, text)
+
+    monkeypatch.setattr(files, "write", watched)
+    lab.converge(ON)
+    assert written[str(lab.config_path)] == "00"
     assert kept(lab)
 
 

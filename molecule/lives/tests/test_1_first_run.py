@@ -8,7 +8,7 @@ import lab
 import pytest
 
 KILLER = lab.PROJECT / "molecule/lives/tests/killer.py"
-# apt's module forbids all services to start for as long as it works
+# the packages must not start their server for as long as they are installed
 BAN = "/usr/sbin/policy-rc.d"
 CONFIG = "/etc/redis/redis.conf"
 # In the order in which a first run comes by them. Shell conditions on the host.
@@ -104,7 +104,7 @@ def test_no_trial_files_are_left_behind(host):
 
 
 def test_no_ban_is_left_behind(host):
-    """No service that is installed later could start, and nobody would know why."""
+    """The package could not start its server later, and nobody would know why."""
     left = host.file(BAN).exists
     host.check_output(f"rm -f {BAN}")
     assert not left
@@ -137,11 +137,14 @@ def _repaired_afterwards(host):
 
 @pytest.mark.usefixtures("_repaired_afterwards")
 def test_killed_in_the_middle_of_an_installation(host, redis, settled):
-    """The machine dies while dpkg works: the package is neither there nor not."""
+    """The machine dies while dpkg works: the package is neither there nor not. What the host itself forbids stays so."""
     purge(host)
+    host.check_output(f"printf '#!/bin/sh\\n# of the host\\nexit 101\\n' >{BAN}; chmod 755 {BAN}")
+    own = host.file(BAN).content
     assert killed_when("test -e /lib/systemd/system/redis-server.service")
     never_with_foreign_settings(host, redis)
     run = lab.play()
     assert run.ok, run.output
+    assert host.file(BAN).content == own
     in_force(host, redis)
     settled()

@@ -42,16 +42,17 @@ def test_permissions_of_the_file(host):
     assert (file.user, file.group, file.mode) == ("redis", "redis", 0o640)
 
 
-def test_a_stopped_and_disabled_service(host, redis, settled):
+def test_a_stopped_disabled_and_masked_service(host, redis, settled):
     """It serves again, now and at boot, with its keys; that is all that the run does."""
     redis.fill(10_000)
-    host.check_output("systemctl disable --now redis-server")
+    host.check_output("systemctl disable --now redis-server; systemctl mask redis-server")
     run = lab.play()
     assert run.ok, run.output
     told = " ".join(run.told("changed"))
+    assert "unmasked redis-server" in told
     assert "enabled redis-server" in told
     assert "started redis-server" in told
-    assert len(run.told("changed")) == 2, told
+    assert len(run.told("changed")) == 3, told
     assert host.service("redis-server").is_enabled
     assert redis.is_full(10_000)
     settled()
