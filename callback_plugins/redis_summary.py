@@ -40,7 +40,6 @@ DONE = {
     "install": "installed",
     "finish": "finished",
     "lift": "lifted",
-    "unmask": "unmasked",
 }
 # Python's names for what people write in YAML
 SHAPES = {"list": "a list", "dict": "a mapping (name: value)", "str": "a text", "int": "a number", "bool": "yes or no"}
