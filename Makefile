@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help provision check test lint types unit contract molecule lock docs clean runtime dev
+.PHONY: help provision check drift test lint types unit contract molecule lock docs clean runtime dev
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 # a clone in a world-writable directory, or a locale that this host lacks, must not change what Ansible does
@@ -24,6 +24,9 @@ provision: runtime ## bring this machine to the declared state (ARGS='-i invento
 
 check: runtime ## say what provision would change, and change nothing
 	@ansible-playbook provision.yml --check --diff $(ask_become) $(ARGS)
+
+drift: runtime ## say what is other than declared, and who made it so; change nothing
+	@ansible-playbook playbooks/drift.yml $(ask_become) $(ARGS)
 
 test: lint types unit contract molecule ## run every test, in this order (as root: the test hosts are containers)
 

@@ -71,6 +71,7 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         self._hosts: dict[str, Host] = defaultdict(Host)
+        self._is_report = False
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._collect(result)
@@ -86,11 +87,14 @@ class CallbackModule(CallbackBase):
         host.errors.append("could not be reached: " + told[0])
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
+        if self._is_report and not any(host.actions for host in self._hosts.values()):
+            return  # a check ends with its report, see redis_report
         for name in sorted(self._hosts):
             self._show(name, self._hosts[name], stats.summarize(name))
 
     def _collect(self, result: Any) -> None:
         found = result._result  # noqa: SLF001
+        self._is_report = self._is_report or "report" in found
         host = self._hosts[result._host.get_name()]  # noqa: SLF001
         parts = [part for part in found.get("results") or [found] if isinstance(part, dict)]
         ours = [part for part in parts if {"actions", "findings"} & part.keys()]

@@ -17,64 +17,12 @@ attributes:
     support: full
     description: It changes nothing in any mode.
 options:
-  product:
-    description: The server to run.
-    type: str
-    choices: [redis, valkey]
-    default: redis
-  version:
-    description: The version of the package that is going to be installed, as apt names it.
-    type: str
-    default: ""
-  instances:
-    description: The instances, see C(redis_server_instances) of the role.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name: {description: Name of the instance., type: str, required: true}
-      port: {description: Port of the instance., type: int}
-      profile: {description: Its profile., type: str}
-      settings: {description: "Its own settings, which win over all others.", type: dict, default: {}}
-      secrets: {description: Its own secret settings., type: dict, default: {}}
-  profiles:
-    description: Name of each profile and its settings.
-    type: dict
-    required: true
-  profile:
-    description: Profile of the instances that name none.
-    type: str
-    required: true
-  settings:
-    description: Settings of all instances; they win over the profile.
-    type: dict
-    default: {}
-  secrets:
-    description: Secret settings of all instances.
-    type: dict
-    default: {}
-  variables:
-    description: The names of all variables that look like one of a role, to find those that are mistyped.
-    type: list
-    elements: str
-    default: []
-  known_variables:
-    description: The variables that the roles have.
-    type: list
-    elements: str
-    default: []
-  login_user:
-    description: ACL user to log in as.
-    type: str
-    default: ""
-  login_password:
-    description: Password for O(login_user).
-    type: str
-    default: ""
   somaxconn:
     description: What the host role is going to set as C(net.core.somaxconn).
     type: int
     default: 0
+extends_documentation_fragment:
+  - redis_declaration
 author:
   - ansible-redis contributors
 """
@@ -116,31 +64,7 @@ from ansible.module_utils.redis_ops import edge, findings, host, limits, preflig
 from ansible.module_utils.redis_ops.errors import InvalidInput
 from ansible.module_utils.redis_ops.layout import PRODUCTS
 
-ARGUMENTS = {
-    "product": {"type": "str", "choices": list(PRODUCTS), "default": "redis"},
-    "version": {"type": "str", "default": ""},
-    "instances": {
-        "type": "list",
-        "elements": "dict",
-        "required": True,
-        "options": {
-            "name": {"type": "str", "required": True},
-            "port": {"type": "int"},
-            "profile": {"type": "str"},
-            "settings": {"type": "dict", "default": {}},
-            "secrets": {"type": "dict", "default": {}, "no_log": True},
-        },
-    },
-    "profiles": {"type": "dict", "required": True},
-    "profile": {"type": "str", "required": True},
-    "settings": {"type": "dict", "default": {}},
-    "secrets": {"type": "dict", "default": {}, "no_log": True},
-    "variables": {"type": "list", "elements": "str", "default": []},
-    "known_variables": {"type": "list", "elements": "str", "default": []},
-    "login_user": {"type": "str", "default": ""},
-    "login_password": {"type": "str", "default": "", "no_log": True},
-    "somaxconn": {"type": "int", "default": 0},
-}
+ARGUMENTS = {**edge.DECLARATION_ARGUMENTS, "somaxconn": {"type": "int", "default": 0}}
 
 
 def main() -> None:
@@ -152,16 +76,7 @@ def survey_and_judge(params: dict) -> dict:
     """The module's result. Raises InvalidInput with everything that is wrong."""
     systemd = host.has_systemd()
     package = survey.package(PRODUCTS[params["product"]], params["version"])
-    declaration = resolve.Declaration(
-        params["instances"],
-        params["profiles"],
-        params["profile"],
-        params["settings"],
-        params["secrets"],
-        params["variables"],
-        params["known_variables"],
-    )
-    instances = resolve.resolve(declaration, package.product, package.engine, systemd=systemd)
+    instances = resolve.resolve(edge.declaration_of(params), package.product, package.engine, systemd=systemd)
     logins = {
         instance.layout.instance: edge.logins(params, instance.desired.get("requirepass") or "")
         for instance in instances

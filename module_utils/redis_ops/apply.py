@@ -20,8 +20,7 @@ from .desired import MASK, DesiredState
 from .errors import AccessDenied, ApplyFailed, RedisOpsError, ServerUnreachable, told
 from .files import Target, Undo, give, read_optional, sweep
 from .live import POLL, RunningServer, wait
-from .observe import Instance, Snapshot, connect, observe
-from .record import Record
+from .observe import Instance, Snapshot, connect, observe, record_of
 from .service import LOAD_TIMEOUT, START_TIMEOUT, Service
 
 DEATH_GRACE = 10.0  # seconds without a process after a start until it counts as dead
@@ -62,8 +61,8 @@ def converge(instance: Instance, *, restart: bool, check: bool, fresh: bool = Fa
             change.restart()
         after = observe(instance)
         _verify_applied(instance, after)
-        Record(instance.state).keep(after.plan)
-        Record(instance.state).keep_running(after.plan)
+        record_of(instance).keep(after.plan)
+        record_of(instance).keep_running(after.plan)
     except (RedisOpsError, OSError) as error:
         raise ApplyFailed(_without_secrets(told(error), snapshot.plan)) from None
     outcome.pending_restart = after.owed_restarts()
@@ -105,7 +104,7 @@ def _foresee(instance: Instance, snapshot: Snapshot, *, restart: bool, fresh: bo
     restarted = bool(owed and restart and service and snapshot.connection)
     if restarted and service:
         actions.append(f"restart {service.name} for " + ", ".join(item["option"] for item in owed))
-    if not actions and not Record(instance.state).is_kept(current):
+    if not actions and not record_of(instance).is_kept(current):
         actions.append(f"write {instance.state}")  # a run was killed before it could
     return Outcome(bool(actions), actions, diff, [] if restarted else owed, restarted)
 
@@ -181,14 +180,14 @@ class _Change:
             wait(lambda: not int(connection.info().get("loading", 0)), "the server to load its data")
             RunningServer(self.instance.where, self.snapshot, connection).set_live()
         try:
-            Record(self.instance.state).keep_running(current)
+            record_of(self.instance).keep_running(current)
             if current.file_changed:
                 self._write_config(current.file_after or "")
             elif self.snapshot.config_is_open and self.instance.config:
                 give(self.instance.config)
             self._write_limits()
             # now, while the file that still named what is withdrawn is known
-            Record(self.instance.state).keep(current, self.undo.write)
+            record_of(self.instance).keep(current, self.undo.write)
         except OSError:
             self.undo.put_back()
             if connection is not None:
@@ -231,7 +230,7 @@ class _Change:
         service = _required(self.instance.service)
         with contextlib.suppress(RedisOpsError):
             service.stop()
-        last_good = Record(self.instance.state).last_good()
+        last_good = record_of(self.instance).last_good()
         if last_good is not None and self.instance.config:
             # a run before this one may have written a file that nobody ever started with: not one to go back to
             on = bool(self._values(read_optional(self.instance.config.path) or "").get("appendonly"))

@@ -7,10 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from . import service
+from .drift import Declared
 from .engine import Engine
 from .errors import RedisOpsError, told
 from .files import Target
+from .kernel import Wanted
+from .layout import PRODUCTS
 from .observe import Instance
+from .resolve import Declaration
 from .server import Address, Credentials
 
 # Of the instance itself; the same in every module that takes one. Documented in doc_fragments/.
@@ -39,6 +43,38 @@ INSTANCE_ARGUMENTS: Mapping[str, Any] = {
     "cert_file": {"type": "path", "default": ""},
     "key_file": {"type": "path", "default": ""},
     "timeout": {"type": "float", "default": 5.0},
+}
+
+# Of all instances of a host; the same in every module that takes them.
+DECLARATION_ARGUMENTS: Mapping[str, Any] = {
+    "product": {"type": "str", "choices": list(PRODUCTS), "default": "redis"},
+    "version": {"type": "str", "default": ""},
+    "instances": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "port": {"type": "int"},
+            "profile": {"type": "str"},
+            "settings": {"type": "dict", "default": {}},
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
+        },
+    },
+    "profiles": {"type": "dict", "required": True},
+    "profile": {"type": "str", "required": True},
+    "settings": {"type": "dict", "default": {}},
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "variables": {"type": "list", "elements": "str", "default": []},
+    "known_variables": {"type": "list", "elements": "str", "default": []},
+    "login_user": {"type": "str", "default": ""},
+    "login_password": {"type": "str", "default": "", "no_log": True},
+}
+
+# Of the report that is made on the control node.
+DRIFT_REPORT_ARGUMENTS: Mapping[str, Any] = {
+    "directory": {"type": "path", "required": True},
+    "keep": {"type": "int", "default": 30},
 }
 
 
@@ -70,6 +106,24 @@ def instance_of(params: Mapping[str, Any]) -> Instance:
         credentials=logins(params, str(params["secrets"].get("requirepass") or "")),
         fallback_engine=_engine(params["engine"]),
     )
+
+
+def declaration_of(params: Mapping[str, Any]) -> Declaration:
+    """What a module's parameters declare of all instances."""
+    return Declaration(
+        params["instances"],
+        params["profiles"],
+        params["profile"],
+        params["settings"],
+        params["secrets"],
+        params["variables"],
+        params["known_variables"],
+    )
+
+
+def declared_of(params: Mapping[str, Any], wanted: Wanted) -> Declared:
+    """The same with the host around them, to look for drift."""
+    return Declared(PRODUCTS[params["product"]], params["version"], declaration_of(params), wanted, logins(params, ""))
 
 
 def _mode(text: str) -> int:

@@ -43,6 +43,10 @@ class InvalidValue(RedisOpsError):
         super().__init__(f"expected {expected}")
 
 
+class FileUnreadable(RedisOpsError):
+    """A configuration file that cannot be read, or not as one."""
+
+
 class ServerUnreachable(RedisOpsError):
     """Nothing answers at the address, or it closed the connection."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -23,6 +23,8 @@ class Finding:
 
     id: stable, dotted, e.g. 'kernel.vm.overcommit_memory'; subject: what was looked at (host, instance or option).
     expected, actual: text with units. why: guide section or source. remedy: what to do; empty when nothing is owed.
+    Of drift also: state, see redis_ops.drift; values: declared, file, running, default and applied, as text, secrets
+    masked; since: time in UTC, ISO 8601, where it is known.
     """
 
     id: str
@@ -32,11 +34,21 @@ class Finding:
     actual: str
     why: str
     remedy: str = ""
+    state: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    since: str = ""
 
 
-def as_records(findings: Iterable[Finding]) -> list[dict[str, str]]:
+_OF_DRIFT = ("state", "values", "since")
+
+
+def as_records(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Plain dicts for a module's result, in the order given."""
-    return [{**asdict(finding), "status": finding.status.value} for finding in findings]
+    return [
+        {name: value for name, value in asdict(finding).items() if value or name not in _OF_DRIFT}
+        | {"status": finding.status.value}
+        for finding in findings
+    ]
 
 
 def outcome(found: Iterable[Finding]) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import pwd
 import re
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Optional
 
@@ -251,3 +254,19 @@ def foreign_owner(directory: str, user: str) -> str:
     found, entry = path.stat(), pwd.getpwnam(user)
     writes = found.st_mode & 0o002 or (found.st_gid == entry.pw_gid and found.st_mode & 0o020)
     return "" if found.st_uid == entry.pw_uid or writes else _user_name(found.st_uid)
+
+
+def mode_and_owner(path: str) -> str:
+    """Such as 'mode 0644, root:redis'."""
+    found = Path(path).stat()
+    group = next((entry.gr_name for entry in grp.getgrall() if entry.gr_gid == found.st_gid), str(found.st_gid))
+    return f"mode {stat.S_IMODE(found.st_mode):04o}, {_user_name(found.st_uid)}:{group}"
+
+
+def modified(path: str, *, status: bool = False) -> str:
+    """When a file was last written to, in UTC, ISO 8601; '' when it is not there. status: its mode and owner too."""
+    with contextlib.suppress(OSError):
+        found = Path(path).stat()
+        seconds = found.st_ctime if status else found.st_mtime
+        return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
+    return ""

@@ -13,7 +13,7 @@ from .comparison import Observed
 from .dangers import DATA_LOCATION
 from .desired import DesiredState
 from .engine import Engine
-from .errors import InvalidInput, InvalidValue, RedisOpsError, ServerUnreachable
+from .errors import FileUnreadable, InvalidInput, InvalidValue, RedisOpsError, ServerUnreachable, told
 from .files import Target, is_open, read_optional
 from .kinds import Value
 from .plan import Plan, build
@@ -99,7 +99,7 @@ def observe(instance: Instance) -> Snapshot:
 
 def look(instance: Instance) -> Snapshot:
     """The same for one who only tells what is there. Raises InvalidInput for what was typed, AccessDenied."""
-    text = read_optional(instance.config.path) if instance.config else None
+    text = _read(instance.config)
     parsed = parse_file(instance, text or "")
     installed = host.installed_engine(instance.binary) if instance.binary else None
     guess = installed or instance.fallback_engine
@@ -119,7 +119,7 @@ def look(instance: Instance) -> Snapshot:
     observed = Observed(
         file=text,
         live=live,
-        applied=Record(instance.state).applied(),
+        applied=record_of(instance).applied(),
         open_files=host.open_files_limit(str(info["process_id"])) if _is_local(instance, info) else None,
         backlog=host.listen_backlog(int(info["tcp_port"])) if _is_local(instance, info) and info["tcp_port"] else None,
         somaxconn=host.somaxconn(),
@@ -142,16 +142,30 @@ def look(instance: Instance) -> Snapshot:
     )
 
 
+def record_of(instance: Instance) -> Record:
+    """What this host remembers of the instance; to be kept: also what is written beside its configuration."""
+    limits = {instance.service.limits_path(): instance.limits} if instance.service and instance.limits else {}
+    return Record(instance.state, limits)
+
+
+def _read(config: Optional[Target]) -> Optional[str]:
+    """The text of the configuration file, None when there is none. Raises FileUnreadable."""
+    try:
+        return read_optional(config.path) if config else None
+    except OSError as error:
+        raise FileUnreadable(told(error)) from None
+
+
 def parse_file(instance: Instance, text: str) -> conffile.ConfFile:
-    """The file of an instance. Raises RedisOpsError, naming it, when it cannot be read as one."""
+    """The file of an instance. Raises FileUnreadable, naming it, when it cannot be read as one."""
     try:
         return conffile.ConfFile.parse(text)
     except InvalidValue as error:
-        path, copy = instance.config.path if instance.config else "", Record(instance.state).last_good_path
+        path, copy = instance.config.path if instance.config else "", record_of(instance).last_good_path
         remedy = (
             f"correct it, or bring the last good one back: cp {copy} {path}" if Path(copy).is_file() else "correct it"
         )
-        raise RedisOpsError(f"{instance.where}: {path} is no configuration; {error}; {remedy}") from None
+        raise FileUnreadable(f"{instance.where}: {path} is no configuration; {error}; {remedy}") from None
 
 
 def connection_of(

@@ -76,6 +76,16 @@ class Store:
             aof_has_it = not self.rdb.exists() or self.rdb.stat().st_mtime <= max(there)
         return not aof if aof_has_it else aof and self.rdb.exists()
 
+    def orphans(self) -> list[str]:
+        """Names in the directory of a multi-part AOF that its manifest does not list. Raises nothing."""
+        if self.aof == self.old_aof or not self.aof.exists():
+            return []
+        try:
+            listed = manifest_files(self.aof.read_text(errors="surrogateescape"), history=True)
+        except InvalidValue:
+            return []
+        return sorted({path.name for path in self.aof.parent.iterdir()} - {self.aof.name, *listed})
+
     def problems(self) -> list[str]:
         """What keeps the AOF on disk from being loadable, as text; empty when it is whole."""
         try:
@@ -87,8 +97,9 @@ class Store:
         return [f"{path} is missing" for path in files if not path.exists()]
 
 
-def manifest_files(text: str) -> list[str]:
-    """The base and increment files that a manifest lists; history files are not data (aof.c aofLoadManifestFromFile).
+def manifest_files(text: str, *, history: bool = False) -> list[str]:
+    """The base and increment files that a manifest lists; history files are not data (aof.c aofLoadManifestFromFile),
+    and only the server deletes them.
 
     Raises InvalidValue for a line that Redis would refuse.
     """
@@ -102,7 +113,7 @@ def manifest_files(text: str) -> list[str]:
         fields = dict(zip(words[::2], words[1::2]))
         if not {"file", "seq", "type"} <= fields.keys() or fields["type"] not in ("b", "i", "h"):
             raise InvalidValue(f"a manifest line 'file NAME seq N type T', not {line!r}")
-        if fields["type"] != "h":
+        if history or fields["type"] != "h":
             names.append(fields["file"])
     return names
 

@@ -42,6 +42,7 @@ class Plan:
     problems: why the plan must not be carried out; empty when it may.
     """
 
+    compare: Comparison
     desired: DesiredState
     entries: tuple[Entry, ...]
     others: tuple[Entry, ...]
@@ -146,10 +147,11 @@ def build(desired: DesiredState, observed: Observed, instance: str, where: str, 
     others = tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in live.keys() - names)
     problems = dangers(compare, entries, parsed, where)
     if not manages_file:
-        return Plan(desired, entries, others, problems, decided, None, None, None)
+        return Plan(compare, desired, entries, others, problems, decided, None, None, None)
     kept = _kept(parsed, observed, desired)
     running = _as_it_runs(desired, entries)
     return Plan(
+        compare,
         desired,
         entries,
         others,

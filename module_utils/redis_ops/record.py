@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
@@ -17,12 +18,14 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Record:
-    """path: the record of the applied settings, without secrets; '' to keep none.
+    """path: the record of the applied settings, without secrets; '' to keep none. beside: path -> text of what a run
+    writes beside the configuration file.
 
     Beside it lies a file with what the server runs with: what a start that fails goes back to. It has the secrets. Both have mode 0600.
     """
 
     path: str
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def last_good_path(self) -> str:
@@ -35,18 +38,29 @@ class Record:
             return dict(json.loads(text)["settings"]) if text else None
         return None
 
+    def files(self) -> dict[str, str]:
+        """Path -> SHA-256 of what the last run wrote there."""
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            text = read_optional(self.path) if self.path else None
+            return dict(json.loads(text)["files"]) if text else {}
+        return {}
+
+    def is_damaged(self) -> bool:
+        """Whether it is there and says nothing."""
+        return bool(self.path) and Path(self.path).exists() and self.applied() is None
+
     def last_good(self) -> Optional[str]:
         return read_optional(self.last_good_path) if self.path else None
 
     def is_kept(self, current: Plan) -> bool:
         """Whether it says what is applied."""
-        return not self.path or read_optional(self.path) == _text(current)
+        return not self.path or read_optional(self.path) == self._text(current)
 
     def keep(self, current: Plan, writer: Callable[[Target, str], None] = write) -> None:
         """What is applied. writer: one that can undo it, while the change is not over."""
         if self.path:
             self._make_directory()
-            writer(Target(self.path, 0o600), _text(current))
+            writer(Target(self.path, 0o600), self._text(current))
 
     def keep_running(self, current: Plan) -> None:
         """Before the file changes under a running server: the way back, also for a run after one that was killed."""
@@ -60,6 +74,11 @@ class Record:
         directory.parent.mkdir(parents=True, exist_ok=True)
         directory.mkdir(mode=0o700, exist_ok=True)
 
+    def _text(self, current: Plan) -> str:
+        files = {path: digest(text) for path, text in self.beside.items()}
+        return json.dumps({"schema": SCHEMA, "settings": current.applied(), "files": files}, indent=2) + "\n"
 
-def _text(current: Plan) -> str:
-    return json.dumps({"schema": SCHEMA, "settings": current.applied()}, indent=2) + "\n"
+
+def digest(text: str) -> str:
+    """SHA-256 of a file's text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

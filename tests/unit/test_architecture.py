@@ -30,6 +30,8 @@ LAYERS = (
     ("live",),
     ("apply", "verify", "survey", "kernel"),
     ("install",),
+    ("drift",),
+    ("report",),
     ("edge",),
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
@@ -114,7 +116,7 @@ def test_a_module_names_no_option_of_redis(path):
 # --- what is sent to a server -----------------------------------------------------------------------------------------
 
 FORBIDDEN = {"KEYS", "MONITOR", "FLUSHALL", "FLUSHDB", "DEBUG", "SAVE", "SHUTDOWN", "SWAPDB", "EVAL", "SORT"}
-READS_AND_OWN_KEY = {"INFO", "PING", "SCAN", "CONFIG GET", "SET", "GET", "DEL"}
+READS_AND_OWN_KEY = {"INFO", "PING", "SCAN", "CONFIG GET", "ACL LIST", "SET", "GET", "DEL"}
 WRITES = {"CONFIG SET", "BGSAVE"}  # to change a running server, and in the connection only
 
 

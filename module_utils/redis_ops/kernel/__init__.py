@@ -13,10 +13,22 @@ from typing import Any
 from ..findings import outcome
 from .knobs import UNMANAGED, Wanted, parse_wanted
 from .machine import Foretold, Machine
+from .memory import PATH, digest_of, is_kept, keep, written
 from .plan import apply, plan, refusals
 from .verdict import findings
 
-__all__ = ["UNMANAGED", "Machine", "Wanted", "converge", "parse_wanted"]
+__all__ = [
+    "UNMANAGED",
+    "Machine",
+    "Wanted",
+    "converge",
+    "digest_of",
+    "findings",
+    "parse_wanted",
+    "plan",
+    "refusals",
+    "written",
+]
 
 
 def converge(machine: Machine, wanted: Wanted, *, check: bool) -> dict[str, Any]:
@@ -30,6 +42,10 @@ def converge(machine: Machine, wanted: Wanted, *, check: bool) -> dict[str, Any]
         then = machine
     done = planned.without(refused)
     actions = [str(change) for change in done.changes]
+    if not is_kept(then):
+        actions = actions or [f"write /{PATH}"]  # a run was killed before it could
+        if not check:
+            keep(machine)
     return {
         **outcome(findings(then, wanted, refused)),
         "changed": bool(actions),

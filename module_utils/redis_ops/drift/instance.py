@@ -1,0 +1,336 @@
+"""One instance: its options, and all that stands around them: process, unit, file, users, role, append-only file."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Optional
+
+from .. import catalog, conffile, host
+from ..conffile import split_arguments
+from ..errors import AccessDenied, CommandRefused, FileUnreadable, RedisOpsError
+from ..files import is_open
+from ..findings import Finding
+from ..observe import Instance, Snapshot, look, record_of
+from ..record import digest
+from . import acl, options, unit
+from .options import RESTART, RUN, Memory
+from .states import Scope, State, found
+
+
+def check(instance: Instance, open_files: int) -> Scope:
+    """open_files: what its service shall grant. Never raises for what a host may be: that is a finding."""
+    problem: Optional[RedisOpsError] = None
+    snapshot: Optional[Snapshot] = None
+    try:
+        snapshot = look(instance)
+    except FileUnreadable as error:
+        problem = error
+        with contextlib.suppress(RedisOpsError):  # what the running server says is worth having without its file
+            snapshot = look(replace(instance, config=None))
+    except RedisOpsError as error:
+        problem = error
+    looker = _Look(instance, open_files, snapshot)
+    found_here = [*looker.unreadable(problem), *looker.findings()]
+    if snapshot is not None and snapshot.connection is not None:
+        snapshot.connection.close()
+    return Scope(
+        instance.name,
+        looker.checked,
+        found_here,
+        server=str(snapshot.running or snapshot.installed or "") if snapshot else "",
+        unknown=sorted(name for name in (looker.live or {}) if catalog.find(name) is None),
+    )
+
+
+@dataclass
+class _Look:
+    """The checks of one instance. checked: how many have been made."""
+
+    instance: Instance
+    open_files: int
+    snapshot: Optional[Snapshot]
+    checked: int = 0
+
+    def __post_init__(self) -> None:
+        self.record = record_of(self.instance)
+        self.live = self.snapshot.observed.live if self.snapshot else None
+        self.where = self.instance.where
+
+    def findings(self) -> Iterator[Finding]:
+        yield from self._server()
+        yield from self._options()
+        yield from self._config_file()
+        yield from self._unit()
+        yield from self._process()
+        yield from self._users()
+        yield from self._append_only_file()
+        yield from self._directories()
+
+    def unreadable(self, problem: Optional[RedisOpsError]) -> Iterator[Finding]:
+        """What kept us from looking."""
+        if problem is not None:
+            yield self._found(
+                "server",
+                State.UNREADABLE,
+                expected="an instance that can be looked at",
+                actual=str(problem).removeprefix(f"{self.where}: "),
+                why="what cannot be read is never called clean",
+                remedy=f"look at the log of {self._service_name}" if self._service_name else "see the error",
+            )
+
+    def _server(self) -> Iterator[Finding]:
+        self.checked += 2
+        if self.record.is_damaged():
+            yield self._found(
+                "record",
+                State.UNREADABLE,
+                expected="what the last run left",
+                actual=f"{self.record.path} cannot be read as that",
+                why="without it nobody can tell who changed what",
+                remedy="run provision, which writes it anew",
+            )
+        if self.snapshot is None:
+            return
+        if self.snapshot.connection is None:
+            yield self._found(
+                "server",
+                State.UNREADABLE,
+                expected=f"{self._service_name or 'a server'} that runs",
+                actual="it does not run; what runs cannot be compared",
+                why="Redis documentation, PING",
+                remedy=f"look at its log, then run provision, which starts it (or systemctl start {self._service_name})",
+            )
+        elif int(self.snapshot.info.get("loading", 0)):
+            yield self._found(
+                "server",
+                State.UNREADABLE,
+                expected="a server that serves",
+                actual="it still loads its data",
+                why="Redis documentation, INFO persistence",
+                remedy="check again when it has",
+            )
+
+    def _options(self) -> Iterator[Finding]:
+        snapshot = self.snapshot
+        if snapshot is None:
+            return
+        plan = snapshot.plan
+        if plan.desired.values and snapshot.observed.file is None and self.instance.config and self.record.applied():
+            # one finding says that the file is gone; each of its lines needs none
+            entries = tuple(replace(entry, file_differs=False) for entry in plan.entries)
+            plan = replace(plan, entries=entries)
+        self.checked += len(plan.entries) + len(plan.others)
+        yield from options.findings(plan, self._memory(), self.where, self._cli())
+
+    def _memory(self) -> Memory:
+        last_good, engine = self.record.last_good(), self.snapshot.plan.desired.engine if self.snapshot else None
+        running = {}
+        if last_good and engine:
+            with contextlib.suppress(RedisOpsError):
+                running = conffile.ConfFile.parse(last_good).values(engine)
+        written = host.modified(self.instance.config.path) if self.instance.config else ""
+        return Memory(self.record.applied(), running, written)
+
+    def _cli(self) -> str:
+        connection = self.snapshot.connection if self.snapshot else None
+        if connection is None:
+            return "redis-cli"
+        address = connection.address
+        return f"redis-cli -s {address.unix_socket}" if address.unix_socket else f"redis-cli -p {address.port}"
+
+    def _config_file(self) -> Iterator[Finding]:
+        config = self.instance.config
+        if config is None:
+            return
+        self.checked += 2
+        if self.snapshot and self.snapshot.observed.file is None and not Path(config.path).exists():
+            yield self._found(
+                "file",
+                State.FILE_CHANGED_OUTSIDE if self.record.applied() else State.DECLARED_NOT_APPLIED,
+                expected=f"{config.path}",
+                actual="no such file; the next start of the server fails",
+                why="guide 9",
+                remedy=f"{RUN}; a copy is {self.record.last_good_path}",
+            )
+        elif is_open(config):
+            yield self._found(
+                "file.mode",
+                State.FILE_CHANGED_OUTSIDE,
+                expected=f"mode {config.mode:04o}, {config.owner}:{config.group}",
+                actual=host.mode_and_owner(config.path),
+                why="the file may hold a password",
+                remedy=RUN,
+                since=host.modified(config.path, status=True),
+            )
+
+    def _unit(self) -> Iterator[Finding]:
+        service = self.instance.service
+        if service is None:
+            return
+        self.checked += 1
+        if not service.enabled():
+            yield self._found(
+                "unit.boot",
+                State.FILE_CHANGED_OUTSIDE,
+                expected=f"{service.name} starts at boot",
+                actual="not enabled",
+                why="after a reboot there would be no server",
+                remedy=f"systemctl enable {service.name}, or {RUN}",
+            )
+        yield from self._limits_file(service.limits_path())
+        for deviation in unit.deviations(service):
+            self.checked += 1
+            if deviation.actual:
+                yield self._found(
+                    f"unit.{deviation.name}",
+                    State.UNMANAGED_SET if deviation.added else State.FILE_CHANGED_OUTSIDE,
+                    expected=deviation.expected,
+                    actual=deviation.actual,
+                    why="systemd documentation, systemd.unit",
+                    remedy=deviation.remedy,
+                )
+
+    def _limits_file(self, path: str) -> Iterator[Finding]:
+        wanted = self.instance.limits
+        if wanted is None:
+            return
+        self.checked += 1
+        before = _text(path)
+        if before == wanted:
+            return
+        written = self.record.files().get(path)
+        outside = written is not None and (before is None or digest(before) != written)
+        yield self._found(
+            "unit.limits",
+            State.FILE_CHANGED_OUTSIDE if outside else State.DECLARED_NOT_APPLIED,
+            expected=f"{path} as provision writes it",
+            actual="no such file" if before is None else "another text" + ("" if outside else ", of an earlier run"),
+            why="guide 3.1",
+            remedy=RUN if outside else "run provision, which writes it",
+            since=host.modified(path) if outside and before is not None else "",
+        )
+
+    def _process(self) -> Iterator[Finding]:
+        snapshot = self.snapshot
+        if snapshot is None or self.instance.service is None or snapshot.connection is None:
+            return
+        self.checked += 3
+        pid = int(snapshot.info["process_id"])
+        if snapshot.program_replaced:
+            yield self._found(
+                "process.program",
+                State.PENDING_RESTART,
+                expected=f"the installed {snapshot.installed} runs",
+                actual=f"{snapshot.running} runs from a file that is gone",
+                why="the package was replaced under the running server",
+                remedy=RESTART,
+            )
+        limit = snapshot.observed.open_files
+        if limit is not None and limit < self.open_files:
+            granted = unit.open_files(self.instance.service)
+            yield self._found(
+                "process.open_files",
+                State.LIVE_NOT_PERSISTED if granted == self.open_files else State.PENDING_RESTART,
+                expected=f"{self.open_files} open files, maxclients + 1024",
+                actual=f"{limit} (/proc/{pid}/limits)",
+                why="guide 3.1; Redis documentation, clients",
+                remedy=f"prlimit --pid {pid} --nofile={self.open_files}; or {RESTART}",
+            )
+        owner = host.process_user(pid)
+        wanted = self.instance.config.owner if self.instance.config else owner
+        if owner != wanted:
+            yield self._found(
+                "process.user",
+                State.LIVE_NOT_PERSISTED,
+                expected=f"runs as {wanted}",
+                actual=f"runs as {owner}",
+                why="somebody started it past its service",
+                remedy=f"stop it, then systemctl start {self._service_name}",
+            )
+
+    def _users(self) -> Iterator[Finding]:
+        snapshot = self.snapshot
+        if snapshot is None or snapshot.connection is None or self.instance.config is None:
+            return
+        self.checked += 1
+        desired = snapshot.plan.desired
+        try:
+            listed = [split_arguments(str(line)) or [] for line in snapshot.connection.call("ACL LIST")]
+        except (AccessDenied, CommandRefused) as error:
+            yield self._found(
+                "acl",
+                State.UNREADABLE,
+                expected="a user that may ACL LIST",
+                actual=str(error),
+                why="Redis documentation, ACL",
+                remedy="ACL SETUSER <user> +acl|list, see docs/drift.md",
+            )
+            return
+        path = (self.live or {}).get("aclfile") or ""
+        text = _text(path) if path else snapshot.observed.file
+        stored: list[Sequence[str]] = []
+        with contextlib.suppress(RedisOpsError):
+            parsed = conffile.ConfFile.parse(text or "")
+            stored = [directive.arguments for directive in parsed.directives if directive.name == "user"]
+        yield from acl.findings(listed, stored, str(desired.get("requirepass") or ""), self.where)
+
+    def _append_only_file(self) -> Iterator[Finding]:
+        snapshot = self.snapshot
+        store = snapshot.store if snapshot else None
+        if store is None or self.instance.config is None or (self.live or {}).get("appendonly") != "yes":
+            return
+        if snapshot is None or int(snapshot.info.get("aof_rewrite_in_progress", 0)):
+            return  # its files change under our eyes
+        self.checked += 2
+        # a rewrite may have ended between two files: what is still so at a second look is so
+        problems = [problem for problem in store.problems() if problem in store.problems()]
+        if problems:
+            yield self._found(
+                "aof.files",
+                State.FILE_CHANGED_OUTSIDE,
+                expected=f"a complete AOF at {store.aof}",
+                actual="; ".join(problems),
+                why="guide 2.2",
+                remedy="BGREWRITEAOF writes it anew from memory; do it before any restart",
+            )
+        orphans = [name for name in store.orphans() if name in store.orphans()]
+        if orphans:
+            yield self._found(
+                "aof.orphans",
+                State.UNMANAGED_SET,
+                expected=f"in {store.aof.parent} only what its manifest lists",
+                actual=f"{len(orphans)} more: {', '.join(orphans[:3])}" + (" ..." if len(orphans) > 3 else ""),
+                why="Redis documentation, persistence: such files are never read and take space",
+                remedy="look at them, then move them away",
+            )
+
+    def _directories(self) -> Iterator[Finding]:
+        for target in self.instance.directories:
+            self.checked += 1
+            missing = not Path(target.path).is_dir()
+            if missing or host.foreign_owner(target.path, str(target.owner)):
+                yield self._found(
+                    f"directory.{target.path}",
+                    State.FILE_CHANGED_OUTSIDE,
+                    expected=f"{target.path}, which {target.owner} can write",
+                    actual="no such directory" if missing else host.mode_and_owner(target.path),
+                    why="the server could not write its data",
+                    remedy=RUN if missing else f"chown {target.owner}:{target.group} {target.path}",
+                )
+
+    @property
+    def _service_name(self) -> str:
+        return self.instance.service.name if self.instance.service else ""
+
+    def _found(
+        self, identity: str, state: State, *, expected: str, actual: str, why: str, remedy: str, since: str = ""
+    ) -> Finding:
+        return found(identity, self.where, state, expected=expected, actual=actual, why=why, remedy=remedy, since=since)
+
+
+def _text(path: str) -> Optional[str]:
+    """None when there is none."""
+    return host.read(path) if Path(path).exists() else None

@@ -1,0 +1,129 @@
+"""The host around its instances: kernel and huge pages now and at the next boot, package, and what nobody declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from .. import host, kernel, survey
+from ..findings import Finding, Status
+from ..layout import Product
+from .options import RUN
+from .states import Scope, State, found
+
+
+@dataclass(frozen=True)
+class Host:
+    """What is declared of the host itself. version: of the package, '' for any. provisioned: a run was here before."""
+
+    wanted: kernel.Wanted
+    product: Product
+    version: str
+    declared: Sequence[str]
+    systemd: bool
+    provisioned: bool
+
+
+def check(declared: Host) -> Scope:
+    """The host's own scope."""
+    machine = kernel.Machine()
+    seen = [*_kernel(declared, machine), *_boot(declared, machine), *_package(declared), *_undeclared(declared)]
+    # each value now and after a boot; package; undeclared instances
+    return Scope("", 2 * len(declared.wanted.knobs) + 2, seen)
+
+
+def _kernel(declared: Host, machine: kernel.Machine) -> Iterator[Finding]:
+    """What a run would change is the drift; what this machine refuses is its owner's."""
+    planned = kernel.plan(machine, declared.wanted)
+    refused = kernel.refusals(machine, declared.wanted)
+    why = {knob.path: f"{knob.why} ({knob.source})" for knob in declared.wanted.knobs}
+    files = {change.path: change for change in planned.files}
+    written = kernel.written(machine)
+    for change in planned.live:
+        boot = next(knob.boot.ours for knob in declared.wanted.knobs if knob.path == change.path)
+        state = State.LIVE_NOT_PERSISTED if boot not in files else _of_file(machine, boot, written, declared)
+        mine = change.path not in refused
+        yield found(
+            f"kernel.{change.name}",
+            f"host: {change.name}",
+            state if mine else State.RUNTIME_OWNED,
+            expected=change.after,
+            actual=f"{change.before} in force"
+            + ("" if mine else f"; not to be set here: {refused[change.path].strerror}"),
+            why=why[change.path],
+            remedy=RUN if mine else "whoever runs this container's host sets it",
+            values={"declared": change.after, "running": change.before},
+        )
+    for path, file in files.items():
+        if path in refused:
+            continue
+        state = _of_file(machine, path, written, declared)
+        yield found(
+            f"kernel.file.{path.name}",
+            f"host: /{path}",
+            state,
+            expected="as provision writes it",
+            actual="no such file" if file.mode is None else "another text or mode",
+            why="in force again after a reboot",
+            remedy=RUN,
+            since=host.modified(str(machine.root / path)) if state is State.FILE_CHANGED_OUTSIDE else "",
+        )
+
+
+def _of_file(machine: kernel.Machine, path: PurePosixPath, written: dict[str, str], declared: Host) -> State:
+    """Whether somebody changed our file, or the inventory went ahead of it."""
+    if not declared.provisioned:
+        return State.DECLARED_NOT_APPLIED
+    untouched = written.get(f"/{path}") == kernel.digest_of(machine, path)
+    return State.DECLARED_NOT_APPLIED if untouched else State.FILE_CHANGED_OUTSIDE
+
+
+def _boot(declared: Host, machine: kernel.Machine) -> Iterator[Finding]:
+    """A file of somebody else that has the last word at boot; and limits of the kernel that are too small."""
+    refused = kernel.refusals(machine, declared.wanted)
+    ours = {str(change.path) for change in kernel.plan(machine, declared.wanted).files}
+    for verdict in kernel.findings(machine, declared.wanted, refused):
+        about_boot = verdict.id.endswith(".boot") and not ours
+        about_limit = verdict.id in ("kernel.fs.nr_open", "kernel.fs.file-max")
+        if verdict.status is Status.FAIL and (about_boot or about_limit):
+            yield found(
+                verdict.id,
+                f"host: {verdict.subject}",
+                State.UNMANAGED_SET if about_boot else State.DECLARED_NOT_APPLIED,
+                expected=verdict.expected,
+                actual=verdict.actual,
+                why=verdict.why,
+                remedy=verdict.remedy,
+            )
+
+
+def _package(declared: Host) -> Iterator[Finding]:
+    installed = host.package_version(declared.product.package)
+    wanted = declared.version
+    if installed and wanted in ("", installed):
+        return
+    yield found(
+        "package",
+        f"host: package {declared.product.package}",
+        State.DECLARED_NOT_APPLIED,
+        expected=wanted or "installed",
+        actual=installed or "not installed",
+        why="the version that is declared",
+        remedy="run provision, which installs it",
+    )
+
+
+def _undeclared(declared: Host) -> Iterator[Finding]:
+    if not declared.systemd:
+        return
+    for other in survey.undeclared(declared.product, set(declared.declared)):
+        yield found(
+            f"undeclared.{other.instance}",
+            f"host: {other.service}",
+            State.UNMANAGED_SET,
+            expected="only declared instances",
+            actual="it runs, and nobody declares it" if other.pid else "it starts at boot, and nobody declares it",
+            why="an instance that is not declared is not configured, tuned or watched",
+            remedy=other.remedy,
+        )

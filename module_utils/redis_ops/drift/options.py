@@ -1,0 +1,156 @@
+"""Every option that the server reports, classified from the plan. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Optional
+
+from .. import catalog, conffile
+from ..comparison import ABSENT, Entry, How
+from ..desired import MASK, default_value
+from ..findings import Finding
+from ..kinds import Value
+from ..plan import Plan
+from ..settings import Option, Origin
+from .states import State, found
+
+RUN = "run provision, which puts it back"
+RESTART = "allow the restart when it suits you: run provision with redis_server_restart=true"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the last run left. applied: option -> text, None when there was no run. running: option -> value that the
+    server ran with then, secrets among them. written: when the configuration file was last written to.
+    """
+
+    applied: Optional[Mapping[str, str]] = None
+    running: Mapping[str, Value] = field(default_factory=dict)
+    written: str = ""
+
+    def last(self, option: Option, plan: Plan) -> Value:
+        """The value that was declared then; ABSENT when it was not."""
+        if option.secret:  # remembered only where it is needed anyway
+            return self.running.get(option.name, "" if self.running else ABSENT)
+        text = (self.applied or {}).get(option.name)
+        return ABSENT if text is None else conffile.read_value(option, text, plan.desired.engine)
+
+    def ran(self, option: Option, plan: Plan) -> Value:
+        """The value that the server ran with then."""
+        return self.running.get(option.name, default_value(option, plan.desired.engine))
+
+
+def findings(plan: Plan, memory: Memory, where: str, cli: str) -> Iterator[Finding]:
+    """One for each option that is not in sync. where: 'instance cache'. cli: how a person reaches this server."""
+    for entry in (*plan.entries, *plan.others):
+        state = state_of(entry, plan, memory)
+        if state is not State.IN_SYNC:
+            yield _finding(entry, state, plan, memory, where, cli)
+
+
+def state_of(entry: Entry, plan: Plan, memory: Memory) -> State:
+    """Which of the four knew what: the inventory, the file, the server, and the last run."""
+    if not (entry.live_differs or entry.file_differs):
+        return State.IN_SYNC
+    if entry.option.origin is Origin.RUNTIME:
+        return State.RUNTIME_OWNED
+    if isinstance(entry.live, conffile.Unreadable):
+        return State.UNREADABLE
+    judge = _declared if entry.option.name in plan.decided else _left_to_the_file if entry.declared else _undeclared
+    return judge(entry, plan, memory)
+
+
+def _declared(entry: Entry, plan: Plan, memory: Memory) -> State:
+    if not plan.compare.covers(entry.option, entry.want, memory.last(entry.option, plan)):
+        return State.DECLARED_NOT_APPLIED
+    return State.FILE_CHANGED_OUTSIDE if entry.file_differs else _live(entry, plan, memory)
+
+
+def _undeclared(entry: Entry, plan: Plan, memory: Memory) -> State:
+    if memory.last(entry.option, plan) is not ABSENT and not entry.option.secret:
+        waits = entry.how is How.RESTART and not entry.file_differs
+        return State.PENDING_RESTART if waits else State.DECLARED_NOT_APPLIED
+    if entry.file is not ABSENT and memory.applied is not None:
+        return State.FILE_CHANGED_OUTSIDE
+    return State.UNMANAGED_SET
+
+
+def _left_to_the_file(entry: Entry, plan: Plan, memory: Memory) -> State:
+    """Nobody declares it and the file decides: then the file is what must not have moved."""
+    moved = memory.applied is not None and not plan.compare.covers(
+        entry.option, entry.file, memory.ran(entry.option, plan)
+    )
+    return State.FILE_CHANGED_OUTSIDE if moved else _live(entry, plan, memory)
+
+
+def _live(entry: Entry, plan: Plan, memory: Memory) -> State:
+    """The file is right and the server is not: it was set by hand, or it waits for its restart since our last run."""
+    if entry.how is How.LIVE:
+        return State.LIVE_NOT_PERSISTED
+    by_hand = memory.running and not plan.compare.covers(entry.option, memory.ran(entry.option, plan), entry.live)
+    return State.LIVE_NOT_PERSISTED if by_hand else State.PENDING_RESTART
+
+
+def _finding(entry: Entry, state: State, plan: Plan, memory: Memory, where: str, cli: str) -> Finding:
+    option = entry.option
+    default = default_value(option, plan.desired.engine)
+    values = {
+        "declared": plan.text(entry, entry.want) if entry.declared else "(not declared)",
+        "file": plan.text(entry, entry.file),
+        "running": plan.text(entry, entry.live),
+        "default": plan.text(entry, default),
+        "applied": plan.text(entry, memory.last(option, plan)) if memory.applied is not None else "(no run yet)",
+    }
+    wanted = values["declared"] if entry.declared else f"{values['default']}, the default"
+    off = []
+    if entry.live_differs:
+        reason = f" ({entry.reason})" if entry.reason else ""
+        off.append(f"running {values['running']}{_share(entry)}{reason}")
+    if entry.file_differs:
+        off.append(f"file {values['file']}")
+    guide = catalog.GROUPS[option.group].guide
+    return found(
+        f"option.{option.name}",
+        f"{where}: {option.name}",
+        state,
+        expected=wanted,
+        actual=", ".join(off),
+        why=f"guide {guide}" if guide else "Redis documentation, configuration",
+        remedy=_remedy(entry, state, plan, cli),
+        values=values,
+        since=memory.written if state is State.FILE_CHANGED_OUTSIDE else "",
+    )
+
+
+def _share(entry: Entry) -> str:
+    """By how much a number is off."""
+    want, live = entry.want, entry.live
+    numbers = isinstance(want, int) and isinstance(live, int) and not isinstance(want, bool)
+    if not numbers or want <= 0 or live <= 0:
+        return ""
+    return f", {live / want:.3g} times that" if live > want else f", {100 * live / want:.2g} % of that"
+
+
+def _as_it_is(entry: Entry, plan: Plan) -> str:
+    have = entry.live if entry.live_differs else entry.file
+    return f"{entry.option.name}: {plan.text(entry, have)}"
+
+
+def _remedy(entry: Entry, state: State, plan: Plan, cli: str) -> str:
+    option, live = entry.option, entry.how is How.LIVE
+    value = MASK if option.secret else plan.argument(entry) if entry.want is not None else ""
+    command = f"{cli} CONFIG SET {option.spelled_at(plan.desired.engine)} {conffile.quote(value) or repr('')}"
+    declare = "declare it in redis_server_secrets" if option.secret else f"declare {_as_it_is(entry, plan)}"
+    at_once = f"{command}, or {RUN}" if live and not option.secret else RUN
+    owed = "; a restart is owed" if entry.how is How.RESTART and entry.live_differs else ""
+    start = "take it out of whatever starts the server, and restart it"
+    return {
+        State.PENDING_RESTART: RESTART,
+        State.LIVE_NOT_PERSISTED: f"{at_once}; to keep it: {declare}",
+        State.FILE_CHANGED_OUTSIDE: f"{RUN}; to keep it: {declare}",
+        State.DECLARED_NOT_APPLIED: f"run provision, which applies it{owed}",
+        State.UNMANAGED_SET: declare if option.secret else f"{declare}, or {command if live else start}",
+        State.RUNTIME_OWNED: "",
+        State.UNREADABLE: "see whether this version of the project knows this version of the server",
+    }[state]

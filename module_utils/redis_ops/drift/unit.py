@@ -1,0 +1,113 @@
+"""systemd units as they were at one moment: one look for all of a host's instances, and what is other about them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Optional
+
+from .. import host
+from ..service import Service, Systemd, SysV
+
+PROPERTIES = ("Id", "MainPID", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload", "LimitNOFILE")
+# where packages and distributions keep units; /etc and /run are for people
+_VENDOR = ("/usr/lib/systemd/", "/lib/systemd/")
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """One thing that is checked of a unit. actual: '' when it is as expected. added: somebody added to it."""
+
+    name: str
+    expected: str
+    actual: str
+    remedy: str
+    added: bool = False
+
+
+@dataclass(frozen=True)
+class SeenUnit(Systemd):
+    """A unit that answers from one `systemctl show`."""
+
+    properties: Mapping[str, str] = field(default_factory=dict)
+    package: str = ""
+
+    def _show(self, name: str) -> str:
+        return self.properties.get(name, "")
+
+
+def see(services: Mapping[str, str], package: str, *, systemd: bool) -> dict[str, Service]:
+    """services: name of each service -> its pid file. package: the Debian package that brings the units."""
+    if not systemd:
+        return {name: SysV(name, pid_file) for name, pid_file in services.items()}
+    shown = host.run(
+        ["systemctl", "show", f"--property={','.join(PROPERTIES)}", *(f"{name}.service" for name in services)]
+    ).stdout
+    found = {}
+    for block in shown.split("\n\n"):
+        properties = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        found[properties.get("Id", "").removesuffix(".service")] = properties
+    return {name: SeenUnit(name, found.get(name, {}), package) for name in services}
+
+
+def open_files(service: Service) -> Optional[int]:
+    """What the unit grants to its process; None when nothing tells."""
+    text = service.properties.get("LimitNOFILE", "") if isinstance(service, SeenUnit) else ""
+    return int(text) if text.isdigit() else None
+
+
+def deviations(service: Service) -> Iterator[Deviation]:
+    """What makes the unit another than the package's with our drop-in."""
+    if not isinstance(service, SeenUnit):
+        return
+    fragment = service.properties.get("FragmentPath", "")
+    name = f"{service.name}.service"
+    yield Deviation(
+        "file",
+        "the unit of the package",
+        "" if fragment.startswith(_VENDOR) else f"{fragment or 'none'} stands before it",
+        f"remove {fragment} and run systemctl daemon-reload" if fragment else f"reinstall {service.package}",
+    )
+    yield Deviation(
+        "text",
+        "the unit file as the package brings it",
+        f"{fragment} was edited" if _is_edited(fragment, service.package) else "",
+        f"put the change into a drop-in (systemctl edit {name}); apt-get install --reinstall {service.package}",
+    )
+    others = [
+        path
+        for path in service.properties.get("DropInPaths", "").split()
+        if path != service.limits_path() and not path.startswith(_VENDOR)
+    ]
+    yield Deviation(
+        "drop_ins",
+        "no drop-in but ours",
+        ", ".join(others),
+        f"remove it and run systemctl daemon-reload, or waive it: systemctl cat {name} shows it",
+        added=True,
+    )
+    yield Deviation(
+        "reload",
+        "systemd has read the unit's files",
+        "they changed since" if service.properties.get("NeedDaemonReload") == "yes" else "",
+        "systemctl daemon-reload, or run provision",
+    )
+
+
+def _is_edited(path: str, package: str) -> bool:
+    """Whether a packaged file is another than dpkg installed."""
+    expected = _packaged_digests(package).get(path.removeprefix("/usr").lstrip("/"))
+    if expected is None or not Path(path).exists():
+        return False
+    found = hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()  # the one that dpkg keeps
+    return found != expected
+
+
+def _packaged_digests(package: str) -> dict[str, str]:
+    """Path without /usr, which may be the same directory -> MD5 sum."""
+    rows: Sequence[list[str]] = [
+        line.split(None, 1) for line in host.read(f"/var/lib/dpkg/info/{package}.md5sums").splitlines()
+    ]
+    return {row[1].removeprefix("usr/"): row[0] for row in rows if len(row) == 2}

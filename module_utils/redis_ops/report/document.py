@@ -1,0 +1,132 @@
+"""The document of one drift check, from which every output is made. Pure. docs/drift.md describes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from ..drift.states import NO_DRIFT, State
+from .waivers import Waiver
+
+SCHEMA = "redis-drift/1"
+CLEAN, FAILED, DRIFT = 0, 1, 2  # exit codes; FAILED: the check itself, somewhere
+
+
+@dataclass(frozen=True)
+class HostResult:
+    """What the module said of one host. error: why there are no scopes. unreachable: Ansible did not get there."""
+
+    host: str
+    scopes: Sequence[Mapping[str, Any]] = ()
+    error: str = ""
+    unreachable: bool = False
+    waivers: Sequence[Waiver] = field(default_factory=tuple)
+
+
+def build(
+    results: Sequence[HostResult],
+    previous: Mapping[str, Any],
+    *,
+    time: str,
+    seconds: float,
+    inventory: str,
+    today: date,
+) -> dict[str, Any]:
+    """time: of this check, UTC, ISO 8601. previous: the document before this one, {} for none."""
+    before = {key(item): item for item in items(previous)}
+    used: set[Waiver] = set()
+    expired: set[Waiver] = set()
+    hosts: list[dict[str, Any]] = []
+    for result in sorted(results, key=lambda result: result.host):
+        scopes = []
+        for scope in result.scopes:
+            findings = []
+            for finding in scope["findings"]:
+                placed = {**finding, "host": result.host, "instance": scope["instance"]}
+                _waive(placed, result.waivers, today, used, expired)
+                placed["first_seen"] = before.get(key(placed), {}).get("first_seen", time)
+                findings.append(placed)
+            counts = Counter(finding["state"] for finding in findings)
+            counts[State.IN_SYNC.value] = scope["counts"].get(State.IN_SYNC.value, 0)
+            scopes.append({**scope, "findings": findings, "counts": dict(counts)})
+        status = "unreachable" if result.unreachable else "failed" if result.error else "checked"
+        hosts.append({"host": result.host, "status": status, "error": result.error, "scopes": scopes})
+    document: dict[str, Any] = {"schema": SCHEMA, "time": time, "seconds": round(seconds, 3), "inventory": inventory}
+    document["hosts"] = hosts
+    document["counts"] = dict(sum((Counter(scope["counts"]) for host in hosts for scope in host["scopes"]), Counter()))
+    document["exit_code"] = _exit_code(document)
+    document["verdict"] = {CLEAN: "clean", DRIFT: "drift", FAILED: "failed"}[document["exit_code"]]
+    failed = document["exit_code"] == FAILED
+    document["last_success"] = previous.get("last_success", "") if failed else time
+    document["trend"] = _trend(document, before, previous)
+    everything = {waiver for result in results for waiver in result.waivers}
+    document["waivers"] = {
+        "expired": [waiver.as_record() for waiver in sorted(expired, key=str)],
+        "unused": [waiver.as_record() for waiver in sorted(everything - used - expired, key=str)],
+    }
+    return document
+
+
+def items(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every finding, with its host and instance."""
+    for host in document.get("hosts", ()):
+        for scope in host["scopes"]:
+            yield from scope["findings"]
+
+
+def drifted(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The findings that somebody has to do something about."""
+    return [item for item in items(document) if is_drift(item)]
+
+
+def is_drift(item: Mapping[str, Any]) -> bool:
+    """Whether a finding counts."""
+    return State(item["state"]) not in NO_DRIFT
+
+
+def key(item: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What makes a finding of two checks the same one."""
+    return (item["host"], item["instance"], item["id"])
+
+
+def _waive(
+    finding: dict[str, Any], waivers: Sequence[Waiver], today: date, used: set[Waiver], expired: set[Waiver]
+) -> None:
+    about = [waiver for waiver in waivers if waiver.covers(*key(finding))]
+    if not about or not is_drift(finding):
+        return
+    valid = [waiver for waiver in about if waiver.holds(today)]
+    best = max(valid or about, key=lambda waiver: waiver.expires)
+    finding["waiver"] = best.as_record()
+    if valid:
+        finding.update(waived_state=finding["state"], state=State.WAIVED.value, status="SKIP")
+        used.add(best)
+    else:
+        finding["actual"] += f" (its waiver expired on {best.expires.isoformat()})"
+        expired.add(best)
+
+
+def _exit_code(document: Mapping[str, Any]) -> int:
+    """An answer with a hole in it is no answer: a host that was not looked at comes before drift."""
+    if not document["hosts"] or any(host["status"] != "checked" for host in document["hosts"]):
+        return FAILED
+    return DRIFT if drifted(document) else CLEAN
+
+
+def _trend(
+    document: Mapping[str, Any], before: Mapping[tuple[str, str, str], Mapping[str, Any]], previous: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Against the check before, on the hosts that both looked at."""
+    looked_at = {host["host"] for host in document["hosts"] if host["status"] == "checked"}
+    now = {key(item) for item in drifted(document)}
+    then = {where for where, item in before.items() if is_drift(item)}
+    gone = sorted(where for where in then - now if where[0] in looked_at)
+    return {
+        "since": previous.get("time", ""),
+        "new": len(now - then),
+        "same": len(now & then),
+        "gone": [dict(zip(("host", "instance", "id"), where)) for where in gone],
+    }
