@@ -177,13 +177,15 @@ def command(*added: str) -> str:
 
 
 def _shown(typed: Sequence[str]) -> list[str]:
-    """Without check mode, and without the values of extra variables, which may be secret."""
+    """Without check mode, and without the values of extra variables, which may be secret, unless a file has them."""
     shown: list[str] = []
     for word in typed:
-        if shown[-1:] in (["-e"], ["--extra-vars"]) and not word.startswith("@"):
-            shown.append("...")
+        option, value = re.fullmatch(r"(-e|--extra-vars=|)(.*)", word, re.DOTALL).groups()
+        if option or shown[-1:] in (["-e"], ["--extra-vars"]):
+            harmless = re.fullmatch(r"@.*|\w+=(true|false|yes|no)|", value, re.DOTALL)
+            shown.append(word if harmless else option + "...")
         elif word not in ("-C", "--check", "-D", "--diff", "-CD", "-DC"):
-            shown.append(re.sub(r"^(-e|--extra-vars=)(?=[^@])(?!xtra-).+", r"\1...", word))
+            shown.append(word)
     return shown
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from . import conffile, host, linter, persistence, plan
 from .desired import MASK, DesiredState
@@ -75,7 +75,7 @@ def _foresee(instance: Instance, snapshot: Snapshot, *, restart: bool, fresh: bo
     actions = [f"make {target.path}" for target in snapshot.missing_directories]
     diff = current.diff(instance.config.path) if instance.config else current.diff()
     if current.file_changed and instance.config:
-        actions.append(f"write {instance.config.path}{_undone(snapshot)}")
+        actions.append(f"write {instance.config.path}{_undone(snapshot, record_of(instance).last_good())}")
     elif snapshot.config_is_open and instance.config:
         actions.append(f"set mode {instance.config.mode:04o} and owner of {instance.config.path}")
     if _limits_change(instance, snapshot) and instance.service:
@@ -109,10 +109,13 @@ def _foresee(instance: Instance, snapshot: Snapshot, *, restart: bool, fresh: bo
     return Outcome(bool(actions), actions, diff, [] if restarted else owed, restarted)
 
 
-def _undone(snapshot: Snapshot) -> str:
-    """Which edits of the file by others this run puts back: what is not there as the last run left it."""
+def _undone(snapshot: Snapshot, last_good: Optional[str]) -> str:
+    """Which edits of the file by others this run puts back: what is not there as the last run left it.
+
+    last_good: what a restart that failed put there is nobody's edit.
+    """
     applied, engine = snapshot.observed.applied, snapshot.plan.desired.engine
-    if applied is None:
+    if applied is None or snapshot.observed.file == last_good:
         return ""
     found = conffile.ConfFile.parse(snapshot.observed.file or "").values(engine)
     wrong = {

@@ -216,6 +216,8 @@ def test_check_mode_verifies_nothing():
         (["p.yml", "--extra-vars", "hunter2"], None, "ansible-playbook p.yml --extra-vars ... -e x=1"),
         (["p.yml", "--extra-vars=hunter2"], None, "ansible-playbook p.yml --extra-vars=... -e x=1"),
         (["p.yml", "-e", "@v.yml", "-e@v.yml"], None, "ansible-playbook p.yml -e @v.yml -e@v.yml -e x=1"),
+        (["p.yml", "-e", "a_b=true", "-eb=no"], None, "ansible-playbook p.yml -e a_b=true -eb=no -e x=1"),
+        (["p.yml", "-e", "a=true password=hunter2"], None, "ansible-playbook p.yml -e ... -e x=1"),
         (["p.yml", "-e", "--check"], None, "ansible-playbook p.yml -e ... -e x=1"),
     ],
 )

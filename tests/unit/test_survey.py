@@ -72,4 +72,5 @@ def test_edits_of_others_are_named_when_they_are_undone(declared, applied, file,
     desired = DesiredState.parse(declared, REDIS_7, "a")
     observed = Observed(file=file, applied=applied)
     snapshot = SimpleNamespace(plan=build(desired, observed, "a", "a"), observed=observed)
-    assert apply._undone(snapshot) == (f" (somebody else changed {told} there)" if told else "")
+    assert apply._undone(snapshot, "hz 10\n") == (f" (somebody else changed {told} there)" if told else "")
+    assert apply._undone(snapshot, file) == ""  # a restart that failed went back to it
