@@ -98,6 +98,12 @@ def test_variables_of_the_wrong_shape():
     oracle.told(output, "redis_server_instances.nmae")
 
 
+def test_a_variable_that_no_role_has():
+    output = refused(redis_server_setings={"hz": 20}, redis_host_sysctls={})
+    oracle.told(output, "redis_server_setings", "did you mean redis_server_settings")
+    oracle.told(output, "redis_host_sysctls", "did you mean redis_host_sysctl?")
+
+
 @pytest.mark.parametrize(
     ("inventory", "reason"),
     [("inventories/no-such", "inventories/no-such"), ("localhost,", "no host in the group redis")],
