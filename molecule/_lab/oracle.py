@@ -191,17 +191,22 @@ def _wait_for(host, command):
     raise AssertionError(f"the host did not come back: {state}")
 
 
-# --- the project's own command ---------------------------------------------------------------------------------------
+# --- the project's own commands --------------------------------------------------------------------------------------
 
 
 def provision(*options, inventory="", **variables):
     """Run provision.yml against the scenario's host with these extra variables. Its status and all of its output."""
+    return play("provision.yml", *options, inventory=inventory, **variables)
+
+
+def play(playbook, *options, inventory="", **variables):
+    """The same with any playbook."""
     inventory = inventory or f"{os.environ['MOLECULE_SCENARIO_DIRECTORY']}/inventory/"
     with tempfile.NamedTemporaryFile("w", suffix=".json") as extra:  # not in argv, where secrets would show
         json.dump(variables, extra)
         extra.flush()
         result = subprocess.run(
-            ["ansible-playbook", f"--inventory={inventory}", *options, "provision.yml", f"--extra-vars=@{extra.name}"],
+            ["ansible-playbook", f"--inventory={inventory}", *options, playbook, f"--extra-vars=@{extra.name}"],
             cwd=PROJECT,
             env={name: value for name, value in os.environ.items() if name != SSH_OPTIONS},
             capture_output=True,

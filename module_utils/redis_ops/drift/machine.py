@@ -37,12 +37,14 @@ def _kernel(declared: Host, machine: kernel.Machine) -> Iterator[Finding]:
     """What a run would change is the drift; what this machine refuses is its owner's."""
     planned = kernel.plan(machine, declared.wanted)
     refused = kernel.refusals(machine, declared.wanted)
-    why = {knob.path: f"{knob.why} ({knob.source})" for knob in declared.wanted.knobs}
+    knobs = {knob.path: knob for knob in declared.wanted.knobs}
     files = {change.path: change for change in planned.files}
     written = kernel.written(machine)
     for change in planned.live:
-        boot = next(knob.boot.ours for knob in declared.wanted.knobs if knob.path == change.path)
-        state = State.LIVE_NOT_PERSISTED if boot not in files else _of_file(machine, boot, written, declared)
+        knob = knobs[change.path]
+        last = kernel.values_at_boot(machine, knob.boot).get(knob.path)
+        right_at_boot = last is not None and knob.accepts(last.value)
+        state = State.LIVE_NOT_PERSISTED if right_at_boot else _of_file(machine, knob.boot.ours, written, declared)
         mine = change.path not in refused
         yield found(
             f"kernel.{change.name}",
@@ -51,7 +53,7 @@ def _kernel(declared: Host, machine: kernel.Machine) -> Iterator[Finding]:
             expected=change.after,
             actual=f"{change.before} in force"
             + ("" if mine else f"; not to be set here: {refused[change.path].strerror}"),
-            why=why[change.path],
+            why=f"{knob.why} ({knob.source})",
             remedy=RUN if mine else "whoever runs this container's host sets it",
             values={"declared": change.after, "running": change.before},
         )
@@ -81,16 +83,25 @@ def _of_file(machine: kernel.Machine, path: PurePosixPath, written: dict[str, st
 
 def _boot(declared: Host, machine: kernel.Machine) -> Iterator[Finding]:
     """A file of somebody else that has the last word at boot; and limits of the kernel that are too small."""
-    refused = kernel.refusals(machine, declared.wanted)
-    ours = {str(change.path) for change in kernel.plan(machine, declared.wanted).files}
-    for verdict in kernel.findings(machine, declared.wanted, refused):
-        about_boot = verdict.id.endswith(".boot") and not ours
-        about_limit = verdict.id in ("kernel.fs.nr_open", "kernel.fs.file-max")
-        if verdict.status is Status.FAIL and (about_boot or about_limit):
+    for knob in declared.wanted.knobs:
+        last = kernel.values_at_boot(machine, knob.boot).get(knob.path)
+        if last is not None and last.file != knob.boot.ours and not knob.accepts(last.value):
+            yield found(
+                f"kernel.{knob.name}.boot",
+                f"host: {knob.name} after a reboot",
+                State.UNMANAGED_SET,
+                expected=knob.expected,
+                actual=f"{last.value} from /{last.file}",
+                why=f"{knob.why} ({knob.source})",
+                remedy=f"take {knob.name} out of /{last.file}",
+                since=host.modified(str(machine.root / last.file)),
+            )
+    for verdict in kernel.findings(machine, declared.wanted, {}):
+        if verdict.id in ("kernel.fs.nr_open", "kernel.fs.file-max") and verdict.status is Status.FAIL:
             yield found(
                 verdict.id,
                 f"host: {verdict.subject}",
-                State.UNMANAGED_SET if about_boot else State.DECLARED_NOT_APPLIED,
+                State.DECLARED_NOT_APPLIED,
                 expected=verdict.expected,
                 actual=verdict.actual,
                 why=verdict.why,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..findings import outcome
+from .boot import values_at_boot
 from .knobs import UNMANAGED, Wanted, parse_wanted
 from .machine import Foretold, Machine
 from .memory import PATH, digest_of, is_kept, keep, written
@@ -27,6 +28,7 @@ __all__ = [
     "parse_wanted",
     "plan",
     "refusals",
+    "values_at_boot",
     "written",
 ]
 
