@@ -37,7 +37,7 @@ def check(text: str, binary: str, config: str, owner: Optional[str] = None) -> N
     text = re.sub(r'^logfile ("[^"\n]*"|[^"\s]+)$', "", text, flags=re.MULTILINE)
     with files.draft(Path(config), text) as path:
         files.give(files.Target(str(path), 0o600, owner))
-        options = [*_NOWHERE, _NOWHERE_TLS] if "tls-port" in text else _NOWHERE
+        options = [*_NOWHERE, _NOWHERE_TLS] if re.search(r"^tls-port ", text, re.MULTILINE) else _NOWHERE
         result = host.run([binary, str(path), *(word for pair in options for word in pair)], timeout=30, user=owner)
     said = (result.stdout + result.stderr).strip().splitlines()
     if not said or not said[-1].endswith(_VALID):

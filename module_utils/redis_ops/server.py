@@ -5,6 +5,7 @@ Reads are one round trip, a write of all settings is another. Nothing here sends
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -179,6 +180,10 @@ def _client_options(address: Address, credentials: Credentials) -> dict[str, Any
     if major >= 4:
         if address.tls and address.tls_key_password:
             options["ssl_password"] = address.tls_key_password
+        parameters = inspect.signature(redis.Redis).parameters
+        # no CLIENT SETINFO at every connect: who may only read may not send it, and each refusal is logged
+        unnamed = ("driver_info",) if "driver_info" in parameters else ("lib_name", "lib_version")
+        options.update({name: None for name in unnamed if name in parameters})
         from redis.backoff import NoBackoff  # noqa: PLC0415 - redis-py 3.5 has no such module
         from redis.retry import Retry  # noqa: PLC0415
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
 from .. import catalog, conffile, host
-from ..conffile import split_arguments
 from ..errors import AccessDenied, CommandRefused, FileUnreadable, RedisOpsError
 from ..files import is_open
 from ..findings import Finding
@@ -78,8 +77,13 @@ class _Look:
                 expected="an instance that can be looked at",
                 actual=str(problem).removeprefix(f"{self.where}: "),
                 why="what cannot be read is never called clean",
-                remedy=f"look at the log of {self._service_name}" if self._service_name else "see the error",
+                remedy=self._way_in(problem),
             )
+
+    def _way_in(self, problem: RedisOpsError) -> str:
+        if isinstance(problem, AccessDenied):
+            return "correct redis_server_secrets, or give redis_drift_login_user and redis_drift_login_password"
+        return f"look at the log of {self._service_name}" if self._service_name else "see the error"
 
     def _server(self) -> Iterator[Finding]:
         self.checked += 2
@@ -240,7 +244,7 @@ class _Look:
                 remedy=f"prlimit --pid {pid} --nofile={self.open_files}; or {RESTART}",
             )
         owner = host.process_user(pid)
-        wanted = self.instance.config.owner if self.instance.config else owner
+        wanted = (self.instance.config.owner if self.instance.config else None) or owner
         if owner != wanted:
             yield self._found(
                 "process.user",
@@ -256,9 +260,8 @@ class _Look:
         if snapshot is None or snapshot.connection is None or self.instance.config is None:
             return
         self.checked += 1
-        desired = snapshot.plan.desired
         try:
-            listed = [split_arguments(str(line)) or [] for line in snapshot.connection.call("ACL LIST")]
+            listed = [str(line) for line in snapshot.connection.call("ACL LIST")]
         except (AccessDenied, CommandRefused) as error:
             yield self._found(
                 "acl",
@@ -269,13 +272,30 @@ class _Look:
                 remedy="ACL SETUSER <user> +acl|list, see docs/drift.md",
             )
             return
-        path = (self.live or {}).get("aclfile") or ""
+        live = self.live or {}
+        path = str(Path(live.get("dir", "/")) / live["aclfile"]) if live.get("aclfile") else ""
         text = _text(path) if path else snapshot.observed.file
-        stored: list[Sequence[str]] = []
-        with contextlib.suppress(RedisOpsError):
-            parsed = conffile.ConfFile.parse(text or "")
-            stored = [directive.arguments for directive in parsed.directives if directive.name == "user"]
-        yield from acl.findings(listed, stored, str(desired.get("requirepass") or ""), self.where)
+        if text is None:
+            if path:
+                yield self._found(
+                    "acl.file",
+                    State.FILE_CHANGED_OUTSIDE,
+                    expected=path,
+                    actual="no such file; the next start of the server fails",
+                    why="Redis documentation, ACL",
+                    remedy="ACL SAVE writes it anew from what runs",
+                )
+            return  # the configuration file has its own finding
+        stored = acl.of_file(text)
+        if not path:
+            directives = conffile.ConfFile.parse(text).directives
+            stored = [directive.arguments for directive in directives if directive.name == "user"]
+        start = acl.Start(
+            snapshot.plan.desired.engine,
+            "" if path else live.get("requirepass", ""),
+            live.get("acl-pubsub-default") == "allchannels",
+        )
+        yield from acl.findings(listed, stored, start, self.where)
 
     def _append_only_file(self) -> Iterator[Finding]:
         snapshot = self.snapshot
