@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import ansible.module_utils
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,10 +23,11 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_ops import edge, files  # noqa: E402 - found only now
-from ansible.module_utils.redis_ops.errors import RedisOpsError, told  # noqa: E402
-from ansible.module_utils.redis_ops.report import document, junit, prometheus, text, waivers  # noqa: E402
+from ansible.module_utils.redis_ops.errors import RedisOpsError  # noqa: E402
+from ansible.module_utils.redis_ops.report import document, junit, page, prometheus, text, waivers  # noqa: E402
 
 RESULT = "__redis_drift_check"  # what the role registers for each host
+LATEST, PAGE = "latest.json", "latest.html"
 STAMP = "%Y%m%dT%H%M%SZ"
 HISTORY = "[0-9]" * 8 + "T*.json"
 
@@ -37,55 +42,64 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Fails when there is no report. That something drifted is for the play to act on."""
         result = super().run(tmp, task_vars)
-        _, given = self.validate_argument_spec(dict(edge.DRIFT_REPORT_ARGUMENTS))
+        lines: list[str] = []
+        directory, width = Path(), min(Display().columns, text.WIDTH)
         try:
-            made = self._report(task_vars or {}, Path(given["directory"]).resolve(), given["keep"])
-        except (RedisOpsError, OSError) as error:
-            lines = told(error).splitlines()
-            result.update(failed=True, msg="\n".join(lines), exit_code=document.FAILED)
-            result["report"] = [f"FAILED: the check has no report: {line}" for line in lines]
+            _, given = self.validate_argument_spec(dict(edge.DRIFT_REPORT_ARGUMENTS))
+            directory = Path(given["directory"]).resolve()
+            made = _document(task_vars or {}, directory)
+            lines = text.render(made, width=width)
+            with _alone(directory):
+                _write(made, directory, given["keep"])
+            lines = text.render(made, str(directory / PAGE), width)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the run as "drift" or "clean"
+            problems = _told(error, directory).splitlines()
+            lines += [f"FAILED: the check has no report: {problem}" for problem in problems]
+            result.update(failed=True, msg="\n".join(problems), exit_code=document.FAILED, report=lines)
             return result
-        result.update(made, changed=False)
-        return result
-
-    def _report(self, task_vars: Mapping[str, Any], directory: Path, keep: int) -> dict[str, Any]:
-        now = datetime.now(timezone.utc)
-        made = document.build(
-            list(_results(task_vars)),
-            _previous(directory / "latest.json"),
-            time=now.isoformat(timespec="seconds"),
-            seconds=_seconds_since_start(),
-            inventory=", ".join(_inventories(task_vars)),
-            today=now.date(),
-        )
-        page = _page(made)
-        history = json.dumps(made, indent=1) + "\n"
-        directory.mkdir(parents=True, exist_ok=True)
-        lines = text.render(made, str(directory / "latest.html"))
-        for name, content in {
-            f"{now.strftime(STAMP)}.json": history,
-            "latest.html": page,
-            "latest.xml": junit.render(made),
-            "latest.prom": prometheus.render(made),
-            "latest.txt": "\n".join(lines) + "\n",
-            "latest.json": history,  # last: the next check takes it for the one before
-        }.items():
-            files.write(files.Target(str(directory / name), 0o644), content)
-        for old in sorted(directory.glob(HISTORY))[:-keep] if keep else ():
-            old.unlink()
         off = document.drifted(made)
-        return {
-            "report": lines,
-            "verdict": made["verdict"],
-            "summary": " ".join(text.summary(made)),
-            "exit_code": made["exit_code"],
-            "counts": made["counts"],
-            "directory": str(directory),
-            "drifted": {
+        result.update(
+            changed=False,
+            report=lines,
+            verdict=made["verdict"],
+            summary=" ".join(text.summary(made)),
+            exit_code=made["exit_code"],
+            counts=made["counts"],
+            directory=str(directory),
+            drifted={
                 host: sorted({item["instance"] for item in off if item["host"] == host})
                 for host in sorted({item["host"] for item in off})
             },
-        }
+        )
+        return result
+
+
+def _document(task_vars: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    now = datetime.now(timezone.utc)
+    return document.build(
+        list(_results(task_vars)),
+        document.parse(files.read_optional(str(directory / LATEST)) or ""),
+        time=now.isoformat(timespec="seconds"),
+        seconds=_seconds_since_start(),
+        inventory=", ".join(_inventories(task_vars)),
+        today=now.date(),
+        limit=str(task_vars.get("ansible_limit") or ""),
+    )
+
+
+def _write(made: Mapping[str, Any], directory: Path, keep: int) -> None:
+    record = json.dumps(made, indent=1) + "\n"
+    for name, content in {
+        PAGE: render(made),
+        "latest.xml": junit.render(made),
+        "latest.prom": prometheus.render(made),
+        "latest.txt": "\n".join(text.render(made, str(directory / PAGE))) + "\n",
+        f"{datetime.fromisoformat(made['time']).strftime(STAMP)}.json": record,
+        LATEST: record,  # last: the next check takes it for the one before
+    }.items():
+        files.write(files.Target(str(directory / name), 0o644), content)
+    for old in sorted(directory.glob(HISTORY))[:-keep] if keep else ():
+        old.unlink()
 
 
 def _results(task_vars: Mapping[str, Any]) -> Iterator[document.HostResult]:
@@ -102,20 +116,12 @@ def _results(task_vars: Mapping[str, Any]) -> Iterator[document.HostResult]:
         )
 
 
-def _previous(path: Path) -> Mapping[str, Any]:
-    """The document of the check before; {} when there is none that can be read."""
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) and found.get("schema") == document.SCHEMA else {}
-
-
 def _inventories(task_vars: Mapping[str, Any]) -> list[str]:
     return [os.path.relpath(source) for source in task_vars.get("ansible_inventory_sources") or ()]
 
 
-def _page(made: Mapping[str, Any]) -> str:
+def render(made: Mapping[str, Any]) -> str:
+    """The page for people."""
     environment = Environment(
         loader=FileSystemLoader(ROOT / "roles" / "redis_drift" / "templates"),
         autoescape=True,
@@ -123,7 +129,27 @@ def _page(made: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(report=made, drifted=document.drifted(made))
+    return environment.get_template("report.html.j2").render(page=page.view(made))
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One report at a time: somebody may look while the schedule does."""
+    directory.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _told(error: Exception, directory: Path) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename or directory}: {error.strerror}; expected room and leave to write; mend that, or name another redis_drift_reports"
+    if isinstance(error, (RedisOpsError, AnsibleError)):
+        return str(error)
+    return f"a defect of this module, please report it: {type(error).__name__}: {error}"
 
 
 def _seconds_since_start() -> float:

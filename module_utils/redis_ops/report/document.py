@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -13,6 +14,7 @@ from .waivers import Waiver
 
 SCHEMA = "redis-drift/1"
 CLEAN, FAILED, DRIFT = 0, 1, 2  # exit codes; FAILED: the check itself, somewhere
+HISTORY = 60  # how many checks the history shows
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,20 @@ def build(
     seconds: float,
     inventory: str,
     today: date,
+    limit: str = "",
 ) -> dict[str, Any]:
-    """time: of this check, UTC, ISO 8601. previous: the document before this one, {} for none."""
+    """time: of this check, UTC, ISO 8601. previous: the document before this one, {} for none. limit: as --limit."""
     before = {key(item): item for item in items(previous)}
     used: set[Waiver] = set()
     expired: set[Waiver] = set()
     hosts: list[dict[str, Any]] = []
     for result in sorted(results, key=lambda result: result.host):
+        name = printable(result.host)
         scopes = []
-        for scope in result.scopes:
+        for scope in printable(result.scopes):
             findings = []
             for finding in scope["findings"]:
-                placed = {**finding, "host": result.host, "instance": scope["instance"]}
+                placed = {**finding, "host": name, "instance": scope["instance"]}
                 _waive(placed, result.waivers, today, used, expired)
                 placed["first_seen"] = before.get(key(placed), {}).get("first_seen", time)
                 findings.append(placed)
@@ -53,21 +57,42 @@ def build(
             counts[State.IN_SYNC.value] = scope["counts"].get(State.IN_SYNC.value, 0)
             scopes.append({**scope, "findings": findings, "counts": dict(counts)})
         status = "unreachable" if result.unreachable else "failed" if result.error else "checked"
-        hosts.append({"host": result.host, "status": status, "error": result.error, "scopes": scopes})
-    document: dict[str, Any] = {"schema": SCHEMA, "time": time, "seconds": round(seconds, 3), "inventory": inventory}
-    document["hosts"] = hosts
+        hosts.append({"host": name, "status": status, "error": printable(result.error), "scopes": scopes})
+    document: dict[str, Any] = {"schema": SCHEMA, "time": time, "seconds": round(seconds, 3)}
+    document.update(inventory=printable(inventory), limit=printable(limit), hosts=hosts)
     document["counts"] = dict(sum((Counter(scope["counts"]) for host in hosts for scope in host["scopes"]), Counter()))
     document["exit_code"] = _exit_code(document)
     document["verdict"] = {CLEAN: "clean", DRIFT: "drift", FAILED: "failed"}[document["exit_code"]]
     failed = document["exit_code"] == FAILED
     document["last_success"] = previous.get("last_success", "") if failed else time
     document["trend"] = _trend(document, before, previous)
+    document["history"] = _history(document, previous)
     everything = {waiver for result in results for waiver in result.waivers}
     document["waivers"] = {
-        "expired": [waiver.as_record() for waiver in sorted(expired, key=str)],
-        "unused": [waiver.as_record() for waiver in sorted(everything - used - expired, key=str)],
+        "expired": _records(expired),
+        # a host that was not looked at may be the one that needs it
+        "unused": [] if failed or limit else _records(everything - used - expired),
     }
     return document
+
+
+def parse(text: str) -> Mapping[str, Any]:
+    """A document that was written before; {} for anything else, such as half of one."""
+    try:
+        found: Mapping[str, Any] = json.loads(text)
+        whole = found["schema"] == SCHEMA and all(map(key, drifted(found)))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {}
+    return found if whole else {}
+
+
+def printable(value: Any) -> Any:
+    """The same without what could move a cursor, end a line in another place or be no text at all."""
+    if isinstance(value, str):
+        return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in value)
+    if isinstance(value, Mapping):
+        return {printable(name): printable(item) for name, item in value.items()}
+    return [printable(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def items(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -92,6 +117,10 @@ def key(item: Mapping[str, Any]) -> tuple[str, str, str]:
     return (item["host"], item["instance"], item["id"])
 
 
+def _records(waivers: Iterable[Waiver]) -> list[Any]:
+    return [printable(waiver.as_record()) for waiver in sorted(waivers, key=str)]
+
+
 def _waive(
     finding: dict[str, Any], waivers: Sequence[Waiver], today: date, used: set[Waiver], expired: set[Waiver]
 ) -> None:
@@ -100,7 +129,7 @@ def _waive(
         return
     valid = [waiver for waiver in about if waiver.holds(today)]
     best = max(valid or about, key=lambda waiver: waiver.expires)
-    finding["waiver"] = best.as_record()
+    finding["waiver"] = printable(best.as_record())
     if valid:
         finding.update(waived_state=finding["state"], state=State.WAIVED.value, status="SKIP")
         used.add(best)
@@ -130,3 +159,16 @@ def _trend(
         "same": len(now & then),
         "gone": [dict(zip(("host", "instance", "id"), where)) for where in gone],
     }
+
+
+def _history(document: Mapping[str, Any], previous: Mapping[str, Any]) -> list[Any]:
+    """The last checks of this inventory, oldest first, this one among them."""
+    same = previous.get("inventory") == document["inventory"] and previous.get("limit") == document["limit"]
+    now = {
+        "time": document["time"],
+        "verdict": document["verdict"],
+        "drift": len(drifted(document)),
+        "hosts": len(document["hosts"]),
+        "not_checked": sum(host["status"] != "checked" for host in document["hosts"]),
+    }
+    return [*(previous.get("history", ()) if same else ()), now][-HISTORY:]

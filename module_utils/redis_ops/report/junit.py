@@ -16,7 +16,7 @@ def render(document: Mapping[str, Any]) -> str:
         if host["status"] != "checked":
             suite = ET.SubElement(root, "testsuite", name=host["host"], tests="1", errors="1", failures="0")
             case = ET.SubElement(suite, "testcase", classname=host["host"], name="check")
-            ET.SubElement(case, "error", message=f"{host['status']}: {_printable(host['error'])}")
+            ET.SubElement(case, "error", message=f"{host['status']}: {host['error']}")
         for scope in host["scopes"]:
             _suite(root, document, host["host"], scope)
     ET.indent(root)
@@ -40,16 +40,9 @@ def _suite(root: ET.Element, document: Mapping[str, Any], host: str, scope: Mapp
     ET.SubElement(suite, "testcase", classname=name, name=f"{scope['counts'].get('in_sync', 0)} in sync")
     for finding in scope["findings"]:
         case = ET.SubElement(suite, "testcase", classname=name, name=finding["id"])
-        told = _printable(f"{finding['actual']}; expected {finding['expected']}")
+        told = f"{finding['actual']}; expected {finding['expected']}"
         if is_drift(finding):
             failure = ET.SubElement(case, "failure", type=finding["state"], message=told)
-            failure.text = _printable(finding["remedy"])
+            failure.text = finding["remedy"]
         else:
             ET.SubElement(case, "skipped", message=f"{finding['state']}: {told}")
-
-
-def _printable(text: str) -> str:
-    """Without the characters that XML 1.0 cannot hold."""
-    return "".join(
-        char if char in "\t\n\r" or (ord(char) >= 0x20 and ord(char) not in (0xFFFE, 0xFFFF)) else "?" for char in text
-    )

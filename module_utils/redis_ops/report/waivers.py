@@ -38,7 +38,13 @@ class Waiver:
 
     def as_record(self) -> dict[str, Any]:
         """As a report shows it."""
-        return {"id": self.id, "hosts": list(self.hosts), "reason": self.reason, "expires": self.expires.isoformat()}
+        return {
+            "id": self.id,
+            "hosts": list(self.hosts),
+            "instances": list(self.instances),
+            "reason": self.reason,
+            "expires": self.expires.isoformat(),
+        }
 
 
 def parse(raw: Any, where: str = VARIABLE) -> list[Waiver]:
