@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help provision check drift test lint types unit contract molecule lock docs clean runtime dev
+.PHONY: help provision check drift waivers test lint types unit contract molecule lock docs clean runtime dev
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 # a clone in a world-writable directory, or a locale that this host lacks, must not change what Ansible does
@@ -27,6 +27,9 @@ check: runtime ## say what provision would change, and change nothing
 
 drift: runtime ## say what is other than declared, and who made it so; change nothing
 	@ansible-playbook playbooks/drift.yml $(ask_become) $(ARGS)
+
+waivers: runtime ## accept for a while what the last drift found (REASON='why', and ARGS as for drift)
+	@ansible-playbook playbooks/waive_drift.yml $(ARGS)
 
 test: lint types unit contract molecule ## run every test, in this order (as root: the test hosts are containers)
 

@@ -77,6 +77,16 @@ DRIFT_REPORT_ARGUMENTS: Mapping[str, Any] = {
     "keep": {"type": "int", "default": 30},
 }
 
+# Of the waivers that are made of it.
+DRIFT_WAIVE_ARGUMENTS: Mapping[str, Any] = {
+    "reports": {"type": "path", "required": True},
+    "inventory": {"type": "str", "required": True},
+    "file": {"type": "path", "required": True},
+    "reason": {"type": "str", "required": True},
+    "days": {"type": "int", "default": 30},
+    "ids": {"type": "list", "elements": "str", "default": ["*"]},
+}
+
 
 class Module(Protocol):
     """The part of AnsibleModule that is used here."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fnmatch import fnmatchcase
+from glob import escape
 from typing import Any, Optional
 
 from ..errors import InvalidInput, Problem
@@ -113,9 +114,9 @@ def propose(findings: Iterable[tuple[str, str, str]], reason: str, expires: date
         hosts.setdefault((identity, instance), []).append(host)
     return [
         {
-            "id": identity,
-            "hosts": sorted(set(names)),
-            "instances": [instance or ""],
+            "id": escape(identity),
+            "hosts": [escape(name) for name in sorted(set(names))],
+            "instances": [escape(instance)],
             "reason": reason,
             "expires": expires,
         }

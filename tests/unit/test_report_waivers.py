@@ -1,0 +1,97 @@
+"""Waivers are added to a file without losing a word of it, and only to a file that is understood."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.module_utils.redis_ops.errors import InvalidInput
+from ansible.module_utils.redis_ops.report import waivers
+from checked import TODAY, build, finding, looked
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import quick
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
+from redis_drift_waive import extended, read
+
+UNTIL = date(2026, 12, 23)
+NEW = waivers.propose([("redis1", "default", "option.hz"), ("redis2", "default", "option.hz")], "OPS-417", UNTIL)
+ADDED = """\
+- id: option.hz
+  hosts: [redis1, redis2]
+  instances: [default]
+  reason: OPS-417
+  expires: 2026-12-23
+"""
+OLD = "{id: acl.*, hosts: '*', reason: OPS-1, expires: 2027-01-31}"
+
+
+def indented(by: int) -> str:
+    return "".join(" " * by + line for line in ADDED.splitlines(keepends=True))
+
+
+@pytest.mark.parametrize("before", [None, "", "\n"])
+def test_a_new_file(before):
+    after = extended(before, NEW, "f")
+    assert after.startswith("---\n# Drift that is accepted")
+    assert after.endswith("redis_drift_waivers:\n" + indented(2))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("redis_drift_waivers: []\n", "redis_drift_waivers:\n" + indented(2)),
+        ("redis_drift_waivers:  # why\n", "redis_drift_waivers:  # why\n" + indented(2)),
+        (f"# a\nredis_drift_waivers:\n- {OLD}  # b\n# c\n", f"# a\nredis_drift_waivers:\n- {OLD}  # b\n# c\n{ADDED}"),
+        (
+            f"x: 1\n\nredis_drift_waivers:\n\n    # a\n    - {OLD}",
+            f"x: 1\n\nredis_drift_waivers:\n\n    # a\n    - {OLD}\n{indented(4)}",
+        ),
+    ],
+)
+def test_what_is_there_stays(before, after):
+    assert extended(before, NEW, "f") == after
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        f"redis_drift_waivers: [{OLD}]\n",
+        f"redis_drift_waivers:\n  - {OLD}\nlater: 1\n",
+        f"redis_drift_waivers:\n  - {OLD}\n...\n",
+        "later: 1\n",
+        "redis_drift_waivers: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  61\n",
+        "$ANSIBLE_VAULT;1.1;AES256\n6162\n",
+        "redis_drift_waivers: '{{ others }}'\n",
+        "redis_drift_waivers: [\n",
+        "- a list\n",
+        "redis_drift_waivers:\n  - {id: x}\n",
+    ],
+)
+def test_what_is_not_understood_is_left_alone(before):
+    with pytest.raises(InvalidInput):
+        _ = read(before, "f"), extended(before, NEW, "f")
+
+
+@quick
+@given(st.text(min_size=1), st.text(), st.text(min_size=1), st.text(min_size=1).filter(str.strip))
+def test_a_proposal_waives_its_finding_and_no_other(host, instance, identity, reason):
+    new = waivers.propose([(host, instance, identity)], reason, UNTIL)
+    [waiver] = waivers.parse(yaml.safe_load(extended(None, new, "f"))["redis_drift_waivers"])
+    assert waiver.covers(host, instance, identity)
+    assert waiver.reason == reason.strip()
+    assert not waiver.covers(f"{host}x", instance, identity)
+    assert not waiver.covers(host, f"{instance}x", identity)
+    assert not waiver.covers(host, instance, f"{identity}x")
+
+
+def test_what_was_waived_is_clean_until_the_last_day():
+    found = finding("directory./srv/a[1]*")
+    new = waivers.propose([("redis1", "default", found["id"])], "OPS-417", TODAY)
+    accepted = waivers.parse(new)
+    assert build(looked("redis1", found, waivers=accepted))["exit_code"] == 0
+    assert build(looked("redis1", found, waivers=accepted), today=date(2026, 11, 24))["exit_code"] == 2
