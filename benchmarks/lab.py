@@ -24,7 +24,7 @@ PROVISION = PROJECT / "provision.yml"
 BASELINE = PROJECT / "benchmarks/baseline.yml"
 WRITER = PROJECT / "molecule/lives/tests/writer.py"
 OURS, THEIRS = re.findall(r"ansible_host: (\S+)", (INVENTORY / "hosts.yml").read_text())
-_STATE = PROJECT / ".cache/benchmarks"
+STATE = PROJECT / ".cache/benchmarks"
 _LOCK = Path("/run/lock/redis-lab.lock")  # shared with scripts/molecule: what runs beside a measurement is in it
 
 
@@ -41,20 +41,31 @@ class Run:
 @contextlib.contextmanager
 def hosts() -> Iterator[None]:
     """Two Debian 12 hosts with systemd, one converged by each playbook. They are removed in the end."""
-    if os.geteuid() != 0:
-        sys.exit("the test hosts are systemd containers and need root: run this as root or through sudo")
-    _STATE.mkdir(parents=True, exist_ok=True)
-    with _LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _shell("scripts/build-image", "bookworm")
+    with turn():
+        shell("scripts/build-image", "bookworm")
         try:
             for step in ("create", "prepare"):
-                _shell("ansible-playbook", f"--inventory={INVENTORY}", f"molecule/_lab/{step}.yml")
+                shell("ansible-playbook", f"--inventory={INVENTORY}", f"molecule/_lab/{step}.yml")
             run(PROVISION)
             run(BASELINE)
             yield
         finally:
-            _shell("ansible-playbook", f"--inventory={INVENTORY}", "molecule/_lab/destroy.yml")
+            shell("ansible-playbook", f"--inventory={INVENTORY}", "molecule/_lab/destroy.yml")
+
+
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """No other benchmark and no scenario of Molecule runs meanwhile."""
+    if os.geteuid() != 0:
+        sys.exit("the test hosts are systemd containers and need root: run this as root or through sudo")
+    STATE.mkdir(parents=True, exist_ok=True)
+    with _LOCK.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another run has the test hosts; waiting for it to end", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def run(playbook: Path, *options: str, variables: Optional[Mapping[str, Any]] = None) -> Run:
@@ -64,7 +75,7 @@ def run(playbook: Path, *options: str, variables: Optional[Mapping[str, Any]] = 
         json.dump(dict(variables or {}), file)
         file.flush()
         start = time.monotonic()
-        output = _shell(*command, f"--extra-vars=@{file.name}")
+        output = shell(*command, f"--extra-vars=@{file.name}")
         seconds = time.monotonic() - start
     found = re.search(r"^redis-bench-\S+ +: ok=(\d+) +changed=(\d+) .*skipped=(\d+)", output, re.MULTILINE)
     if found is None:
@@ -76,7 +87,7 @@ def run(playbook: Path, *options: str, variables: Optional[Mapping[str, Any]] = 
 @contextlib.contextmanager
 def on_host(address: str, program: Path, *arguments: str) -> Iterator[dict[str, Any]]:
     """Run a Python program on a host while the block lasts. Its answer is in the yielded dictionary afterwards."""
-    ssh = ["ssh", "-i", str(_STATE / "id_ed25519"), "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
+    ssh = ["ssh", "-i", str(STATE / "id_ed25519"), "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
     ssh += ["-o", "StrictHostKeyChecking=no", f"root@{address}"]
     words = ["python3", "-u", "-c", program.read_text(), *arguments]
     process = subprocess.Popen([*ssh, shlex.join(words)], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -93,6 +104,12 @@ def on_host(address: str, program: Path, *arguments: str) -> Iterator[dict[str, 
         process.wait()
 
 
+def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """What one more costs, and what none costs, by least squares. points: (how many, cost)."""
+    fit = statistics.linear_regression([x for x, _ in points], [y for _, y in points])
+    return fit.slope, fit.intercept
+
+
 def median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
@@ -106,16 +123,16 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         print("  ".join([row[0].ljust(widths[0]), *cells[1:]]).rstrip())
 
 
-def _shell(*command: str) -> str:
+def shell(*command: str) -> str:
     """Run it at the top of the project, with the settings of the test hosts. Stops with its output when it fails."""
     result = subprocess.run(
         ["bash", "-c", '. molecule/_lab/env.sh && exec "$@"', "bash", *command],
         cwd=PROJECT,
         env={
             **os.environ,
-            "MOLECULE_EPHEMERAL_DIRECTORY": str(_STATE),
+            "MOLECULE_EPHEMERAL_DIRECTORY": str(STATE),
             "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
-            "ANSIBLE_PRIVATE_KEY_FILE": str(_STATE / "id_ed25519"),
+            "ANSIBLE_PRIVATE_KEY_FILE": str(STATE / "id_ed25519"),
             "ANSIBLE_FORCE_COLOR": "false",
             "LC_ALL": "C.UTF-8",
         },

@@ -6,6 +6,7 @@ unless a later Valkey changed it; a fact that is true "since redis 7.4" is not.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,10 +45,16 @@ class Engine:
 
     def reached(self, milestone: str) -> bool:
         """Whether this server has what came with `milestone`, e.g. 'redis 7.0' or 'valkey 8.1'."""
-        since = Engine.parse(milestone)
+        since = _milestone(milestone)
         if since.name == self.name:
             return self.version >= since.version
         return self.name == "valkey" and since.version <= FORK
+
+
+@functools.cache
+def _milestone(text: str) -> Engine:
+    """There are a few dozen in the catalogue, and each option asks for some."""
+    return Engine.parse(text)
 
 
 @dataclass(frozen=True)

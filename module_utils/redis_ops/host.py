@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import grp
 import os
 import pwd
 import re
 import shutil
+import socket
 import stat
+import struct
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -142,8 +145,12 @@ def listen_backlog(port: int) -> Optional[int]:
 
     It is the smaller of tcp-backlog and net.core.somaxconn at the time of the listen(2).
     """
-    found = re.findall(r"^LISTEN +\d+ +(\d+) ", run(["ss", "-Hltn", f"sport = :{port}"]).stdout, re.MULTILINE)
-    return min(map(int, found)) if found else None
+    try:
+        found = [granted for listening, _, granted in _listeners() if listening == port]
+    except OSError:
+        shown = run(["ss", "-Hltn", f"sport = :{port}"]).stdout
+        found = [int(text) for text in re.findall(r"^LISTEN +\d+ +(\d+) ", shown, re.MULTILINE)]
+    return min(found, default=None)
 
 
 def somaxconn() -> int:
@@ -159,6 +166,9 @@ def tcp_ports(pid: int) -> list[int]:
 
 def _listening() -> Iterator[tuple[int, str]]:
     """(port, inode) of every listening TCP socket."""
+    with contextlib.suppress(OSError):
+        yield from [(port, str(inode)) for port, inode, _ in _listeners()]
+        return
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in read(table).splitlines()[1:]:
             fields = line.split()
@@ -166,15 +176,54 @@ def _listening() -> Iterator[tuple[int, str]]:
                 yield int(fields[1].rpartition(":")[2], 16), fields[9]
 
 
+def _listeners() -> list[tuple[int, int, int]]:
+    """(port, inode, accept queue) of every listening TCP socket, from the kernel itself: a host with many instances or
+    connections is asked often, and /proc/net/tcp lists every connection. sock_diag(7), <linux/inet_diag.h>.
+    """
+    found = []
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as kernel:  # NETLINK_SOCK_DIAG
+            kernel.settimeout(5)
+            # a dump of SOCK_DIAG_BY_FAMILY: TCP, nothing besides, state TCP_LISTEN only
+            request = struct.pack("=BBBBI48x", family, socket.IPPROTO_TCP, 0, 0, 1 << 10)
+            kernel.sendall(struct.pack("=IHHII", 16 + len(request), 20, 0x301, 1, 0) + request)
+            rest = b""
+            while True:
+                rest = rest or kernel.recv(1 << 16)
+                length, kind = struct.unpack_from("=IH", rest)
+                if kind == 3:  # NLMSG_DONE
+                    break
+                if kind != 20:
+                    raise OSError("the kernel does not list sockets")
+                port = struct.unpack_from(">H", rest, 20)[0]
+                granted, _, inode = struct.unpack_from("=III", rest, 76)
+                found.append((port, inode, granted))
+                rest = rest[length + 3 & ~3 :]
+    return found
+
+
 def _sockets(process: Path) -> set[str]:
     """What the file descriptors of a process point at."""
+    found = set()
     with contextlib.suppress(OSError):
-        return {os.readlink(link) for link in (process / "fd").iterdir()}  # noqa: PTH115 - not a path
-    return set()
+        for link in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):  # closed since: clients come and go
+                found.add(os.readlink(link))  # noqa: PTH115 - not a path
+    return found
 
 
 def installed_engine(binary: str) -> Optional[Engine]:
     """What `binary --version` says; None when it is not installed."""
+    try:
+        found = Path(binary).stat()
+    except OSError:
+        return engine_of_version_text(run([binary, "--version"]).stdout)
+    return _engine_of(binary, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+
+
+@functools.lru_cache(maxsize=8)
+def _engine_of(binary: str, _file: tuple[int, ...]) -> Optional[Engine]:
+    """Asked once for all instances of a host, as long as it is the same file."""
     return engine_of_version_text(run([binary, "--version"]).stdout)
 
 

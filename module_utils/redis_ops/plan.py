@@ -144,7 +144,8 @@ def build(desired: DesiredState, observed: Observed, instance: str, where: str, 
     withdrawn = _withdrawn(desired, in_file, observed.applied or {}, live) if manages_file else set()
     names = {*desired.values, *withdrawn}
     entries = tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in names)
-    others = tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in live.keys() - names)
+    beside = live.keys() - names
+    others = tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in beside)
     problems = dangers(compare, entries, parsed, where)
     if not manages_file:
         return Plan(compare, desired, entries, others, problems, decided, None, None, None)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +29,12 @@ def machine(monkeypatch):
 
     monkeypatch.setattr(host, "read", lambda path: texts.get(path, ""))
     monkeypatch.setattr(host, "run", run)
+    monkeypatch.setattr(host, "_listeners", _refused)
     return texts
+
+
+def _refused():
+    raise OSError
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------
@@ -180,6 +187,37 @@ def test_where_a_process_listens(machine):
 def test_the_queue_that_the_kernel_granted(text, backlog, machine):
     machine["ss -Hltn sport = :6379"] = text
     assert host.listen_backlog(6379) == backlog
+
+
+def test_the_kernel_and_the_files_tell_the_same(monkeypatch):
+    """Real sockets: one of IPv4 with its queue, one of IPv6; and a connection, which does not listen."""
+    with socket.socket() as first, socket.socket(socket.AF_INET6) as second, socket.socket() as client:
+        first.bind(("127.0.0.1", 0))
+        first.listen(7)
+        ports = [first.getsockname()[1]]
+        with contextlib.suppress(OSError):  # a machine without IPv6
+            second.bind(("::1", 0))
+            second.listen()
+            ports.append(second.getsockname()[1])
+        client.connect(first.getsockname())
+        for _ in range(2):
+            assert host.tcp_ports(os.getpid()) == sorted(ports)
+            assert host.tcp_listener(ports[0]).pid == os.getpid()
+            monkeypatch.setattr(host, "_listeners", _refused)
+    monkeypatch.undo()
+    with socket.create_server(("127.0.0.1", 0), backlog=7) as listening:
+        assert host.listen_backlog(listening.getsockname()[1]) == 7
+    assert host.listen_backlog(1) is None
+
+
+def test_a_program_is_asked_once_until_it_is_replaced(tmp_path):
+    program, asked = tmp_path / "redis-server", tmp_path / "asked"
+    for version in ("7.0.15", "7.2.4"):
+        program.write_text(f"#!/bin/sh\necho >>{asked}\necho Redis server v={version} sha=0\n")
+        program.chmod(0o755)
+        found = [host.installed_engine(str(program)) for _ in range(3)]
+        assert found == [Engine.parse(f"redis {version}")] * 3
+    assert len(asked.read_text().splitlines()) == 2
 
 
 def test_sockets_of_a_process_that_is_gone(tmp_path):
