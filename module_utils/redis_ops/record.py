@@ -33,14 +33,14 @@ class Record:
 
     def applied(self) -> Optional[dict[str, str]]:
         """What the last run left; None when there was none or its record is damaged."""
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             text = read_optional(self.path) if self.path else None
             return dict(json.loads(text)["settings"]) if text else None
         return None
 
     def files(self) -> dict[str, str]:
         """Path -> SHA-256 of what the last run wrote there."""
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             text = read_optional(self.path) if self.path else None
             return dict(json.loads(text)["files"]) if text else {}
         return {}
@@ -50,7 +50,9 @@ class Record:
         return bool(self.path) and Path(self.path).exists() and self.applied() is None
 
     def last_good(self) -> Optional[str]:
-        return read_optional(self.last_good_path) if self.path else None
+        with contextlib.suppress(OSError):
+            return read_optional(self.last_good_path) if self.path else None
+        return None
 
     def is_kept(self, current: Plan) -> bool:
         """Whether it says what is applied."""

@@ -81,8 +81,13 @@ class Connection:
     def engine(self) -> Engine:
         return engine_of(self._info or self.info())
 
-    def config(self) -> dict[str, str]:
-        return self.observe()[1]
+    def process_id(self) -> int:
+        """Of the server; it is asked once."""
+        return int((self._info or self.info()).get("process_id", 0))
+
+    def config(self, *names: str) -> dict[str, str]:
+        """CONFIG GET of these, which finds those too that `*` does not; of everything else without a name."""
+        return _text_mapping(self.call("CONFIG GET", *names)) if names else self.observe()[1]
 
     def set_config(self, settings: Sequence[tuple[str, str]]) -> None:
         """All or nothing. Redis 6.2 takes one parameter at a time: what it took is put back when it refuses one."""

@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 import pytest
 from ansible.module_utils.redis_ops import kinds, observe
+from ansible.module_utils.redis_ops.desired import DesiredState
 from ansible.module_utils.redis_ops.drift import Scope, instance
 from ansible.module_utils.redis_ops.drift.states import NO_DRIFT
 from ansible.module_utils.redis_ops.engine import Engine
@@ -89,14 +90,18 @@ class Watch:
     def __init__(self, lab: Lab, settings: Mapping[str, Any], **changes: Any) -> None:
         self._instance = lab.instance(settings, **changes)
         self._snapshot = observe.look(self._instance)
+        engine = self._snapshot.plan.desired.engine
+        self._desired = DesiredState.parse(self._instance.settings, engine, "here")
 
-    def __call__(self) -> dict[str, str]:
-        before = self._snapshot
-        observed = replace(
-            before.observed, live=before.connection.config(), file=Path(self._instance.config.path).read_text()
-        )
-        plan = build(before.plan.compare.desired, observed, "lab", "here")
-        looked = instance._Look(self._instance, OPEN_FILES, replace(before, observed=observed, plan=plan))
+    def __call__(self, settings: Optional[Mapping[str, Any]] = None, *, text: Optional[str] = None) -> dict[str, str]:
+        """settings: declared instead. text: in the file instead, while the server is as it was."""
+        before, desired = self._snapshot, self._desired
+        live = before.observed.live if text or settings else before.connection.config()
+        if settings:
+            desired = DesiredState.parse({**self._instance.settings, **settings}, desired.engine, "here")
+        file = text or Path(self._instance.config.path).read_text()
+        plan = build(desired, replace(before.observed, live=live, file=file), "lab", "here")
+        looked = instance._Look(self._instance, OPEN_FILES, replace(before, plan=plan))
         return drifted(Scope("lab", 1, list(looked._options())))
 
     def close(self) -> None:

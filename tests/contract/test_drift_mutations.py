@@ -36,12 +36,15 @@ PASSWORD = "only-looks"
 
 def mutable(lab):
     """Options that CONFIG SET takes live, by the catalogue, and the server's own text for each."""
+    client, engine = lab.client(), lab.program.engine
     reported = lab.config()
-    for option in catalog.options_at(lab.program.engine):
-        name = option.spelled_at(lab.program.engine)
-        live = option.apply_at(lab.program.engine) is Apply.LIVE and option.origin is Origin.DECLARED
-        if live and name in reported and name not in NOT_TRIED:
-            yield option, name, reported[name]
+    for option in catalog.options_at(engine):
+        name = option.spelled_at(engine)
+        if option.apply_at(engine) is not Apply.LIVE or option.origin is not Origin.DECLARED or name in NOT_TRIED:
+            continue
+        asked = client("CONFIG", "GET", name)  # some answer to their name only
+        if name in reported or asked:
+            yield option, name, asked[1]
 
 
 def mutate(client, option, name, engine, current):

@@ -5,7 +5,7 @@ states (the vocabulary) <- options, acl (of a plan, of a server) <- instance, ma
 
 from __future__ import annotations
 
-from .check import Declared, check
+from .check import check
 from .states import Scope, State
 
-__all__ = ["Declared", "Scope", "State", "check"]
+__all__ = ["Scope", "State", "check"]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Optional
 
 from .. import catalog, conffile, host
-from ..errors import AccessDenied, CommandRefused, FileUnreadable, RedisOpsError
-from ..files import is_open
+from ..errors import AccessDenied, CommandRefused, FileUnreadable, RedisOpsError, told
+from ..files import is_open, read_optional
 from ..findings import Finding
 from ..observe import Instance, Snapshot, look, record_of
 from ..record import digest
@@ -21,18 +21,18 @@ from .states import Scope, State, found
 
 def check(instance: Instance, open_files: int) -> Scope:
     """open_files: what its service shall grant. Never raises for what a host may be: that is a finding."""
-    problem: Optional[RedisOpsError] = None
+    problems: list[Exception] = []
     snapshot: Optional[Snapshot] = None
-    try:
-        snapshot = look(instance)
-    except FileUnreadable as error:
-        problem = error
-        with contextlib.suppress(RedisOpsError):  # what the running server says is worth having without its file
-            snapshot = look(replace(instance, config=None))
-    except RedisOpsError as error:
-        problem = error
+    for seen in (instance, replace(instance, config=None)):
+        try:
+            snapshot = look(seen)
+        except (RedisOpsError, OSError) as error:
+            problems.append(error)
+            if isinstance(error, FileUnreadable):  # what the running server says is worth having without its file
+                continue
+        break
     looker = _Look(instance, open_files, snapshot)
-    found_here = [*looker.unreadable(problem), *looker.findings()]
+    found_here = [*map(looker.unreadable, problems), *looker.findings()]
     if snapshot is not None and snapshot.connection is not None:
         snapshot.connection.close()
     return Scope(
@@ -59,31 +59,32 @@ class _Look:
         self.where = self.instance.where
 
     def findings(self) -> Iterator[Finding]:
-        yield from self._server()
-        yield from self._options()
-        yield from self._config_file()
-        yield from self._unit()
-        yield from self._process()
-        yield from self._users()
-        yield from self._append_only_file()
-        yield from self._directories()
+        """What cannot be looked at is told where it happens, and does not keep the rest from being looked at."""
+        for look_at in (
+            self._server,
+            self._options,
+            self._config_file,
+            self._unit,
+            self._process,
+            self._users,
+            self._append_only_file,
+            self._directories,
+        ):
+            try:
+                yield from look_at()
+            except (RedisOpsError, OSError) as error:  # noqa: PERF203 - each look fails for itself
+                yield self.unreadable(error, look_at.__name__.strip("_"))
 
-    def unreadable(self, problem: Optional[RedisOpsError]) -> Iterator[Finding]:
+    def unreadable(self, problem: Exception, identity: str = "server") -> Finding:
         """What kept us from looking."""
-        if problem is not None:
-            yield self._found(
-                "server",
-                State.UNREADABLE,
-                expected="an instance that can be looked at",
-                actual=str(problem).removeprefix(f"{self.where}: "),
-                why="what cannot be read is never called clean",
-                remedy=self._way_in(problem),
-            )
-
-    def _way_in(self, problem: RedisOpsError) -> str:
-        if isinstance(problem, AccessDenied):
-            return "correct redis_server_secrets, or give redis_drift_login_user and redis_drift_login_password"
-        return f"look at the log of {self._service_name}" if self._service_name else "see the error"
+        return self._found(
+            "file" if isinstance(problem, FileUnreadable) else identity,
+            State.UNREADABLE,
+            expected="an instance that can be looked at",
+            actual=told(problem).removeprefix(f"{self.where}: "),
+            why="what cannot be read is never called clean",
+            remedy=f"look at the log of {self._service_name}" if self._service_name else "see the error",
+        )
 
     def _server(self) -> Iterator[Finding]:
         self.checked += 2
@@ -126,6 +127,9 @@ class _Look:
             # one finding says that the file is gone; each of its lines needs none
             entries = tuple(replace(entry, file_differs=False) for entry in plan.entries)
             plan = replace(plan, entries=entries)
+        hidden = options.hidden(plan.desired.engine)
+        if hidden and snapshot.connection is not None:
+            plan = options.told_more(plan, snapshot.connection.config(*hidden))
         self.checked += len(plan.entries) + len(plan.others)
         yield from options.findings(plan, self._memory(), self.where, self._cli())
 
@@ -274,7 +278,7 @@ class _Look:
             return
         live = self.live or {}
         path = str(Path(live.get("dir", "/")) / live["aclfile"]) if live.get("aclfile") else ""
-        text = _text(path) if path else snapshot.observed.file
+        text = read_optional(path) if path else snapshot.observed.file
         if text is None:
             if path:
                 yield self._found(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 from .. import catalog, conffile
-from ..comparison import ABSENT, Entry, How
+from ..comparison import ABSENT, Absent, Entry, How
 from ..desired import MASK, default_value
+from ..engine import Engine
 from ..findings import Finding
 from ..kinds import Value
 from ..plan import Plan
+from ..server import MULTI_CONFIG
 from ..settings import Option, Origin
 from .states import State, found
 
@@ -41,6 +43,26 @@ class Memory:
         return self.running.get(option.name, default_value(option, plan.desired.engine))
 
 
+def hidden(engine: Engine) -> list[str]:
+    """The names of the options that a server tells only who asks for them by name."""
+    if not engine.reached(MULTI_CONFIG):
+        return []
+    options = catalog.options_at(engine)
+    return [option.spelled_at(engine) for option in options if not (option.readable_at(engine) or option.file_only)]
+
+
+def told_more(plan: Plan, reported: Mapping[str, str]) -> Plan:
+    """The plan with what a server reports beside CONFIG GET *."""
+    engine = plan.desired.engine
+    more = {option.name: (option, text) for name, text in reported.items() for option in [catalog.find(name)] if option}
+    live = {name: conffile.read_value(option, text, engine) for name, (option, text) in more.items()}
+    compare = replace(plan.compare, live={**plan.compare.live, **live})
+    known = {entry.option.name for entry in (*plan.entries, *plan.others)}
+    entries = tuple(compare.entry(entry.option) if entry.option.name in more else entry for entry in plan.entries)
+    others = tuple(compare.entry(option) for name, (option, _) in more.items() if name not in known)
+    return replace(plan, compare=compare, entries=entries, others=(*plan.others, *others))
+
+
 def findings(plan: Plan, memory: Memory, where: str, cli: str) -> Iterator[Finding]:
     """One for each option that is not in sync. where: 'instance cache'. cli: how a person reaches this server."""
     for entry in (*plan.entries, *plan.others):
@@ -51,14 +73,24 @@ def findings(plan: Plan, memory: Memory, where: str, cli: str) -> Iterator[Findi
 
 def state_of(entry: Entry, plan: Plan, memory: Memory) -> State:
     """Which of the four knew what: the inventory, the file, the server, and the last run."""
-    if not (entry.live_differs or entry.file_differs):
+    moved = _is_left(entry, plan) and _moved(entry, plan, memory)
+    if not (entry.live_differs or entry.file_differs or moved) or _says_the_default(entry, plan):
         return State.IN_SYNC
     if entry.option.origin is Origin.RUNTIME:
         return State.RUNTIME_OWNED
     if isinstance(entry.live, conffile.Unreadable):
         return State.UNREADABLE
-    judge = _declared if entry.option.name in plan.decided else _left_to_the_file if entry.declared else _undeclared
+    if moved:
+        return State.FILE_CHANGED_OUTSIDE
+    judge = _declared if entry.option.name in plan.decided else _live if entry.declared else _undeclared
     return judge(entry, plan, memory)
+
+
+def _says_the_default(entry: Entry, plan: Plan) -> bool:
+    """Nobody declares it, and the file says what is so without a line: CONFIG REWRITE writes such lines."""
+    if entry.declared or entry.live_differs or isinstance(entry.file, (Absent, conffile.Unreadable)):
+        return False
+    return entry.want is not None and plan.compare.covers(entry.option, entry.file, entry.want)
 
 
 def _declared(entry: Entry, plan: Plan, memory: Memory) -> State:
@@ -76,12 +108,15 @@ def _undeclared(entry: Entry, plan: Plan, memory: Memory) -> State:
     return State.UNMANAGED_SET
 
 
-def _left_to_the_file(entry: Entry, plan: Plan, memory: Memory) -> State:
-    """Nobody declares it and the file decides: then the file is what must not have moved."""
-    moved = memory.applied is not None and not plan.compare.covers(
-        entry.option, entry.file, memory.ran(entry.option, plan)
-    )
-    return State.FILE_CHANGED_OUTSIDE if moved else _live(entry, plan, memory)
+def _is_left(entry: Entry, plan: Plan) -> bool:
+    """Nobody declares it, and the file decides: provision leaves it alone."""
+    return entry.declared and entry.option.name not in plan.decided
+
+
+def _moved(entry: Entry, plan: Plan, memory: Memory) -> bool:
+    """Then the file is what must not have moved since our last run, whether or not the server follows it."""
+    ran = memory.ran(entry.option, plan)
+    return bool(memory.running) and ran is not None and not plan.compare.covers(entry.option, entry.file, ran)
 
 
 def _live(entry: Entry, plan: Plan, memory: Memory) -> State:
@@ -96,18 +131,21 @@ def _finding(entry: Entry, state: State, plan: Plan, memory: Memory, where: str,
     option = entry.option
     default = default_value(option, plan.desired.engine)
     values = {
-        "declared": plan.text(entry, entry.want) if entry.declared else "(not declared)",
+        "declared": plan.text(entry, entry.want) if option.name in plan.decided else "(not declared)",
         "file": plan.text(entry, entry.file),
         "running": plan.text(entry, entry.live),
         "default": plan.text(entry, default),
         "applied": plan.text(entry, memory.last(option, plan)) if memory.applied is not None else "(no run yet)",
     }
     wanted = values["declared"] if entry.declared else f"{values['default']}, the default"
+    if _is_left(entry, plan):
+        ran = memory.ran(option, plan) if state is State.FILE_CHANGED_OUTSIDE else entry.file
+        wanted = f"{plan.text(entry, ran)}, as the last run left it"
     off = []
     if entry.live_differs:
         reason = f" ({entry.reason})" if entry.reason else ""
         off.append(f"running {values['running']}{_share(entry)}{reason}")
-    if entry.file_differs:
+    if entry.file_differs or not off:
         off.append(f"file {values['file']}")
     guide = catalog.GROUPS[option.group].guide
     return found(
@@ -148,7 +186,9 @@ def _remedy(entry: Entry, state: State, plan: Plan, cli: str) -> str:
     return {
         State.PENDING_RESTART: RESTART,
         State.LIVE_NOT_PERSISTED: f"{at_once}; to keep it: {declare}",
-        State.FILE_CHANGED_OUTSIDE: f"{RUN}; to keep it: {declare}",
+        State.FILE_CHANGED_OUTSIDE: f"{declare}, or what it was; provision leaves to the file what nobody declares"
+        if _is_left(entry, plan)
+        else f"{RUN}; to keep it: {declare}",
         State.DECLARED_NOT_APPLIED: f"run provision, which applies it{owed}",
         State.UNMANAGED_SET: declare if option.secret else f"{declare}, or {command if live else start}",
         State.RUNTIME_OWNED: "",
