@@ -204,7 +204,7 @@ def connect(instance: Instance, in_file: Mapping[str, Value], engine: Optional[E
         known = [address for address in addresses if address.unix_socket or address.port in ports or not ports]
         addresses = known + [server.Address(port=port) for port in ports]
     connection = server.connect(addresses, _credentials(instance, in_file))
-    answered = int(connection.info().get("process_id", 0))
+    answered = connection.process_id()
     if instance.service is not None and answered != pid:
         connection.close()
         raise ServerUnreachable(f"{connection.address} is another server (pid {answered})")
