@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help provision check drift waivers test lint types unit contract molecule lock docs clean runtime dev
+.PHONY: help provision check drift waivers test lint types unit contract molecule lock docs screenshot clean runtime dev
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 # a clone in a world-writable directory, or a locale that this host lacks, must not change what Ansible does
@@ -59,6 +59,9 @@ lock: dev ## resolve the requirements anew and write the lock files
 
 docs: dev ## generate the documents that are made from the code
 	@scripts/render-settings-docs
+
+screenshot: dev ## photograph the worked example of a drift report for the README (needs chromium)
+	@scripts/screenshot
 
 clean: ## remove what these commands made in this directory
 	rm -rf .venv .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache reports

@@ -125,11 +125,14 @@ def _findings(given: Mapping[str, Any], task_vars: Mapping[str, Any]) -> list[Ma
     if problems:
         raise InvalidInput(problems)
     hosts = {document.printable(host) for host in task_vars["ansible_play_hosts_all"]}
-    return [
-        item
-        for item in document.drifted(last)
-        if item["host"] in hosts and any(fnmatchcase(item["id"], pattern) for pattern in given["ids"])
-    ]
+    return [item for item in document.drifted(last) if item["host"] in hosts and _is_meant(item, given["ids"])]
+
+
+def _is_meant(item: Mapping[str, Any], patterns: Sequence[str]) -> bool:
+    """What could not be looked at has to be named: no pattern waives a server that is down."""
+    if item["state"] == "unreadable":
+        return item["id"] in patterns
+    return any(fnmatchcase(item["id"], pattern) for pattern in patterns)
 
 
 def read(written: str | None, path: str) -> list[waivers.Waiver]:

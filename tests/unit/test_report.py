@@ -61,6 +61,12 @@ def test_trend_is_against_the_check_before():
     assert seen == {"option.maxmemory": first["time"], "file.mode": LATER}
 
 
+def test_what_cannot_be_looked_at_is_not_gone():
+    first = build(looked("redis1", MAXMEMORY))
+    second = build(looked("redis1", finding("server", "unreadable")), previous=first)
+    assert (second["trend"]["new"], second["trend"]["gone"]) == (1, [])
+
+
 def test_history_is_of_one_inventory_and_has_an_end():
     made = {}
     for number in range(document.HISTORY + 5):
@@ -137,6 +143,11 @@ def test_a_waiver_is_not_called_unused_when_not_every_host_was_looked_at():
 def test_a_malformed_waiver_is_an_error(raw, told):
     with pytest.raises(waivers.InvalidInput, match=told):
         waivers.parse(raw)
+
+
+@pytest.mark.parametrize(("pattern", "code"), [("*", 2), ("serve*", 2), ("server", 0)])
+def test_no_pattern_hides_a_server_that_is_down(pattern, code):
+    assert build(looked("redis1", finding("server", "unreadable"), waivers=waiver(id=pattern)))["exit_code"] == code
 
 
 # --- text -------------------------------------------------------------------------------------------------------------

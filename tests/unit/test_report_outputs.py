@@ -264,3 +264,25 @@ def test_everything_on_the_page_can_be_read_in_light_and_dark():
 def test_text_is_lines_that_move_no_cursor(results, width):
     for line in text.render(build(*results), width=width):
         assert line.isprintable()
+
+
+# --- what the documents show ------------------------------------------------------------------------------------------
+
+EXAMPLE = json.loads((ROOT / "docs" / "drift-report.example.json").read_text())
+
+
+def test_the_example_is_as_described():
+    assert problems(EXAMPLE) == []
+    assert Page(render(EXAMPLE)).open == []
+
+
+def test_the_readme_shows_what_the_example_shows():
+    shown = (ROOT / "README.md").read_text().partition("## Has somebody changed it?")[2].partition("\n## ")[0]
+    lines = [line.strip() for line in re.findall(r"^    (.+)$", shown, re.MULTILINE) if not line.startswith("make")]
+    told = [line.strip() for line in text.render(EXAMPLE, width=110)]
+    assert [line for line in lines if line != "..." and line not in told] == []
+
+
+def test_the_document_names_every_state():
+    text_of_it = (ROOT / "docs" / "drift.md").read_text()
+    assert [state for state in STATES if f"| `{state}` |" not in text_of_it] == []

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from glob import escape
 from typing import Any
 
 from ..drift.states import NO_DRIFT, State
@@ -125,6 +126,8 @@ def _waive(
     finding: dict[str, Any], waivers: Sequence[Waiver], today: date, used: set[Waiver], expired: set[Waiver]
 ) -> None:
     about = [waiver for waiver in waivers if waiver.covers(*key(finding))]
+    if finding["state"] == State.UNREADABLE.value:  # a server that is down hides behind no pattern
+        about = [waiver for waiver in about if waiver.id in (finding["id"], escape(finding["id"]))]
     if not about or not is_drift(finding):
         return
     valid = [waiver for waiver in about if waiver.holds(today)]
@@ -148,11 +151,16 @@ def _exit_code(document: Mapping[str, Any]) -> int:
 def _trend(
     document: Mapping[str, Any], before: Mapping[tuple[str, str, str], Mapping[str, Any]], previous: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Against the check before, on the hosts that both looked at."""
-    looked_at = {host["host"] for host in document["hosts"] if host["status"] == "checked"}
+    """Against the check before, in the places that both looked at."""
+    looked_at = {
+        (host["host"], scope["instance"])
+        for host in document["hosts"]
+        for scope in host["scopes"]
+        if not scope["counts"].get(State.UNREADABLE.value)
+    }
     now = {key(item) for item in drifted(document)}
     then = {where for where, item in before.items() if is_drift(item)}
-    gone = sorted(where for where in then - now if where[0] in looked_at)
+    gone = sorted(where for where in then - now if where[:2] in looked_at)
     return {
         "since": previous.get("time", ""),
         "new": len(now - then),

@@ -105,7 +105,8 @@ def summary(document: Mapping[str, Any]) -> Iterator[str]:
         where = len({item["host"] for item in off})
         yield f"DRIFT: {many(len(off), 'finding')} on {where} of {many(len(hosts), 'host')}"
     elif len(checked) == len(hosts) > 0:
-        yield f"clean: {document['counts'].get('in_sync', 0)} things on {many(len(hosts), 'host')} are as declared"
+        told = f"clean: {document['counts'].get('in_sync', 0)} things on {many(len(hosts), 'host')} are as declared"
+        yield ", ".join([told, *_others(document["counts"])])
 
 
 def many(number: int, what: str) -> str:
