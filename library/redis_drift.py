@@ -83,7 +83,7 @@ def main() -> None:
 
     def work() -> dict:
         wanted = kernel.parse_wanted(given["sysctl"], given["transparent_hugepage"], given["open_files"])
-        scopes = drift.check(edge.declared_of(given, wanted))
+        scopes = drift.check(edge.declared_of(given), wanted, given["version"])
         return {"changed": False, "scopes": [scope.as_record() for scope in scopes]}
 
     edge.answer(module, work)

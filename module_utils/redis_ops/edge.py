@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from . import service
-from .drift import Declared
+from .declared import Declared
 from .engine import Engine
 from .errors import RedisOpsError, told
 from .files import Target
-from .kernel import Wanted
 from .layout import PRODUCTS
 from .observe import Instance
 from .resolve import Declaration
@@ -131,9 +130,9 @@ def declaration_of(params: Mapping[str, Any]) -> Declaration:
     )
 
 
-def declared_of(params: Mapping[str, Any], wanted: Wanted) -> Declared:
-    """The same with the host around them, to look for drift."""
-    return Declared(PRODUCTS[params["product"]], params["version"], declaration_of(params), wanted, logins(params, ""))
+def declared_of(params: Mapping[str, Any]) -> Declared:
+    """The same, ready to be looked at."""
+    return Declared(PRODUCTS[params["product"]], declaration_of(params), logins(params, ""))
 
 
 def _mode(text: str) -> int:

@@ -69,6 +69,11 @@ class RunningServer:
             self.take_back()
             raise
 
+    def rewrite_aof(self) -> None:
+        """The AOF anew from memory, waited for."""
+        self.connection.call("BGREWRITEAOF")
+        wait(self._aof_ready, "the AOF to be written")
+
     def take_back(self) -> None:
         """The live settings as they were."""
         before, entries = self.snapshot.observed.live or {}, self.snapshot.plan.live

@@ -28,7 +28,7 @@ LAYERS = (
     ("preflight", "record", "queues", "limits"),
     ("observe",),
     ("live",),
-    ("apply", "verify", "survey", "kernel"),
+    ("apply", "verify", "survey", "kernel", "declared", "aof"),
     ("install",),
     ("drift",),
     ("report",),
@@ -117,7 +117,7 @@ def test_a_module_names_no_option_of_redis(path):
 
 FORBIDDEN = {"KEYS", "MONITOR", "FLUSHALL", "FLUSHDB", "DEBUG", "SAVE", "SHUTDOWN", "SWAPDB", "EVAL", "SORT"}
 READS_AND_OWN_KEY = {"INFO", "PING", "SCAN", "CONFIG GET", "ACL LIST", "SET", "GET", "DEL"}
-WRITES = {"CONFIG SET", "BGSAVE"}  # to change a running server, and in the connection only
+WRITES = {"CONFIG SET", "BGSAVE", "BGREWRITEAOF"}  # to change a running server, and in the connection only
 
 
 def commands(path: Path) -> list[str]:

@@ -1,0 +1,95 @@
+#!/usr/bin/python
+# Copyright: ansible-redis contributors. MIT license, see LICENSE.
+"""Move append-only files that no server will read again out of the way."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_aof_cleanup
+short_description: Move append-only files that no server will read again out of the way
+description:
+  - Removes only what is provably dead. Files that the AOF's manifest does not list, or lists as history; the single file of
+    Redis 6 beside a manifest that does not refer to it; temporary files, an hour old, of child processes that are gone.
+  - Never the manifest, a base or an increment that it lists; never a symbolic link; nothing while a rewrite, a save or the
+    loading goes on; nothing when the manifest cannot be read or a file of it is missing. Of a stopped server the AOF must
+    pass C(redis-check-aof) first.
+  - Files are moved to C(aof-quarantine) in the data directory. O(purge) deletes what earlier runs have moved there.
+  - Works on running and stopped servers, on the single-file AOF of Redis 6 and the multi-part one of Redis 7 and later.
+attributes:
+  check_mode:
+    support: full
+    description: Lists the files and their sizes, and touches none.
+options:
+  compact:
+    description: Whether to let a running server write its AOF anew first, and wait for it. That is what makes an AOF small.
+    type: bool
+    default: false
+  purge:
+    description: Whether to delete what earlier runs have put into the quarantine.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - redis_declaration
+author:
+  - ansible-redis contributors
+"""
+
+EXAMPLES = r"""
+- name: Clear old AOF files of all instances of a host
+  redis_aof_cleanup:
+    instances: "{{ redis_server_instances }}"
+    profiles: "{{ redis_server_profiles }}"
+    profile: "{{ redis_server_profile }}"
+    settings: "{{ redis_server_settings }}"
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or in check mode would be, one line each.
+  returned: success
+  type: list
+  elements: str
+files:
+  description: The dead files.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    instance: {description: Name of the instance., type: str, sample: default}
+    path: {description: Where it was., type: str, sample: /var/lib/redis/appendonlydir/appendonly.aof.3.incr.aof}
+    size: {description: Bytes., type: int, sample: 4096}
+    why: {description: The rule that says that it is dead., type: str, sample: the manifest does not list it}
+bytes:
+  description: The size of all of them.
+  returned: success
+  type: int
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.redis_ops import aof, edge
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **edge.DECLARATION_ARGUMENTS,
+            "compact": {"type": "bool", "default": False},
+            "purge": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+
+    def work() -> dict:
+        return aof.clean_all(
+            edge.declared_of(given).instances(),
+            compact=given["compact"],
+            purge=given["purge"],
+            check=module.check_mode,
+        )
+
+    edge.answer(module, work)
+
+
+if __name__ == "__main__":
+    main()

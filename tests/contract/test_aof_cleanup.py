@@ -1,0 +1,202 @@
+"""Clearing old AOF files loses nothing: whatever lies beside the live ones, the server starts and has every key."""
+
+from __future__ import annotations
+
+import os
+import random
+import shlex
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.redis_ops import aof
+from ansible.module_utils.redis_ops.errors import ApplyFailed
+from instances import OLD_AND_NEW, ONE, Lab, laboratory, until
+
+LONG_AGO = 1_600_000_000
+DEAD_PID = 4_100_000  # above any pid_max
+
+
+@pytest.fixture
+def lab(program, tmp_path):
+    with laboratory(program, tmp_path / "lab", appendonly="yes", save="") as lab:
+        _give_it_its_check(lab)
+        lab.begin()
+        lab.fill(100)
+        yield lab
+
+
+def _give_it_its_check(lab: Lab) -> None:
+    """redis-check-aof is the server's own program under another name."""
+    name = f"{lab.program.engine.name}-check-aof"
+    command = lab.program.command()
+    loader = [command[0], "--argv0", name] if "ld-linux" in command[0] else ["exec", "-a", name]
+    words = [*loader, *command[1:]] if "ld-linux" in command[0] else [*loader, *command]
+    start = "" if words[0] == "exec" else "exec "
+    path = lab.service.home / name
+    path.write_text(f'#!/bin/bash\n{start}{shlex.join(words)} "$@"\n')
+    path.chmod(0o755)
+
+
+def can_be_told_stopped(lab: Lab) -> bool:
+    """valkey-check-aof 9 takes its own server's base files for broken, and then nothing is touched."""
+    return not lab.program.engine.reached("valkey 9.0")
+
+
+def clean(lab: Lab, *, compact: bool = False, purge: bool = False, check: bool = False) -> aof.Outcome:
+    return aof.clean(lab.instance(), compact=compact, purge=purge, check=check)
+
+
+def directory(lab: Lab) -> Path:
+    """Where the parts of an AOF lie; the data directory where it has one part."""
+    return lab.data / "appendonlydir" if lab.multi else lab.data
+
+
+def litter(lab: Lab) -> set[Path]:
+    """Dead files of every kind. Their paths."""
+    found = {lab.data / f"temp-rewriteaof-{DEAD_PID}.aof", lab.data / f"temp-rewriteaof-bg-{DEAD_PID}.aof"}
+    found |= {lab.data / f"temp-{DEAD_PID}.rdb"}
+    if lab.multi:
+        parts = ("appendonly.aof.99.incr.aof", "appendonly.aof.98.base.rdb", "temp-appendonly.aof.incr")
+        found |= {directory(lab) / name for name in parts} | {lab.data / "appendonly.aof"}
+    for path in found:
+        path.write_bytes(b"REDIS0011 something that was once an AOF")
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    return found
+
+
+def bystanders(lab: Lab) -> set[Path]:
+    """What looks like it and is not ours to take."""
+    fresh = lab.data / f"temp-rewriteaof-{DEAD_PID + 1}.aof"
+    fresh.write_bytes(b"a rewrite of right now")
+    mine = directory(lab) / "appendonly.aof.1.incr.aof.bak"
+    mine.write_bytes(b"somebody's copy")
+    target = lab.directory / "elsewhere"
+    target.write_bytes(b"not here")
+    link = directory(lab) / "appendonly.aof.97.incr.aof"
+    link.symlink_to(target)
+    return {fresh, mine, link, target, *([] if lab.multi else [lab.data / "appendonly.aof"])}
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
+def test_the_dead_go_and_the_living_stay(lab, stopped):
+    dead, living = litter(lab), bystanders(lab)
+    if stopped:
+        lab.service.stop()
+    if stopped and not can_be_told_stopped(lab):
+        with pytest.raises(ApplyFailed, match="start the server"):
+            clean(lab)
+        assert all(path.exists() for path in dead)
+        lab.start()
+    before = lab.everything()
+    foreseen = clean(lab, check=True)
+    assert {file.path for file in foreseen.files} == dead
+    assert lab.everything() == before, "check mode touched something"
+    done = clean(lab)
+    assert {file.path for file in done.files} == dead
+    assert not [path for path in dead if path.exists()]
+    assert all(path.exists() or path.is_symlink() for path in living)
+    kept = {path.name for path in (lab.data / aof.QUARANTINE).rglob("*") if path.is_file()}
+    assert kept == {path.name for path in dead}
+    lab.service.stop()
+    lab.start()
+    assert lab.keys() == 100
+    again = clean(lab)
+    assert (again.actions, again.files) == ([], [])
+    assert clean(lab, purge=True).actions
+    assert not (lab.data / aof.QUARANTINE).exists()
+    assert clean(lab, purge=True).actions == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_happened_before_every_key_is_there_after(lab, seed):
+    """Rewrites, switches, kills and litter in any order; then a cleanup, running or stopped; then a start."""
+    chance = random.Random(f"{seed} {lab.program.version}")
+    count = 100
+    for _ in range(chance.randint(1, 4)):
+        happens = chance.choice(("rewrite", "kill", "litter", "switch", "write"))
+        if happens == "rewrite":
+            lab.ask("BGREWRITEAOF")
+            until(lambda: lab.info()["aof_rewrite_in_progress"] == "0", "the rewrite")
+        elif happens == "kill":
+            until(lambda: lab.ask("PING"), "the server")
+            lab.service.stop() if chance.random() < 0.5 else _crash(lab)
+            lab.start()
+        elif happens == "litter":
+            litter(lab)
+        elif happens == "switch":
+            lab.ask("CONFIG", "SET", "appendonly", "no")
+            lab.ask("CONFIG", "SET", "appendonly", "yes")
+            until(
+                lambda: lab.info()["aof_rewrite_in_progress"] == lab.info()["aof_rewrite_scheduled"] == "0", "the AOF"
+            )
+        else:
+            count += 50
+            lab.fill(count)
+    compact = chance.random() < 0.3
+    if not compact and can_be_told_stopped(lab) and chance.random() < 0.5:
+        lab.service.stop()
+    clean(lab, compact=compact)
+    if lab.service.pid():
+        _crash(lab)
+    lab.start()
+    assert lab.keys() == count
+    lab.bounce()
+    assert lab.keys() == count
+
+
+def _crash(lab: Lab) -> None:
+    """With what was written already at the kernel's, as appendfsync everysec leaves it to a process that dies."""
+    lab.ask("SET", "key:1", "1")
+    lab.service.kill()
+
+
+def test_compacting_makes_it_small(lab):
+    for _ in range(20):
+        lab.fill(100)
+    before = int(lab.info()["aof_current_size"])
+    [action] = clean(lab, compact=True).actions
+    assert action.startswith("write the AOF anew")
+    assert int(lab.info()["aof_current_size"]) < before
+    assert lab.keys() == 100
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
+def test_an_aof_that_is_not_sound_is_left_as_it_is(lab, stopped):
+    """What lies beside it may be all there is of the data."""
+    litter(lab)
+    if stopped:
+        lab.service.stop()
+    parts = [path for path in directory(lab).iterdir() if path.suffix == ".manifest"] or [lab.data / "appendonly.aof"]
+    harmed = parts[0]
+    if harmed.suffix == ".manifest":
+        harmed.write_text("file appendonly.aof.1.base.rdb seq\n")
+    elif stopped:
+        harmed.write_bytes(b"*1\r\n$9\r\nnot an AOF at all" + b"x" * 100 + b"\r\n" * 3)
+    else:
+        pytest.skip("a running 6.2 does not need its one file again")
+    before = lab.everything()
+    with pytest.raises(ApplyFailed, match="nothing was moved"):
+        clean(lab)
+    assert lab.everything() == before
+
+
+@ONE
+def test_nothing_moves_while_a_rewrite_goes_on(lab):
+    dead = litter(lab)
+    lab.ask("CONFIG", "SET", "rdb-key-save-delay", "20000")
+    lab.ask("BGREWRITEAOF")
+    until(lambda: lab.info()["aof_rewrite_in_progress"] == "1", "the rewrite to begin")
+    with pytest.raises(ApplyFailed, match="aof_rewrite_in_progress"):
+        clean(lab, check=True)
+    assert all(path.exists() for path in dead)
+
+
+@ONE
+def test_files_of_a_living_child_are_not_left_over(lab):
+    """A temporary file is a dead process's only when no Redis has its number."""
+    path = lab.data / f"temp-rewriteaof-bg-{lab.service.pid()}.aof"
+    path.write_bytes(b"at work")
+    os.utime(path, (LONG_AGO, LONG_AGO))
+    assert path not in {file.path for file in clean(lab).files}
+    assert path.exists()
