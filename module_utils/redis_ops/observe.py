@@ -116,17 +116,20 @@ def look(instance: Instance) -> Snapshot:
     located = {**in_file, **{name: live[name] for name in DATA_LOCATION if live and name in live}}
     store = persistence.Store.of(located, engine)
     stored = store.exists() or persistence.keys(info) > 0
+    applied = record_of(instance).applied()
     observed = Observed(
         file=text,
         live=live,
-        applied=record_of(instance).applied(),
+        applied=applied,
         open_files=host.open_files_limit(str(info["process_id"])) if _is_local(instance, info) else None,
         backlog=host.listen_backlog(int(info["tcp_port"])) if _is_local(instance, info) and info["tcp_port"] else None,
         somaxconn=host.somaxconn(),
         highest_database=persistence.highest_database(info),
         stored=stored if instance.config else False,
         replica_of=_primary(info),
-        real_paths=host.real_paths([str(desired.get("dir") or ""), str(located.get("dir", ""))]),
+        real_paths=host.real_paths(
+            [str(values["dir"]) for values in (desired.values, located, in_file, applied or {}) if "dir" in values]
+        ),
     )
     return Snapshot(
         plan=build(desired, observed, instance.name, instance.where, manages_file=instance.config is not None),
@@ -232,6 +235,7 @@ def _declared(instance: Instance, engine: Optional[Engine]) -> Mapping[str, Valu
 
 def addresses_of(values: Mapping[str, Value]) -> list[server.Address]:
     """Where a server with these settings can be reached from its own host."""
+    values = {name: value for name, value in values.items() if not isinstance(value, conffile.Unreadable)}
     bound = [word.lstrip("-") for word in values.get("bind", ()) if word.lstrip("-") not in _ANY]
     name = "127.0.0.1" if "127.0.0.1" in bound or not bound else bound[0]
     found = []

@@ -13,9 +13,10 @@ from . import catalog, conffile
 from .comparison import ABSENT, Absent, Comparison, Entry, How, Observed
 from .dangers import DATA_LOCATION, dangers
 from .desired import MASK, DesiredState, default_value, known
+from .engine import Engine
 from .errors import Problem
-from .kinds import Kind, Value
-from .settings import Origin
+from .kinds import BufferLimits, Kind, Value
+from .settings import Option, Origin
 
 # How the server is reached and run. A file that somebody else wrote decides it until the inventory does: at the engine's
 # default it would listen everywhere.
@@ -129,7 +130,7 @@ def build(desired: DesiredState, observed: Observed, instance: str, where: str, 
     """Compare. where: names host and instance in the plan's problems."""
     engine = desired.engine
     parsed = conffile.ConfFile.parse(observed.file or "")
-    in_file = parsed.values(engine)
+    in_file = {name: _whole(known(name), value, engine) for name, value in parsed.values(engine).items()}
     live = {
         option.name: conffile.read_value(option, text, engine)
         for name, text in (observed.live or {}).items()
@@ -162,6 +163,14 @@ def build(desired: DesiredState, observed: Observed, instance: str, where: str, 
         conffile.render(desired, instance, kept),
         conffile.render(running, instance, kept),
     )
+
+
+def _whole(option: Option, value: Value, engine: Engine) -> Value:
+    """A file may name some classes of clients only, as CONFIG REWRITE does; a server that reads it has all of them."""
+    kind, default = option.kind_at(engine), option.default_at(engine)
+    if not isinstance(kind, BufferLimits) or isinstance(value, conffile.Unreadable):
+        return value
+    return kind.parse(f"{default} {kind.render(value)}")
 
 
 def _left_to_the_file(in_file: Mapping[str, Value], applied: Mapping[str, str]) -> dict[str, Value]:

@@ -306,8 +306,9 @@ class _Look:
         store = snapshot.store if snapshot else None
         if store is None or self.instance.config is None or (self.live or {}).get("appendonly") != "yes":
             return
-        if snapshot is None or int(snapshot.info.get("aof_rewrite_in_progress", 0)):
-            return  # its files change under our eyes
+        rewriting = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "loading")
+        if snapshot is None or any(int(snapshot.info.get(name, 0)) for name in rewriting):
+            return  # its files change under our eyes, or are not there yet
         self.checked += 2
         # a rewrite may have ended between two files: what is still so at a second look is so
         problems = [problem for problem in store.problems() if problem in store.problems()]
