@@ -90,6 +90,8 @@ def parse(text: str) -> Mapping[str, Any]:
 def printable(value: Any) -> Any:
     """The same without what could move a cursor, end a line in another place or be no text at all."""
     if isinstance(value, str):
+        if value.isprintable():
+            return value
         return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in value)
     if isinstance(value, Mapping):
         return {printable(name): printable(item) for name, item in value.items()}

@@ -36,6 +36,8 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
     checked = [host for host in hosts if host["status"] == "checked"]
     off = [host for host in checked if any(is_drift(finding) for finding in _findings(host))]
     every = drifted(document)
+    most = max(map(_size, off), default=0)
+    drifting = {host["host"] for host in off}
     return {
         "verdict": document["verdict"],
         "summary": list(summary(document)),
@@ -51,9 +53,9 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
         "meaning": [(state.value, told) for state, told in MEANING.items()],
         "not_checked": [host for host in hosts if host["status"] != "checked"],
         "common": _common(every) if len(off) > 1 else [],
-        "drifted": [_host(host, document, max(map(_size, off))) for host in sorted(off, key=_size, reverse=True)],
+        "drifted": [_host(host, document, most) for host in sorted(off, key=_size, reverse=True)],
         "open": len(off) <= OPEN,
-        "in_sync": [host["host"] for host in checked if host not in off],
+        "in_sync": [host["host"] for host in checked if host["host"] not in drifting],
         "accepted": [_finding(item, document) for host in checked for item in _findings(host) if not is_drift(item)],
         "unknown": [
             {"where": " ".join(filter(None, (host["host"], scope["instance"]))), "options": scope["unknown"]}
