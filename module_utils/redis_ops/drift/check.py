@@ -33,4 +33,4 @@ def check(declared: Declared, wanted: kernel.Wanted, version: str) -> list[Scope
         systemd,
         provisioned=any(Path(one.layout.state).exists() for one in resolved),
     )
-    return [machine.check(around), *scopes]
+    return [machine.check(around, kernel.Machine()), *scopes]

@@ -25,9 +25,8 @@ class Host:
     provisioned: bool
 
 
-def check(declared: Host) -> Scope:
-    """The host's own scope."""
-    machine = kernel.Machine()
+def check(declared: Host, machine: kernel.Machine) -> Scope:
+    """The host's own scope. machine: where its kernel values and their files are."""
     seen = [*_kernel(declared, machine), *_boot(declared, machine), *_package(declared), *_undeclared(declared)]
     # each value now and after a boot; package; undeclared instances
     return Scope("", 2 * len(declared.wanted.knobs) + 2, seen)

@@ -1,0 +1,116 @@
+"""The host around its instances, as a directory that stands for one: each kernel value and file, by somebody else's hand."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.module_utils.redis_ops import host as this_host
+from ansible.module_utils.redis_ops import kernel
+from ansible.module_utils.redis_ops.drift import machine
+from ansible.module_utils.redis_ops.drift.states import State
+from ansible.module_utils.redis_ops.layout import PRODUCTS
+from test_kernel import GUIDE, OUR_HUGE_PAGES, OURS, SOMAXCONN, Host
+
+LIVE, OUTSIDE = State.LIVE_NOT_PERSISTED.value, State.FILE_CHANGED_OUTSIDE.value
+AHEAD, UNMANAGED, OWNED = State.DECLARED_NOT_APPLIED.value, State.UNMANAGED_SET.value, State.RUNTIME_OWNED.value
+KNOBS = {
+    "proc/sys/vm/overcommit_memory": ("2\n", "kernel.vm.overcommit_memory"),
+    "proc/sys/vm/swappiness": ("60\n", "kernel.vm.swappiness"),
+    "proc/sys/net/core/somaxconn": ("128\n", "kernel.net.core.somaxconn"),
+    "proc/sys/net/ipv4/tcp_max_syn_backlog": ("512\n", "kernel.net.ipv4.tcp_max_syn_backlog"),
+    "sys/kernel/mm/transparent_hugepage/enabled": ("[always] madvise never\n", "kernel.transparent_hugepage"),
+}
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    monkeypatch.setattr(this_host, "package_version", lambda _: "5:7.0.15-1")
+    return Host(tmp_path)
+
+
+@pytest.fixture
+def steady(host):
+    host.converge()
+    assert found(host) == {}
+    return host
+
+
+def scope(host, *, sysctl=GUIDE, version="", provisioned=True):
+    wanted = kernel.parse_wanted(sysctl, "never", 11024)
+    declared = machine.Host(wanted, PRODUCTS["redis"], version, [], systemd=False, provisioned=provisioned)
+    return machine.check(declared, host.machine)
+
+
+def found(host, **declared):
+    return {finding.id: finding.state for finding in scope(host, **declared).findings}
+
+
+@pytest.mark.parametrize("path", KNOBS)
+def test_each_value_that_somebody_set_is_found_alone(steady, path):
+    text, identity = KNOBS[path]
+    steady.put({path: text})
+    assert found(steady) == {identity: LIVE}
+
+
+def test_all_values_that_a_run_sets_are_in_the_list_above(steady):
+    assert len(KNOBS) == len(kernel.parse_wanted(GUIDE, "never", 11024).knobs)
+    assert scope(steady).checked == 2 * len(KNOBS) + 2
+
+
+@pytest.mark.parametrize("path", [OURS, OUR_HUGE_PAGES])
+def test_each_file_that_somebody_edited_or_removed_is_found(steady, path):
+    text = steady.get(path)
+    identity = f"kernel.file.{path.rpartition('/')[2]}"
+    steady.put({path: text + "# mine\n"})
+    assert found(steady) == {identity: OUTSIDE}
+    (steady.root / path).unlink()
+    assert found(steady) == {identity: OUTSIDE}
+    steady.put({path: text})
+    (steady.root / path).chmod(0o666)
+    assert list(found(steady)) == [identity]
+
+
+def test_an_inventory_that_went_ahead_is_not_somebody_s_hand(steady):
+    ahead = found(steady, sysctl={**GUIDE, "vm.swappiness": 10})
+    assert set(ahead.values()) == {AHEAD}
+    assert "kernel.vm.swappiness" in ahead
+
+
+def test_a_file_that_sorts_behind_ours_has_the_last_word_at_boot(steady):
+    steady.put({"etc/sysctl.d/99-zzz.conf": "vm.overcommit_memory = 0\n"})
+    assert found(steady) == {"kernel.vm.overcommit_memory.boot": UNMANAGED}
+
+
+def test_before_the_first_run_everything_is_not_applied_yet(host):
+    assert set(found(host, provisioned=False).values()) == {AHEAD}
+    assert len(found(host, provisioned=False)) == len(KNOBS) + 2
+
+
+def test_what_this_machine_refuses_is_its_owner_s(steady, monkeypatch):
+    steady.put({SOMAXCONN: "128\n"})
+    refusal = OSError(30, "Read-only file system")
+    monkeypatch.setattr(
+        steady.machine, "refusal_of_value", lambda path: refusal if str(path) == SOMAXCONN else None, raising=False
+    )
+    assert found(steady) == {"kernel.net.core.somaxconn": OWNED}
+
+
+@pytest.mark.parametrize(
+    ("installed", "wanted", "state"),
+    [
+        ("5:7.0.15-1", "", None),
+        ("5:7.0.15-1", "5:7.0.15-1", None),
+        ("5:7.0.14-1", "5:7.0.15-1", AHEAD),
+        ("", "", AHEAD),
+        ("", "5:7.0.15-1", AHEAD),
+    ],
+)
+def test_the_package(steady, monkeypatch, installed, wanted, state):
+    monkeypatch.setattr(this_host, "package_version", lambda _: installed)
+    assert found(steady, version=wanted) == ({"package": state} if state else {})
+
+
+def test_looking_changes_nothing(steady):
+    steady.put({SOMAXCONN: "128\n", OURS: "# mine\n"})
+    before = steady.everything()
+    assert found(steady)
+    assert steady.everything() == before
