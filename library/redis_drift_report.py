@@ -47,7 +47,7 @@ summary:
   description: The verdict in a sentence.
   returned: success
   type: str
-  sample: "DRIFT: 3 findings in 2 places on 1 host"
+  sample: "DRIFT: 3 findings on 2 of 4 hosts"
 exit_code:
   description: What the run ends with; 0 clean, 2 drift, 1 failed.
   returned: always
