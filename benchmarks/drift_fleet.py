@@ -30,18 +30,20 @@ ALL = tuple(f"redis-bench-fleet-{number:02d}" for number in range(1, 11))
 
 @dataclass
 class Case:
-    """One way to check. seconds: number of hosts -> what each round took."""
+    """One way to check. seconds: number of hosts -> what each round took; cpu: of the control node, not of the hosts."""
 
     name: str
     command: Sequence[str]
     seconds: dict[int, list[float]] = field(default_factory=dict)
+    cpu: dict[int, list[float]] = field(default_factory=dict)
     executed: int = 0
 
     def run(self, count: int, extra: Sequence[str] = ()) -> None:
         """Check that many hosts once."""
         words = ["ansible-playbook", f"--inventory={FLEET}", f"--limit={','.join(ALL[:count])}", *extra, *self.command]
-        start = time.monotonic()
+        start, spent = time.monotonic(), lab.cpu()
         output = lab.shell(*words)
+        self.cpu.setdefault(count, []).append(lab.cpu() - spent)
         self.seconds.setdefault(count, []).append(time.monotonic() - start)
         ended = re.findall(r"^redis-bench-fleet-\d+ +: ok=(\d+) +changed=(\d+)", output, re.MULTILINE)
         if len(ended) != count or any(changed != "0" for _, changed in ended):
@@ -51,9 +53,10 @@ class Case:
     def median(self, count: int) -> float:
         return lab.median(self.seconds[count])
 
-    def line(self) -> tuple[float, float]:
+    @staticmethod
+    def line(values: dict[int, list[float]]) -> tuple[float, float]:
         """Seconds for one more host, and for none."""
-        return lab.slope([(count, seconds) for count, rounds in self.seconds.items() for seconds in rounds])
+        return lab.slope([(count, value) for count, rounds in values.items() for value in rounds])
 
 
 @contextlib.contextmanager
@@ -136,12 +139,13 @@ def _print(ours: Case, theirs: Case, counts: Sequence[int]) -> None:
     lab.table(["hosts", "drift s", "s per host", "baseline s", "s per host", "times faster"], rows)
     if len(rows) == 1:
         return
-    lines = {case.name: case.line() for case in (ours, theirs)}
     print()
     for case in (ours, theirs):
-        more, start = lines[case.name]
-        print(f"{case.name}: {start:.1f} s + {more:.2f} s for each host, {case.executed} task executions on a host")
-    print(f"one more host: {lines[theirs.name][0] / lines[ours.name][0]:.1f} times faster than the baseline")
+        (more, start), (cpu, _) = case.line(case.seconds), case.line(case.cpu)
+        print(f"{case.name}: {start:.1f} s + {more:.2f} s for each host, {case.executed} task executions on a host;")
+        print(f"    of it on the control node {cpu:.2f} s of processor time for each host")
+    for name, mine, base in (("time", ours.seconds, theirs.seconds), ("control node's CPU", ours.cpu, theirs.cpu)):
+        print(f"one more host, {name}: {ours.line(base)[0] / ours.line(mine)[0]:.1f} times less than the baseline")
 
 
 if __name__ == "__main__":

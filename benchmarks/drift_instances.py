@@ -34,6 +34,7 @@ SETTINGS = {  # of the instance itself, under the profile
     "tcp-backlog": "128",
     "appendonly": "no",
     "io-threads": "1",
+    "hz": "1",  # hundreds of idle servers that wake up ten times a second are a load of their own
 }
 OPEN_FILES = 132  # what maxclients needs
 
@@ -105,15 +106,18 @@ def measure(counts: Sequence[int], rounds: int, each: int) -> None:
         with loopback.running(program, homes):
             check(homes[:1], program)  # what is imported at the first use is part of no round
             seconds: dict[int, list[float]] = {count: [] for count in counts}
+            cpu: dict[int, list[float]] = {count: [] for count in counts}
             for number in range(rounds):
                 for count in counts:
+                    before = lab.cpu()
                     seconds[count].append(_timed(check, homes[:count], program))
+                    cpu[count].append(lab.cpu() - before)
                 told = ", ".join(f"{count}: {seconds[count][-1]:.2f} s" for count in counts)
                 print(f"round {number + 1} of {rounds}: {told}", file=sys.stderr, flush=True)
             things = check(homes[:1], program)
             together = lab.median([_fresh(homes[:each], program) for _ in range(3)])
             alone = lab.median([_timed(one_each, homes[:each], program) for _ in range(3)])
-    _print(seconds, things)
+    _print(seconds, cpu, things)
     print(f"\n{each} instances, with Python's start: {together:.2f} s in one process, {alone:.2f} s in a process each:")
     print(f"one process for all is {alone / together:.1f} times faster")
 
@@ -132,18 +136,21 @@ def _fresh(homes: Sequence[Path], program: str) -> float:
     return time.monotonic() - start
 
 
-def _print(seconds: dict[int, list[float]], things: int) -> None:
+def _print(seconds: dict[int, list[float]], cpu: dict[int, list[float]], things: int) -> None:
     medians = {count: lab.median(rounds) for count, rounds in seconds.items()}
     per_instance = {count: 1000 * median / count for count, median in medians.items()}
-    rows = [[count, f"{medians[count]:.3f}", f"{per_instance[count]:.2f}"] for count in medians]
-    lab.table(["instances", "seconds (median)", "ms per instance"], rows)
-    print(f"\n{things} things looked at in each instance")
-    if len(medians) > 1:
-        points = [(count, value) for count, rounds in seconds.items() for value in rounds]
-        more, start = lab.slope(points)
-        few, many = min(medians), max(medians)
-        print(f"slope: {1000 * more:.2f} ms for one more, {1000 * start:.0f} ms for none")
-        print(f"ms per instance at {many} against {few}: {per_instance[many] / per_instance[few]:.2f} (flat: 1)")
+    used = {count: 1000 * lab.median(rounds) / count for count, rounds in cpu.items()}
+    rows = [[count, f"{medians[count]:.3f}", f"{per_instance[count]:.2f}", f"{used[count]:.2f}"] for count in medians]
+    lab.table(["instances", "seconds (median)", "ms per instance", "CPU ms per instance"], rows)
+    print(f"\n{things} things looked at in each instance; CPU is the check's own, without the servers'")
+    if len(medians) == 1:
+        return
+    few, many = min(medians), max(medians)
+    for name, values, each in (("time", seconds, per_instance), ("CPU", cpu, used)):
+        more, start = lab.slope([(count, value) for count, rounds in values.items() for value in rounds])
+        flat = each[many] / each[few]
+        print(f"{name}: {1000 * more:.2f} ms for one more, {1000 * start:.0f} ms for none; ", end="")
+        print(f"ms per instance at {many} against {few}: {flat:.2f} (flat: 1)")
 
 
 def profile(count: int, top: int) -> None:

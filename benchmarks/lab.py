@@ -104,6 +104,12 @@ def on_host(address: str, program: Path, *arguments: str) -> Iterator[dict[str, 
         process.wait()
 
 
+def cpu() -> float:
+    """Seconds of processor time that this process and those that it waited for have used."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
 def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """What one more costs, and what none costs, by least squares. points: (how many, cost)."""
     fit = statistics.linear_regression([x for x, _ in points], [y for _, y in points])
