@@ -99,7 +99,9 @@ def summary(document: Mapping[str, Any]) -> Iterator[str]:
     """The verdict, in one line or two."""
     off, hosts = drifted(document), document["hosts"]
     checked = [host for host in hosts if host["status"] == "checked"]
-    if len(checked) < len(hosts) or not hosts:
+    if not hosts:
+        yield "FAILED: the inventory has no host in the group redis, so nothing was checked"
+    elif len(checked) < len(hosts):
         yield f"FAILED: {len(hosts) - len(checked)} of {many(len(hosts), 'host')} could not be checked"
     if off:
         where = len({item["host"] for item in off})
