@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from pathlib import Path
+
 import pytest
 from ansible.module_utils.redis_ops import catalog, conffile
 from ansible.module_utils.redis_ops.drift.states import State
@@ -160,3 +163,26 @@ def test_the_finding_says_where_it_is_off_and_by_how_much(lab):
     }
     assert "0.68 % of that" in finding.actual
     assert f"redis-cli -p {lab.port} CONFIG SET maxmemory 1073741824" in finding.remedy
+
+
+@ONE
+def test_limits_mode_and_start_at_boot_that_somebody_changed(lab):
+    limits = {"limits": "[Service]\nLimitNOFILE=1000\n"}
+    lab.converge(SETTINGS, **limits)
+    assert drifted(check(lab, SETTINGS, **limits)) == {}
+    path = Path(lab.service.limits_path())
+    path.write_text("[Service]\nLimitNOFILE=100\n")
+    assert drifted(check(lab, SETTINGS, **limits)) == {"unit.limits": OUTSIDE}
+    path.unlink()
+    assert drifted(check(lab, SETTINGS, **limits)) == {"unit.limits": OUTSIDE}
+    path.write_text(limits["limits"])
+    assert drifted(check(lab, SETTINGS, limits="[Service]\nLimitNOFILE=2000\n")) == {"unit.limits": NOT_APPLIED}
+    lab.config_path.chmod(0o644)
+    assert drifted(check(lab, SETTINGS, **limits)) == {"file.mode": OUTSIDE}
+    lab.config_path.chmod(0o640)
+    lab.service.forbid()
+    assert drifted(check(lab, SETTINGS, **limits)) == {"unit.boot": OUTSIDE}
+    lab.service.prepare()
+    _, hard = resource.prlimit(lab.service.pid(), resource.RLIMIT_NOFILE)
+    resource.prlimit(lab.service.pid(), resource.RLIMIT_NOFILE, (500, hard))
+    assert drifted(check(lab, SETTINGS, **limits)) == {"process.open_files": PENDING}
