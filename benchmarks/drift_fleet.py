@@ -75,11 +75,12 @@ def fleet(*, beside: bool, keep: bool) -> Iterator[None]:
 def _provision() -> None:
     lab.shell("scripts/build-image", "bookworm")
     listed = json.loads(lab.shell("podman", "ps", "--format=json", "--filter=name=redis-bench-fleet-"))
-    if {name for container in listed for name in container["Names"]} < set(ALL):
-        _step("start ten hosts", "molecule/_lab/create.yml")
-        _step("fetch package lists", "molecule/_lab/prepare.yml", "--forks=4")
-    _step("provision them", str(lab.PROVISION), "--forks=10")
-    _step("converge the baseline", str(lab.BASELINE), "--forks=10", BESIDE)
+    if {name for container in listed for name in container["Names"]} >= set(ALL):
+        return
+    _step("start ten hosts", "molecule/_lab/create.yml")
+    _step("fetch package lists", "molecule/_lab/prepare.yml", "--forks=4")
+    _step("provision them", str(lab.PROVISION), "--forks=5")
+    _step("converge the baseline", str(lab.BASELINE), "--forks=5", BESIDE)
 
 
 def _step(what: str, *words: str) -> None:
