@@ -77,13 +77,15 @@ class _Look:
 
     def unreadable(self, problem: Exception, identity: str = "server") -> Finding:
         """What kept us from looking."""
+        log = f"look at the log of {self._service_name}" if self._service_name else "see the error"
+        let_in = "correct redis_server_secrets, or give redis_drift_login_user and redis_drift_login_password"
         return self._found(
             "file" if isinstance(problem, FileUnreadable) else identity,
             State.UNREADABLE,
             expected="an instance that can be looked at",
             actual=told(problem).removeprefix(f"{self.where}: "),
             why="what cannot be read is never called clean",
-            remedy=f"look at the log of {self._service_name}" if self._service_name else "see the error",
+            remedy=let_in if isinstance(problem, AccessDenied) else log,
         )
 
     def _server(self) -> Iterator[Finding]:
