@@ -156,6 +156,16 @@ def test_half_a_report(machine):
     assert machine.run()[0] == 1
 
 
+def test_ansible_writes_nowhere_but_in_the_state(machine):
+    # the service has the rest of the file system read-only, homes too: measured, ssh failed with ~/.ansible/cp
+    machine.config["command"] = ["sh", "-c", "env >env"]
+    machine.run()
+    told = dict(line.split("=", 1) for line in (machine.root / "env").read_text().splitlines() if "=" in line)
+    assert told["ANSIBLE_HOME"] == f"{machine.config['state']}/ansible"
+    assert told["ANSIBLE_SSH_CONTROL_PATH_DIR"] == f"{machine.config['state']}/ssh"
+    assert told["ANSIBLE_CONFIG"] == f"{machine.root}/ansible.cfg"
+
+
 def test_a_project_that_is_gone(machine):
     machine.config["command"] = [str(machine.root / "no" / "ansible-playbook")]
     code, said = machine.run()

@@ -136,6 +136,7 @@ def check(config: Config) -> tuple[int, Mapping[str, Any], str]:
         "ANSIBLE_CONFIG": f"{config.project}/ansible.cfg",
         "ANSIBLE_HOME": f"{config.state}/ansible",
         "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": f"{config.state}/ssh",
         "LC_ALL": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
