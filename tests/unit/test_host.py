@@ -241,8 +241,8 @@ def test_sockets_of_a_process_that_is_gone(tmp_path):
 def test_engine_of_version_text(text, engine, machine):
     expected = Engine.parse(engine) if engine else None
     assert host.engine_of_version_text(text) == expected
-    machine["/usr/bin/redis-server --version"] = text
-    assert host.installed_engine("/usr/bin/redis-server") == expected
+    machine["/nowhere/redis-server --version"] = text
+    assert host.installed_engine("/nowhere/redis-server") == expected
 
 
 POLICY = """\
