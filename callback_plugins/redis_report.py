@@ -13,14 +13,15 @@ type: aggregate
 short_description: End a check with its report and its exit code
 description:
   - Prints the C(report) of the last report module of a run after the recap.
-  - Ansible ends with 2 when any task failed, whatever the reason. A report whose C(exit_code) is V(1), which is that the check
-    itself failed somewhere, ends the run with 1.
+  - Ansible ends with 2 when any task failed, whatever the reason. A report with another C(exit_code), such as V(1) for a check
+    that itself failed somewhere, or V(3) for a measurement that cannot be trusted, ends the run with that.
 requirements:
   - enabled in C(callbacks_enabled), which this project's ansible.cfg does
 """
 
 
-COLORS = {"clean:": "green", "DRIFT:": "yellow", "FAILED:": "red"}
+COLORS = {"clean:": "green", "DRIFT:": "yellow", "FAILED:": "red", "PASS:": "green", "FAIL:": "red", "INVALID:": "red"}
+ANSIBLE_S_OWN = (0, 2)  # with which it ends by itself, as a report's 2 fails a task
 
 
 class CallbackModule(CallbackBase):
@@ -50,8 +51,8 @@ class CallbackModule(CallbackBase):
         for line in self._last["report"]:
             color = next((color for word, color in COLORS.items() if line.startswith(word)), None)
             self._display.display(line, color=color)
-        if self._last["exit_code"] == 1:
-            raise SystemExit(1)
+        if self._last["exit_code"] not in ANSIBLE_S_OWN:
+            raise SystemExit(self._last["exit_code"])
 
     def _keep(self, result: Any) -> None:
         found = result._result  # noqa: SLF001 - the callback interface of ansible-core

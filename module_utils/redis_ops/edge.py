@@ -86,6 +86,13 @@ DRIFT_WAIVE_ARGUMENTS: Mapping[str, Any] = {
     "ids": {"type": "list", "elements": "str", "default": ["*"]},
 }
 
+# Of the verdict on a load, which is made there too.
+LOAD_REPORT_ARGUMENTS: Mapping[str, Any] = {
+    "directory": {"type": "path", "required": True},
+    "moment": {"type": "str", "choices": ["before", "after", "cooled"], "required": True},
+    "targets": {"type": "dict", "default": {}},
+}
+
 
 class Module(Protocol):
     """The part of AnsibleModule that is used here."""

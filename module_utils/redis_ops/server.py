@@ -112,6 +112,11 @@ class Connection:
         with _errors(self.address):
             return self._client.execute_command(*words)
 
+    def slowlog(self, count: int) -> list[Any]:
+        """The newest entries. redis-py has to be told by hand that its own replies are text."""
+        with _errors(self.address):
+            return list(self._client.execute_command("SLOWLOG GET", str(count), decode_responses=True))
+
     def close(self) -> None:
         self._client.connection_pool.disconnect()
 

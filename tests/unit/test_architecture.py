@@ -30,7 +30,7 @@ LAYERS = (
     ("live",),
     ("apply", "verify", "survey", "kernel", "declared", "aof"),
     ("install",),
-    ("drift",),
+    ("drift", "load"),
     ("report",),
     ("edge",),
 )
@@ -116,7 +116,19 @@ def test_a_module_names_no_option_of_redis(path):
 # --- what is sent to a server -----------------------------------------------------------------------------------------
 
 FORBIDDEN = {"KEYS", "MONITOR", "FLUSHALL", "FLUSHDB", "DEBUG", "SAVE", "SHUTDOWN", "SWAPDB", "EVAL", "SORT"}
-READS_AND_OWN_KEY = {"INFO", "PING", "SCAN", "CONFIG GET", "ACL LIST", "SET", "GET", "DEL"}
+READS_AND_OWN_KEY = {
+    "INFO",
+    "PING",
+    "SCAN",
+    "CONFIG GET",
+    "ACL LIST",
+    "LATENCY HISTOGRAM",
+    "SLOWLOG GET",
+    "CLIENT LIST",
+    "SET",
+    "GET",
+    "DEL",
+}
 WRITES = {"CONFIG SET", "BGSAVE", "BGREWRITEAOF"}  # to change a running server, and in the connection only
 
 

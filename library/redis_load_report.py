@@ -1,0 +1,78 @@
+#!/usr/bin/python
+# Copyright: ansible-redis contributors. MIT license, see LICENSE.
+"""Documents the action plugin of the same name, which does the work on the control node."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_load_report
+short_description: Judge what a load did to every Redis of a play
+description:
+  - Keeps what M(redis_snapshot) found before a load, registered as C(__redis_loadtest_snapshot), and compares it with what
+    it finds afterwards and when the clients have gone.
+  - The verdict is V(PASS), V(FAIL), or V(INVALID) when the measurement cannot be trusted, such as after a restart, a reset
+    of the counters or a change of the configuration in between.
+  - Writes C(latest.json), C(latest.txt) and one dated JSON file. Run it once for a play.
+options:
+  directory:
+    description: Where to write, on the control node.
+    type: path
+    required: true
+  moment:
+    description: Which snapshot this is. V(cooled) is the last one, and ends the window with a verdict.
+    type: str
+    choices: [before, after, cooled]
+    required: true
+  targets:
+    description: Other limits than those of the tuning guide, by name of the metric; a null leaves the target out.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    support: full
+    description: It writes reports in any mode and changes no host.
+author:
+  - ansible-redis contributors
+"""
+
+EXAMPLES = r"""
+- name: Keep the snapshot before the load
+  redis_load_report:
+    directory: "{{ playbook_dir }}/../reports/loadtest"
+    moment: before
+  run_once: true
+"""
+
+RETURN = r"""
+verdict:
+  description: V(PASS), V(FAIL) or V(INVALID).
+  returned: at the end of a window
+  type: str
+exit_code:
+  description: 0, 2 and 3 for these, 1 when there is no verdict.
+  returned: at the end of a window
+  type: int
+report:
+  description: The report as lines.
+  returned: at the end of a window
+  type: list
+  elements: str
+summary:
+  description: What happened, in a sentence.
+  returned: success
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.redis_ops import edge
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=dict(edge.LOAD_REPORT_ARGUMENTS), supports_check_mode=True)
+    module.fail_json(
+        msg="the action plugin of this name was not found; set action_plugins as this project's ansible.cfg does"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+#!/usr/bin/python
+# Copyright: ansible-redis contributors. MIT license, see LICENSE.
+"""Every counter that a load moves, of all instances of a host, at one moment."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_snapshot
+short_description: Every counter that a load moves, of all instances of a host, at one moment
+description:
+  - Reads C(INFO everything), C(CONFIG GET *), C(LATENCY HISTOGRAM), C(SLOWLOG GET) and C(CLIENT LIST) of each instance, and
+    from the kernel what it counts. Two snapshots around a load are what M(redis_load_report) judges.
+  - Resets nothing and changes nothing. Holds no key, no argument of a command and no secret.
+attributes:
+  check_mode:
+    support: full
+    description: It changes nothing in any mode.
+extends_documentation_fragment:
+  - redis_declaration
+author:
+  - ansible-redis contributors
+"""
+
+EXAMPLES = r"""
+- name: Before the load
+  redis_snapshot:
+    instances: "{{ redis_server_instances }}"
+    profiles: "{{ redis_server_profiles }}"
+    profile: "{{ redis_server_profile }}"
+  register: before
+"""
+
+RETURN = r"""
+snapshots:
+  description: One for each instance, see docs/load-testing.md.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.redis_ops import edge
+from ansible.module_utils.redis_ops.load import snapshot
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=dict(edge.DECLARATION_ARGUMENTS), supports_check_mode=True)
+
+    def work() -> dict:
+        found = snapshot.take_all(edge.declared_of(module.params).instances())
+        return {"changed": False, "snapshots": found}
+
+    edge.answer(module, work)
+
+
+if __name__ == "__main__":
+    main()

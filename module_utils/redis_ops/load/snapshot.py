@@ -1,0 +1,152 @@
+"""One server at one moment: every counter that a load moves. Reads only; holds no key, no argument and no secret."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import catalog, host
+from ..engine import Engine
+from ..errors import CommandRefused, RedisOpsError
+from ..observe import Instance, Snapshot, look
+from ..server import Connection, engine_of
+
+SCHEMA = "redis-snapshot/1"
+HISTOGRAMS = "redis 7.0"  # LATENCY HISTOGRAM came with it
+# redis-py makes a mapping of what is 'calls=1,usec=2'
+_PARTS = re.compile(r"cmdstat_|errorstat_|latency_percentiles_|db\d+$")
+
+
+def take_all(instances: Sequence[Instance]) -> list[dict[str, Any]]:
+    """Of every instance of a host. Raises RedisOpsError for one that does not run: there is nothing to measure."""
+    found = []
+    for instance in instances:
+        seen = look(instance)
+        if seen.connection is None:
+            raise RedisOpsError(f"{instance.where}: it does not run; start it, or leave it out with --limit")
+        found.append(take(instance, seen, seen.connection))
+        seen.connection.close()
+    return found
+
+
+def take(instance: Instance, seen: Snapshot, connection: Connection) -> dict[str, Any]:
+    """A snapshot as JSON holds it. Times are seconds, counters as Redis names them, durations in µs."""
+    info = connection.call("INFO", "everything")
+    engine = engine_of(info)
+    config = connection.config()
+    return {
+        "schema": SCHEMA,
+        "instance": instance.name,
+        "time": time.time(),
+        "server": str(engine),
+        "run_id": str(info["run_id"]),
+        "role": str(info.get("role", "")),
+        "numbers": {name: value for name, value in info.items() if isinstance(value, (int, float))},
+        "texts": {name: str(info[name]) for name in _STATUS if name in info},
+        "commands": {
+            name.removeprefix("cmdstat_"): {"calls": int(stat["calls"]), "usec": int(stat["usec"])}
+            for name, stat in _nested(info, "cmdstat_")
+        },
+        "errors": {name.removeprefix("errorstat_"): int(stat["count"]) for name, stat in _nested(info, "errorstat_")},
+        "keys": sum(int(stat["keys"]) for _, stat in _nested(info, "db")),
+        "histograms": histograms(connection.call("LATENCY HISTOGRAM")) if engine.reached(HISTOGRAMS) else {},
+        "slowlog": slowlog(connection, config),
+        "clients": _clients(connection),
+        "config": _shown(config),
+        "host": _host(int(info["process_id"]), local=seen.observed.open_files is not None),
+    }
+
+
+_STATUS = (
+    "rdb_last_bgsave_status",
+    "aof_last_bgrewrite_status",
+    "aof_last_write_status",
+    "maxmemory_policy",
+    "master_link_status",
+)
+
+
+def _nested(info: Mapping[str, Any], prefix: str) -> list[tuple[str, Mapping[str, Any]]]:
+    return [
+        (name, stat)
+        for name, stat in info.items()
+        if name.startswith(prefix) and _PARTS.match(name) and isinstance(stat, Mapping)
+    ]
+
+
+def histograms(reply: Any) -> dict[str, dict[str, Any]]:
+    """LATENCY HISTOGRAM: command -> calls, and buckets as [upper bound in µs, calls up to it], rising."""
+    pairs = reply.items() if isinstance(reply, Mapping) else zip(reply[::2], reply[1::2])
+    found = {}
+    for command, told in pairs:
+        fields = told if isinstance(told, Mapping) else dict(zip(told[::2], told[1::2]))
+        raw = fields.get("histogram_usec") or []
+        buckets = list(raw.items()) if isinstance(raw, Mapping) else list(zip(raw[::2], raw[1::2]))
+        found[str(command)] = {
+            "calls": int(fields["calls"]),
+            "buckets": sorted([int(bound), int(count)] for bound, count in buckets),
+        }
+    return found
+
+
+def slowlog(connection: Connection, config: Mapping[str, str]) -> dict[str, Any]:
+    """Ids only rise, through a reset as well. Of an entry the name of its command, never its arguments."""
+    entries = [_entry(entry) for entry in connection.slowlog(int(config.get("slowlog-max-len", "128")))]
+    return {
+        "threshold": int(config.get("slowlog-log-slower-than", "-1")),
+        "room": int(config.get("slowlog-max-len", "0")),
+        "entries": entries,
+        "last_id": max((entry["id"] for entry in entries), default=-1),
+    }
+
+
+def _entry(entry: Any) -> dict[str, Any]:
+    """redis-py makes a mapping of it, or leaves a list of six or seven."""
+    if isinstance(entry, Mapping):
+        number, duration, words = entry["id"], entry["duration"], entry["command"]
+    else:
+        number, duration, words = entry[0], entry[2], entry[3]
+    words = words if isinstance(words, (list, tuple)) else str(words).split(" ", 1)
+    return {"id": int(number), "usec": int(duration), "command": str(words[0] if words else "").upper()}
+
+
+def _clients(connection: Connection) -> dict[str, Any]:
+    """How many connections, by the name they gave themselves, and how many of them idle for over a minute."""
+    try:
+        listed: Sequence[Mapping[str, str]] = connection.call("CLIENT LIST")
+    except CommandRefused:
+        return {}
+    names = Counter(str(client.get("name") or "(no name)") for client in listed)
+    idle = sum(int(client.get("idle", 0)) > 60 for client in listed)
+    return {"all": len(listed), "idle": idle, "names": dict(names.most_common(20))}
+
+
+def _shown(config: Mapping[str, str]) -> dict[str, str]:
+    """Without secrets; what the catalogue does not know might be one."""
+    known = {name: catalog.find(name) for name in config}
+    return {name: text for name, text in config.items() if (option := known[name]) is not None and not option.secret}
+
+
+def _host(pid: int, *, local: bool) -> dict[str, Any]:
+    """What the kernel of the server's host counts; nothing of a server elsewhere."""
+    if not local:
+        return {}
+    swapped = re.search(r"^VmSwap:\s+(\d+) kB", host.read(f"/proc/{pid}/status"), re.MULTILINE)
+    available = re.search(r"^MemAvailable:\s+(\d+) kB", host.read("/proc/meminfo"), re.MULTILINE)
+    tcp = [line.split() for line in host.read("/proc/net/netstat").splitlines() if line.startswith("TcpExt:")]
+    counters = dict(zip(tcp[0], tcp[1])) if len(tcp) == 2 else {}
+    return {
+        "swapped": int(swapped.group(1)) * 1024 if swapped else 0,
+        "available": int(available.group(1)) * 1024 if available else 0,
+        "memory": host.memory_bytes(),
+        "listen_overflows": int(counters.get("ListenOverflows", 0)),
+        "listen_drops": int(counters.get("ListenDrops", 0)),
+    }
+
+
+def engine(snapshot: Mapping[str, Any]) -> Engine:
+    """Of a snapshot."""
+    return Engine.parse(str(snapshot["server"]).lower())

@@ -1,0 +1,89 @@
+"""PASS, FAIL or INVALID: whether a window's metrics meet the targets, and whether the measurement can be trusted at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from ..findings import Finding, Status
+from .targets import Target
+
+PASS, FAIL, INVALID = "PASS", "FAIL", "INVALID"
+EXIT_CODES = {PASS: 0, FAIL: 2, INVALID: 3}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """distrust: why the measurement itself cannot be trusted; empty when it can."""
+
+    word: str
+    findings: Sequence[Finding]
+    distrust: Sequence[str] = ()
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.word]
+
+
+def judge(
+    metrics: Mapping[str, Optional[float]],
+    targets: Sequence[Target],
+    *,
+    instance: str,
+    evicts: bool,
+    queue: bool,
+    notes: Mapping[str, str],
+    distrust: Sequence[str],
+) -> Verdict:
+    """evicts: whether keys of this instance may be evicted. queue: whether a BullMQ queue lives in it.
+
+    A broken test never passes: with a reason to distrust it the verdict is INVALID, whatever the numbers say.
+    """
+    found = [
+        _finding(target, metrics.get(target.metric), instance, notes.get(target.metric, ""))
+        for target in targets
+        if target.metric in metrics and (evicts or not target.caches)
+    ]
+    if (queue or not evicts) and metrics.get("evicted_keys"):
+        found.append(_lost(instance, metrics["evicted_keys"] or 0))
+    judged = [finding for finding in found if finding.status is not Status.SKIP]
+    reasons = [*distrust, *([] if judged else ["nothing could be judged"])]
+    failed = any(finding.status is Status.FAIL for finding in found)
+    return Verdict(INVALID if reasons else FAIL if failed else PASS, found, reasons)
+
+
+def _finding(target: Target, value: Optional[float], instance: str, note: str) -> Finding:
+    told = f" ({note})" if note else ""
+    if value is None:
+        status, actual = Status.SKIP, f"too little data{told}"
+    else:
+        missed = Status.FAIL if target.hard else Status.WARN
+        status, actual = Status.PASS if target.holds(value) else missed, f"{target.told(value)}{told}"
+    good = status in (Status.PASS, Status.SKIP)
+    return Finding(
+        f"load.{target.metric}",
+        f"instance {instance}: {target.what}",
+        status,
+        target.expected,
+        actual,
+        target.source,
+        "" if good else f"likely: {target.cause}; {target.remedy}",
+    )
+
+
+def _lost(instance: str, evicted: float) -> Finding:
+    return Finding(
+        "load.evicted_keys",
+        f"instance {instance}: keys that must not be evicted",
+        Status.FAIL,
+        "at most 0",
+        f"{evicted:.0f}",
+        "BullMQ documentation, going to production",
+        "give queues an instance of their own with profile queue (noeviction)",
+    )
+
+
+def as_record(verdict: Verdict) -> dict[str, Any]:
+    """As a module returns it, beside its findings."""
+    return {"verdict": verdict.word, "exit_code": verdict.exit_code, "distrust": list(verdict.distrust)}

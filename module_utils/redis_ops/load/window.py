@@ -1,0 +1,207 @@
+"""What happened between two snapshots, as metrics. Pure.
+
+Counters are taken as differences, never reset: whoever else watches the server shares them. The formulas and their traps
+are those of docs/load-testing.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+# Below this many, a share says nothing.
+LOOKUPS = 1000
+_ONLY_RISE = (
+    "total_commands_processed",
+    "total_connections_received",
+    "keyspace_hits",
+    "keyspace_misses",
+    "evicted_keys",
+    "expired_keys",
+    "rejected_connections",
+)
+# Errors of which one in a run is one too many.
+_SERIOUS = ("OOM", "MISCONF", "LOADING", "NOAUTH", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS")
+MEBIBYTE = 1024**2
+
+
+@dataclass(frozen=True)
+class Window:
+    """metrics: name -> number, None where there is too little to say. notes: metric -> what explains its number.
+    void: why nothing in it can be trusted; empty when it can.
+    """
+
+    seconds: float
+    metrics: Mapping[str, Optional[float]]
+    notes: Mapping[str, str] = field(default_factory=dict)
+    void: tuple[str, ...] = ()
+
+
+def between(before: Mapping[str, Any], after: Mapping[str, Any], cooled: Optional[Mapping[str, Any]] = None) -> Window:
+    """before, after: snapshots of one instance around a load. cooled: one more when its clients had gone."""
+    seconds = after["time"] - before["time"]
+    void = tuple(_void(before, after, seconds))
+    if void:
+        return Window(seconds, {}, {}, void)
+    delta = _Delta(before, after)
+    notes: dict[str, str] = {}
+    metrics = {
+        "seconds": seconds,
+        "operations": delta.number("total_commands_processed"),
+        **_traffic(delta, seconds),
+        **_eviction(delta, after),
+        **_slow(before, after, notes),
+        **_latency(before, after, notes),
+        **_memory(before, after),
+        **_persistence(delta, after),
+        **_clients(before, after, cooled),
+        **_host(before, after),
+    }
+    serious = {name: delta.error(name) for name in _SERIOUS if delta.error(name)}
+    metrics["error_replies"] = float(sum(serious.values()))
+    notes["error_replies"] = ", ".join(f"{count} {name}" for name, count in serious.items())
+    return Window(seconds, metrics, notes)
+
+
+@dataclass(frozen=True)
+class _Delta:
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+    def number(self, name: str) -> float:
+        return float(self.after["numbers"].get(name, 0) - self.before["numbers"].get(name, 0))
+
+    def error(self, name: str) -> int:
+        return int(self.after["errors"].get(name, 0) - self.before["errors"].get(name, 0))
+
+
+def _void(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> Iterator[str]:
+    if before["run_id"] != after["run_id"]:
+        yield "the server restarted in between"
+        return
+    if seconds <= 0:
+        yield f"the second snapshot is {-seconds:.1f} s older than the first"
+    shrank = [name for name in _ONLY_RISE if after["numbers"].get(name, 0) < before["numbers"].get(name, 0)]
+    if shrank:
+        yield f"somebody reset its counters ({', '.join(shrank)})"
+    if before["role"] != after["role"]:
+        yield f"its role changed from {before['role']} to {after['role']}"
+    names = before["config"].keys() | after["config"].keys()
+    changed = sorted(name for name in names if before["config"].get(name) != after["config"].get(name))
+    if changed:
+        yield f"its configuration changed: {', '.join(changed)}"
+
+
+def _traffic(delta: _Delta, seconds: float) -> dict[str, Optional[float]]:
+    hits, misses = delta.number("keyspace_hits"), delta.number("keyspace_misses")
+    cpu = delta.number("used_cpu_user_main_thread") + delta.number("used_cpu_sys_main_thread")
+    return {
+        "ops_per_second": delta.number("total_commands_processed") / seconds,
+        "hit_ratio": 100 * hits / (hits + misses) if hits + misses >= LOOKUPS else None,
+        "rejected_connections": delta.number("rejected_connections"),
+        "evicted_clients": delta.number("evicted_clients"),
+        "output_buffer_disconnections": delta.number("client_output_buffer_limit_disconnections"),
+        "main_thread_cpu": 100 * cpu / seconds,
+    }
+
+
+def _eviction(delta: _Delta, after: Mapping[str, Any]) -> dict[str, Optional[float]]:
+    """Evicted of all that was there or came: one huge value that goes counts as one, so memory tells the rest."""
+    evicted, expired = delta.number("evicted_keys"), delta.number("expired_keys")
+    held = after["keys"] + evicted + expired
+    return {
+        "evicted_keys": evicted,
+        "evicted_share": 100 * evicted / held if held else 0.0,
+        "eviction_exceeded_ms": delta.number("total_eviction_exceeded_time"),
+    }
+
+
+def _slow(before: Mapping[str, Any], after: Mapping[str, Any], notes: dict[str, str]) -> dict[str, Optional[float]]:
+    if after["slowlog"]["threshold"] < 0:
+        notes["slow_commands"] = "slowlog-log-slower-than -1: nothing is logged"
+        return {"slow_commands": None, "slowest_ms": None}
+    first = before["slowlog"]["last_id"]
+    new = max(after["slowlog"]["last_id"] - first, 0)
+    entries = [entry for entry in after["slowlog"]["entries"] if entry["id"] > first]
+    names = sorted({entry["command"] for entry in entries})
+    notes["slow_commands"] = ", ".join(names) + (f"; {new - len(entries)} more fell out" if new > len(entries) else "")
+    slowest = max((entry["usec"] for entry in entries), default=0)
+    return {"slow_commands": float(new), "slowest_ms": slowest / 1000}
+
+
+def _latency(before: Mapping[str, Any], after: Mapping[str, Any], notes: dict[str, str]) -> dict[str, Optional[float]]:
+    """The worst p99 of a command that counts, in ms: time in the server, without queue and network."""
+    worst: tuple[float, str] = (0.0, "")
+    total = sum(told["calls"] for told in after["histograms"].values()) or 1
+    for command, told in after["histograms"].items():
+        found = percentile(before["histograms"].get(command), told, 0.99)
+        if found is not None and told["calls"] >= total / 1000:
+            worst = max(worst, (found, command))
+    if not after["histograms"]:
+        return {"command_p99_ms": None}
+    notes["command_p99_ms"] = worst[1]
+    return {"command_p99_ms": worst[0] / 1000}
+
+
+def percentile(before: Optional[Mapping[str, Any]], after: Mapping[str, Any], share: float) -> Optional[float]:
+    """The upper bound in µs under which this share of the calls in between ended; at most twice the truth.
+
+    Redis leaves empty buckets out, so a bound that is missing has the count of the one below it.
+    """
+    then = before["buckets"] if before else []
+    calls = after["calls"] - (before["calls"] if before else 0)
+    if calls <= 0:
+        return None
+    for bound, count in after["buckets"]:
+        earlier = max((old for limit, old in then if limit <= bound), default=0)
+        if count - earlier >= share * calls:
+            return float(bound)
+    return float(after["buckets"][-1][0]) if after["buckets"] else None
+
+
+def _memory(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Optional[float]]:
+    """The peak is since the server started: it is this window's only when it rose in it."""
+    numbers, then = after["numbers"], before["numbers"]
+    limit, used = numbers.get("maxmemory", 0), numbers.get("used_memory", 0)
+    peak, old_peak = numbers.get("used_memory_peak", used), then.get("used_memory_peak", 0)
+    most = peak if peak > old_peak else max(used, then.get("used_memory", 0))
+    # of small data the ratio is mostly the program itself
+    small = used < 100 * MEBIBYTE
+    return {
+        "memory_share": 100 * most / limit if limit else None,
+        "fragmentation_bytes": None if small else float(numbers.get("mem_fragmentation_bytes", 0)),
+        "fragmentation_ratio": None if small else float(numbers.get("mem_fragmentation_ratio", 0)),
+        "allocator_fragmentation": None if small else float(numbers.get("allocator_frag_ratio", 0)),
+        "swapped_bytes": float(after["host"]["swapped"]) if after["host"] else None,
+    }
+
+
+def _persistence(delta: _Delta, after: Mapping[str, Any]) -> dict[str, Optional[float]]:
+    failed = [name for name in after["texts"] if name.endswith("_status") and name != "master_link_status"]
+    return {
+        "persistence_failures": float(sum(after["texts"][name] != "ok" for name in failed)),
+        "delayed_fsyncs": delta.number("aof_delayed_fsync"),
+        "fork_ms": float(after["numbers"].get("latest_fork_usec", 0)) / 1000,
+    }
+
+
+def _clients(
+    before: Mapping[str, Any], after: Mapping[str, Any], cooled: Optional[Mapping[str, Any]]
+) -> dict[str, Optional[float]]:
+    start, peak = before["numbers"].get("connected_clients", 0), after["numbers"].get("connected_clients", 0)
+    most = after["numbers"].get("maxclients", 0)
+    left = cooled["numbers"].get("connected_clients", 0) - start if cooled else None
+    return {
+        "connected_clients": float(peak),
+        "client_share": 100 * peak / most if most else None,
+        # a few come and go by themselves
+        "leaked_clients": None if left is None else float(left if left > max(5, start / 10) else 0),
+    }
+
+
+def _host(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Optional[float]]:
+    if not (before["host"] and after["host"]):
+        return {"listen_drops": None}
+    names = ("listen_overflows", "listen_drops")
+    return {"listen_drops": float(sum(after["host"][name] - before["host"][name] for name in names))}

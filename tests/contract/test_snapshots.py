@@ -1,0 +1,125 @@
+"""Two snapshots around a load, against what a client counted itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+
+import pytest
+from ansible.module_utils.redis_ops import observe
+from ansible.module_utils.redis_ops.load import snapshot, targets, verdict, window
+from instances import Lab, laboratory
+
+SECRET = "a-word-of-a-key"
+
+
+@pytest.fixture
+def lab(program, tmp_path):
+    with laboratory(program, tmp_path / "lab", save="") as lab:
+        lab.begin()
+        yield lab
+
+
+def look(lab: Lab) -> dict:
+    seen = observe.look(lab.instance())
+    try:
+        found = snapshot.take(lab.instance(), seen, seen.connection)
+        return json.loads(json.dumps(found))
+    finally:
+        seen.connection.close()
+
+
+def judged(found: window.Window, **how: object) -> verdict.Verdict:
+    given = {"instance": "lab", "evicts": True, "queue": False, "distrust": found.void, **how}
+    return verdict.judge(found.metrics, targets.TARGETS, notes=found.notes, **given)
+
+
+def status(result: verdict.Verdict, metric: str) -> str:
+    return next(finding.status.value for finding in result.findings if finding.id == f"load.{metric}")
+
+
+def test_the_numbers_are_those_of_the_client(lab):
+    client = lab.client()
+    client("SET", SECRET, "1")
+    before = look(lab)
+    for number in range(1500):
+        client("GET", SECRET if number % 10 else "nothing")
+    client("CONFIG", "SET", "slowlog-log-slower-than", "0")
+    client("CONFIG", "SET", "slowlog-log-slower-than", before["config"]["slowlog-log-slower-than"])
+    after = look(lab)
+    found = window.between(before, after)
+    assert not found.void
+    assert found.metrics["hit_ratio"] == pytest.approx(90)
+    assert found.metrics["ops_per_second"] * found.seconds >= 1500
+    assert found.metrics["evicted_keys"] == found.metrics["rejected_connections"] == 0
+    assert after["commands"]["get"]["calls"] - before["commands"].get("get", {"calls": 0})["calls"] == 1500
+    assert found.metrics["slow_commands"] >= 1
+    if lab.multi:
+        assert 0 < found.metrics["command_p99_ms"] < 1000
+    assert SECRET not in json.dumps([before, after])
+    assert status(judged(found), "hit_ratio") == "FAIL"
+
+
+def test_evictions_are_seen(lab):
+    before = look(lab)
+    client = lab.client()
+    client("CONFIG", "SET", "maxmemory", str(int(lab.info()["used_memory"]) + 600_000))
+    client("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    before = look(lab)
+    for number in range(2000):
+        client("SET", f"key:{number}", "x" * 1000)
+    found = window.between(before, look(lab))
+    assert 0 < found.metrics["evicted_keys"] <= int(lab.info()["evicted_keys"])
+    assert status(judged(found), "evicted_share") == "FAIL"
+    assert judged(found).word == "FAIL"
+    queue = judged(found, queue=True)
+    assert [finding for finding in queue.findings if finding.id == "load.evicted_keys"]
+
+
+def test_refused_connections_are_seen(lab):
+    held = [lab.client() for _ in range(3)]
+    held[0]("CONFIG", "SET", "maxclients", "6")
+    before = look(lab)
+    held += [lab.client() for _ in range(10)]
+    for client in held:
+        with contextlib.suppress(Exception):  # some are refused, which is the point
+            client("PING")
+    for client in held[1:]:
+        client.close()
+    held[0]("CONFIG", "GET", "maxclients")
+    time.sleep(0.1)
+    found = window.between(before, look(lab))
+    assert found.metrics["rejected_connections"] > 0
+    assert status(judged(found), "rejected_connections") == "FAIL"
+
+
+@pytest.mark.parametrize("broken", ["restarted", "reset", "configured"])
+def test_a_broken_window_is_invalid(lab, broken):
+    before = look(lab)
+    if broken == "restarted":
+        lab.bounce()
+    elif broken == "reset":
+        for _ in range(50):
+            lab.ask("PING")
+        before = look(lab)
+        lab.ask("CONFIG", "RESETSTAT")
+    else:
+        lab.ask("CONFIG", "SET", "timeout", "77")
+    found = window.between(before, look(lab))
+    assert found.void
+    assert judged(found).word == "INVALID"
+    assert judged(found).exit_code == 3
+
+
+def test_a_leak_is_seen_and_a_pool_is_not(lab):
+    before = look(lab)
+    left = [lab.client() for _ in range(20)]
+    after = look(lab)
+    leaking = window.between(before, after, look(lab))
+    assert leaking.metrics["leaked_clients"] >= 20
+    assert status(judged(leaking), "leaked_clients") == "FAIL"
+    for client in left:
+        client.close()
+    time.sleep(0.2)
+    assert window.between(before, after, look(lab)).metrics["leaked_clients"] == 0

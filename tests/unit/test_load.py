@@ -1,0 +1,211 @@
+"""Two snapshots, the targets and the verdict, with numbers typed by hand."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+from ansible.module_utils.redis_ops.errors import InvalidInput
+from ansible.module_utils.redis_ops.load import targets, verdict, window
+from ansible.module_utils.redis_ops.load.snapshot import histograms
+from ansible.module_utils.redis_ops.report import loadtest
+
+BEFORE = {
+    "instance": "cache",
+    "time": 1000.0,
+    "server": "Redis 7.0.15",
+    "run_id": "a",
+    "role": "master",
+    "numbers": {
+        "total_commands_processed": 100,
+        "keyspace_hits": 0,
+        "keyspace_misses": 0,
+        "evicted_keys": 0,
+        "expired_keys": 0,
+        "rejected_connections": 2,
+        "connected_clients": 10,
+        "maxclients": 10_000,
+        "maxmemory": 1 << 30,
+        "used_memory": 200 << 20,
+        "used_memory_peak": 300 << 20,
+        "used_cpu_user_main_thread": 1.0,
+        "used_cpu_sys_main_thread": 1.0,
+        "latest_fork_usec": 2500,
+    },
+    "texts": {"rdb_last_bgsave_status": "ok", "aof_last_write_status": "ok", "master_link_status": "down"},
+    "commands": {},
+    "errors": {"ERR": 4},
+    "keys": 100,
+    "histograms": {"get": {"calls": 100, "buckets": [[1, 50], [2, 100]]}},
+    "slowlog": {"threshold": 10_000, "room": 100, "entries": [], "last_id": 7},
+    "clients": {},
+    "config": {"maxmemory": "1073741824", "maxmemory-policy": "allkeys-lru", "hz": "10"},
+    "host": {"swapped": 0, "available": 0, "memory": 0, "listen_overflows": 1, "listen_drops": 1},
+}
+
+
+def after(**numbers: float) -> dict:
+    """The same 10 seconds later, with these counters."""
+    made = deepcopy(BEFORE)
+    made["time"] += 10
+    made["numbers"].update(total_commands_processed=100_100, keyspace_hits=9600, keyspace_misses=400)
+    made["numbers"].update(numbers)
+    made["histograms"]["get"] = {"calls": 1100, "buckets": [[1, 50], [2, 600], [8, 1085], [16, 1100]]}
+    return made
+
+
+def judged(then: dict, *, cooled: dict | None = None, **how: object) -> verdict.Verdict:
+    seen = window.between(BEFORE, then, cooled)
+    given = {"instance": "cache", "evicts": True, "queue": False, "distrust": seen.void, **how}
+    return verdict.judge(seen.metrics, targets.TARGETS, notes=seen.notes, **given)
+
+
+def missed(result: verdict.Verdict) -> set[str]:
+    return {finding.id.removeprefix("load.") for finding in result.findings if finding.status.value == "FAIL"}
+
+
+def test_a_good_window():
+    seen = window.between(BEFORE, after())
+    assert seen.metrics["ops_per_second"] == 10_000
+    assert seen.metrics["hit_ratio"] == 96
+    assert seen.metrics["rejected_connections"] == 0
+    assert seen.metrics["fork_ms"] == 2.5
+    assert seen.metrics["memory_share"] == pytest.approx(100 * 200 / 1024)  # the peak is an old one
+    assert seen.metrics["command_p99_ms"] == 0.016
+    result = judged(after())
+    assert (result.word, result.exit_code, missed(result)) == ("PASS", 0, set())
+
+
+@pytest.mark.parametrize(
+    ("change", "metrics"),
+    [
+        ({"numbers": {"evicted_keys": 1000}}, {"evicted_share"}),
+        ({"numbers": {"keyspace_misses": 4000}}, {"hit_ratio"}),
+        ({"numbers": {"rejected_connections": 3}}, {"rejected_connections"}),
+        ({"errors": {"ERR": 4, "OOM": 1}}, {"error_replies"}),
+        ({"texts": {"rdb_last_bgsave_status": "err"}}, {"persistence_failures"}),
+        (
+            {
+                "slowlog": {
+                    "threshold": 1,
+                    "room": 9,
+                    "last_id": 12,
+                    "entries": [{"id": 12, "usec": 60_000, "command": "KEYS"}],
+                }
+            },
+            {"slow_commands", "slowest_ms"},
+        ),
+        ({"host": {**BEFORE["host"], "listen_drops": 5}}, {"listen_drops"}),
+        ({"host": {**BEFORE["host"], "swapped": 5}}, {"swapped_bytes"}),
+    ],
+)
+def test_each_miss_fails_for_its_own_reason(change, metrics):
+    then = after(**change.pop("numbers", {}))
+    then.update(change)
+    result = judged(then)
+    assert (result.word, result.exit_code) == ("FAIL", 2)
+    assert missed(result) == metrics
+    for finding in result.findings:
+        assert (finding.remedy != "") == (finding.status.value in ("FAIL", "WARN"))
+
+
+def test_what_is_no_fault_of_the_server_only_warns():
+    result = judged(after(total_commands_processed=1100))
+    assert result.word == "PASS"
+    assert [finding.id for finding in result.findings if finding.status.value == "WARN"] == ["load.ops_per_second"]
+
+
+def test_too_few_lookups_say_nothing():
+    result = judged(after(keyspace_hits=10, keyspace_misses=10))
+    [finding] = [finding for finding in result.findings if finding.id == "load.hit_ratio"]
+    assert finding.status.value == "SKIP"
+    assert result.word == "PASS"
+
+
+def test_where_nothing_may_be_evicted_one_is_too_many():
+    result = judged(after(evicted_keys=1), evicts=False)
+    assert missed(result) == {"evicted_keys"}
+    assert not [finding for finding in result.findings if finding.id in ("load.hit_ratio", "load.evicted_share")]
+    assert missed(judged(after(evicted_keys=1), queue=True)) == {"evicted_keys"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"run_id": "b"}, "restarted"),
+        ({"time": 900.0}, "older"),
+        ({"role": "slave"}, "role"),
+        ({"config": {**BEFORE["config"], "hz": "77"}}, "hz"),
+        ({"numbers": {**BEFORE["numbers"], "total_commands_processed": 5}}, "reset"),
+    ],
+)
+def test_a_broken_window_is_invalid(change, reason):
+    result = judged({**after(), **change})
+    assert (result.word, result.exit_code) == ("INVALID", 3)
+    assert reason in result.distrust[0]
+
+
+def test_a_generator_that_lagged_makes_it_invalid():
+    result = judged(after(evicted_keys=1000), distrust=["generator: 99 % of its processors"])
+    assert result.word == "INVALID"
+
+
+@pytest.mark.parametrize(("left", "leaked"), [(10, False), (15, False), (16, True), (500, True)])
+def test_clients_that_stay_are_a_leak(left, leaked):
+    result = judged(after(), cooled=after(connected_clients=left))
+    assert ("leaked_clients" in missed(result)) == leaked
+
+
+def test_percentiles_from_buckets_that_redis_leaves_out():
+    before = {"calls": 100, "buckets": [[1, 90], [4, 100]]}
+    now = {"calls": 200, "buckets": [[1, 90], [2, 189], [4, 200]]}
+    assert window.percentile(before, now, 0.99) == 2
+    assert window.percentile(None, now, 0.5) == 2
+    assert window.percentile(now, now, 0.5) is None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        ["get", ["calls", 3, "histogram_usec", [1, 1, 2, 3]]],
+        {"get": {"calls": 3, "histogram_usec": {1: 1, 2: 3}}},
+    ],
+    ids=["as redis sends it", "as a library maps it"],
+)
+def test_histograms(reply):
+    assert histograms(reply) == {"get": {"calls": 3, "buckets": [[1, 1], [2, 3]]}}
+
+
+def test_targets_of_ones_own():
+    changed = {target.metric: target for target in targets.adjusted({"hit_ratio": 80, "ops_per_second": None})}
+    assert changed["hit_ratio"].limit == 80
+    assert "ops_per_second" not in changed
+    with pytest.raises(InvalidInput) as raised:
+        targets.adjusted({"hitratio": 80, "fork_ms": "many"})
+    assert "did you mean hit_ratio" in str(raised.value)
+    assert "fork_ms: 'many'" in str(raised.value)
+
+
+def document(*changes: dict) -> dict:
+    hosts = {
+        f"h{number}": {"before": [BEFORE], "after": [{**after(), **change}]} for number, change in enumerate(changes)
+    }
+    return loadtest.build(hosts, targets.TARGETS, time="2026-11-23T00:00:00+00:00", inventory="inventories/local")
+
+
+def test_one_bad_place_decides():
+    assert document({}, {})["verdict"] == "PASS"
+    assert document({}, {"errors": {"OOM": 1}})["verdict"] == "FAIL"
+    assert document({"errors": {"OOM": 1}}, {"run_id": "b"})["verdict"] == "INVALID"
+
+
+def test_no_load_proves_nothing():
+    made = document({"numbers": {**BEFORE["numbers"], "total_commands_processed": 200}})
+    assert made["verdict"] == "INVALID"
+    assert "no load" in "\n".join(loadtest.render(made))
+    assert loadtest.build({}, targets.TARGETS, time="", inventory="")["verdict"] == "INVALID"
+
+
+def test_a_window_that_nobody_closed_proves_nothing():
+    made = loadtest.build({"h": {"before": [BEFORE]}}, targets.TARGETS, time="", inventory="")
+    assert made["verdict"] == "INVALID"
