@@ -1,0 +1,188 @@
+// The load of redis_load.py: users of a session store and a cache, each with a connection of its own.
+//
+// Open model: requests begin when they are due, whether or not the ones before have been answered, so a server that stalls
+// is measured by all who would have waited. One request is five operations: read the session, write it or put off its end,
+// three times look into the cache. A miss is filled, and the fill counts as one of the five of this or the next request.
+//
+// Each key has a time to live, set by the command that writes it. The plan is a file, so that no password is an argument.
+
+import { sleep } from 'k6';
+import exec from 'k6/execution';
+import { Counter, Trend } from 'k6/metrics';
+import redis from 'k6/experimental/redis'; // redis_load.py makes this k6/x/redis where k6 has that
+
+const plan = JSON.parse(open(__ENV.REDIS_LOAD_PLAN));
+const FLOWS = ['session_write', 'session_read', 'session_refresh', 'cache_get', 'cache_fill'];
+const ERRORS = {
+  oom: /^OOM/,
+  max_clients: /max number of clients/,
+  denied: /^(NOAUTH|WRONGPASS|NOPERM)/,
+  timeout: /timeout|deadline exceeded/i,
+  refused: /connection refused/,
+  lost: /EOF|reset by peer|broken pipe|closed/,
+  interrupted: /context canceled/, // by the end of a phase or of the run, not by the server
+  server: /^[A-Z]{2,} /,
+  other: /^/,
+};
+const COUNTS = ['connected', 'cache_misses', 'sessions_lost', ...Object.keys(ERRORS).map((kind) => `error_${kind}`)];
+const PERCENTILES = { p50: 'med', p90: 'p(90)', p95: 'p(95)', p99: 'p(99)', 'p99.9': 'p(99.9)' };
+
+const trend = Object.fromEntries([...FLOWS, 'start_lag'].map((name) => [name, new Trend(name, true)]));
+const count = Object.fromEntries(COUNTS.map((name) => [name, new Counter(name)]));
+
+const requests = Math.max(1, Math.round((plan.rate / plan.operations) * 10)); // in ten seconds: k6 wants whole numbers
+const arrivals = { timeUnit: '10s', preAllocatedVUs: plan.users, maxVUs: plan.users };
+
+export const options = {
+  setupTimeout: '1h', // it waits for the common start of several generators
+  systemTags: ['scenario'],
+  summaryTrendStats: ['avg', 'max', 'count', ...Object.values(PERCENTILES)],
+  scenarios: {
+    // The phases share the VUs, and so the connections, as none begins before the one before has ended.
+    connect: {
+      executor: 'per-vu-iterations',
+      exec: 'connect',
+      vus: plan.users,
+      maxDuration: `${plan.warm_up_at - 1}s`,
+      gracefulStop: '0s',
+    },
+    warm_up: {
+      ...arrivals,
+      executor: 'ramping-arrival-rate',
+      exec: 'warmUp',
+      startTime: `${plan.warm_up_at}s`,
+      startRate: Math.ceil(requests / 10),
+      stages: [
+        { target: requests, duration: `${plan.warm_up / 2}s` },
+        { target: requests, duration: `${plan.warm_up / 2}s` },
+      ],
+      gracefulStop: '1s',
+    },
+    sustained: {
+      ...arrivals,
+      executor: 'constant-arrival-rate',
+      exec: 'sustained',
+      startTime: `${plan.sustained_at}s`,
+      rate: requests,
+      duration: `${plan.duration}s`,
+      gracefulStop: `${plan.timeout}s`,
+    },
+  },
+  // Not to judge, which redis_load.py has switched off: k6 keeps apart by phase only what a threshold names.
+  thresholds: Object.fromEntries([
+    ...Object.keys(trend).map((name) => [sustainedOf(name), ['max>=0']]),
+    ...[...COUNTS, 'iterations', 'dropped_iterations'].map((name) => [sustainedOf(name), ['count>=0']]),
+  ]),
+};
+
+const client = new redis.Client(plan.redis); // one for each VU; connects with its first command
+const session = `${plan.prefix}session:`;
+const sessionValue = noise(plan.session_bytes);
+const cacheValue = noise(plan.value_bytes);
+const told = new Set();
+let owed = 0; // cache operations of this user that are due
+
+export function setup() {
+  sleep(Math.max(0, plan.start_at - Date.now() / 1000));
+  console.log('REDIS_LOAD STARTED');
+}
+
+export async function connect() {
+  sleep(((exec.vu.idInTest - 1) / plan.users) * plan.ramp);
+  if (await writeSession()) count.connected.add(1);
+}
+
+export async function warmUp() {
+  await request();
+}
+
+export async function sustained() {
+  const due = exec.scenario.startTime + (exec.scenario.iterationInTest * 10000) / requests;
+  trend.start_lag.add(Math.max(0, Date.now() - due));
+  await request();
+}
+
+async function request() {
+  const key = session + exec.vu.idInTest;
+  const found = await timed('session_read', () => client.get(key));
+  if (found === null) count.sessions_lost.add(1);
+  if (found === null || Math.random() < plan.write_share) await writeSession();
+  else await timed('session_refresh', () => client.expire(key, plan.session_ttl));
+  for (owed += plan.operations - 2; owed > 0; owed -= 1) await lookUp();
+}
+
+function writeSession() {
+  return timed('session_write', () => client.set(session + exec.vu.idInTest, sessionValue, plan.session_ttl));
+}
+
+async function lookUp() {
+  const key = `${plan.prefix}cache:${popular(plan.cache_keys, plan.skew, Math.random())}`;
+  if ((await timed('cache_get', () => client.get(key))) !== null) return;
+  count.cache_misses.add(1);
+  owed -= 1;
+  await timed('cache_fill', () => client.set(key, cacheValue, plan.cache_ttl));
+}
+
+// The answer, null where there is no such key, undefined when it failed. Date.now() is too coarse: this clock has
+// fractions of a millisecond.
+async function timed(flow, command) {
+  const began = exec.instance.currentTestRunDuration;
+  let answer = null;
+  try {
+    answer = await command();
+  } catch (error) {
+    if (String(error) !== 'redis: nil') return failed(String(error));
+  }
+  trend[flow].add(exec.instance.currentTestRunDuration - began);
+  return answer;
+}
+
+function failed(text) {
+  const kind = Object.keys(ERRORS).find((name) => ERRORS[name].test(text));
+  count[`error_${kind}`].add(1);
+  if (!told.has(kind)) console.error(`REDIS_LOAD ERROR ${kind}: ${text}`);
+  told.add(kind);
+}
+
+// Which of the keys 1 to `keys`, by a power law: the first ones most often, all alike where skew is 0. The continuous
+// form needs no table, of which each of the users would have one.
+function popular(keys, skew, chance) {
+  const power = 1 - (skew === 1 ? 0.999999 : skew);
+  return Math.min(keys, Math.floor(((keys + 1) ** power * chance + (1 - chance)) ** (1 / power)));
+}
+
+function noise(bytes) {
+  let text = '';
+  while (text.length < bytes) text += Math.random().toString(36).slice(2);
+  return text.slice(0, bytes);
+}
+
+function sustainedOf(metric) {
+  return `${metric}{scenario:sustained}`;
+}
+
+export function handleSummary(data) {
+  const values = (name) => (data.metrics[name] || { values: {} }).values;
+  const whole = (name) => values(name).count || 0;
+  const latency = (name) => {
+    const of = values(sustainedOf(name));
+    if (!of.count) return { count: 0 };
+    const shares = Object.entries(PERCENTILES).map(([short, long]) => [short, of[long]]);
+    return { count: of.count, mean: of.avg, ...Object.fromEntries(shares), max: of.max };
+  };
+  const summary = {
+    sustained: {
+      flows: Object.fromEntries(FLOWS.map((name) => [name, latency(name)])), // milliseconds
+      start_lag: latency('start_lag'),
+      iterations: whole(sustainedOf('iterations')),
+      dropped_iterations: whole(sustainedOf('dropped_iterations')),
+      ...Object.fromEntries(COUNTS.map((name) => [name, whole(sustainedOf(name))])),
+    },
+    all: Object.fromEntries(
+      [...FLOWS, ...COUNTS, 'iterations', 'dropped_iterations'].map((name) => [name, whole(name)]),
+    ),
+    vus_max: values('vus_max').max || 0,
+    seconds: data.state.testRunDurationMs / 1000,
+  };
+  return { [plan.summary]: JSON.stringify(summary) };
+}

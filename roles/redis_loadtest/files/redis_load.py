@@ -1,0 +1,269 @@
+#!/usr/bin/python3
+"""Put the load of many users on one Redis with k6, watch both while it runs, and write down what was measured.
+
+In this order: a single user; the cache filled; users that connect one after another; load that rises; the full rate for
+`duration` seconds, which alone is judged; the keys removed. All keys begin with PREFIX:RUN_ID: and have a time to live, so
+that they go even if this is killed. Ctrl-C and SIGTERM end it early: k6 is stopped, the keys removed, the result written.
+
+exit status: 0 it ran to its end, and `trust` in the result lists what speaks against its numbers; 1 it could not run;
+130 it was interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from redis_load_config import OPERATIONS, Config, Problem, load
+from redis_load_numbers import doubts, percentiles, span
+from redis_load_target import Client, Refused, baseline, clean, preload
+from redis_load_watch import Show, Watch
+
+SCHEMA = "redis-load/1"
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+SCRIPT = Path(__file__).with_suffix(".js")
+OLD, NEW = "k6/experimental/redis", "k6/x/redis"  # the same module: of k6 1.x, and of 2.x or a k6 built with it
+STARTED, ERROR = "REDIS_LOAD STARTED", "REDIS_LOAD ERROR "  # what the script says
+PATIENCE = 10  # seconds for k6 to end when it is told to, besides those of an operation
+
+
+class Stopped(Exception):
+    """Somebody ends this run."""
+
+
+def main() -> int:
+    options = "\n".join(f"  {item.name:17} {item.metadata['about']} [{item.default}]" for item in fields(Config))
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=f"options in CONFIG, a JSON object, with their defaults:\n{options}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("config", metavar="CONFIG", type=Path, help="the JSON file that says what to do")
+    try:
+        config = load(parser.parse_args().config)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _stop)
+        return run(config)
+    except Problem as problem:
+        print(problem, file=sys.stderr)
+    except (OSError, Refused) as error:
+        print(f"{config.host}:{config.port}: {error}; expected a server that answers", file=sys.stderr)
+    except Stopped:
+        return INTERRUPTED
+    return FAILED
+
+
+def run(config: Config) -> int:
+    """Everything, and the result whatever happens once the server was reached."""
+    parts: dict[str, Any] = {"started": _now(), "status": "interrupted", "baseline": {}, "preload": {}}
+    client = Client(config)
+    with tempfile.TemporaryDirectory(prefix="redis-load-") as work, _progress(config) as show:
+        k6, watch = K6(config, Path(work)), Watch(config, client, show)
+        watch.begin()
+        try:
+            show.line(f"{config.keys}* on {watch.server} at {config.host}:{config.port}: filling the cache")
+            parts["preload"] = preload(config, client)
+            show.line("a single user")
+            parts["baseline"] = baseline(config, client)
+            show.line(f"{config.connections} users, {config.rate} operations per second, for {config.duration:g} s")
+            with k6.running() as process:
+                watch.follow(process, k6.started)
+            if not k6.started():
+                raise Problem(f"k6 ended with {k6.code} before the load began; it said:\n{k6.said()[-2000:]}")
+            parts["status"] = "completed"
+        except Stopped:
+            show.line("stopped; the keys are removed")
+        finally:
+            _be_deaf()
+            parts["cleanup"] = clean(config, client)
+        result = assemble(config, {**parts, "ended": _now()}, k6, watch)
+    _write(Path(config.result), json.dumps(result, indent=1) + "\n")
+    for doubt in result["trust"]:
+        print(f"not to be trusted: {doubt['text']}", file=sys.stderr)
+    return DONE if parts["status"] == "completed" else INTERRUPTED
+
+
+def assemble(config: Config, parts: Mapping[str, Any], k6: K6, watch: Watch) -> dict[str, Any]:
+    """The result. Latencies of k6 are milliseconds, those of the single user and of the canary microseconds."""
+    samples = [sample for sample in watch.samples if sample["phase"] == "sustained"]
+    sustained = k6.summary["sustained"]
+    answered = sum(flow["count"] for flow in sustained["flows"].values())
+    users = span(samples, "users")
+    result = {
+        "schema": SCHEMA,
+        "run_id": config.run_id,
+        **parts,
+        "config": {name: value for name, value in asdict(config).items() if name != "password"},
+        "versions": {"k6": k6.version, "server": watch.server, "python": platform.python_version()},
+        "k6": {"exit_code": k6.code, **k6.summary},
+        "errors": {name[6:]: count for name, count in sustained.items() if name.startswith("error_") and count},
+        "error_examples": k6.errors()[:10],
+        "rate": {
+            "wanted": config.rate * config.connections / config.users,
+            "reached": round(answered / config.duration, 1),
+        },
+        "connections": {
+            "wanted": config.connections,
+            "reached": users.get("median", 0),  # a client of somebody else may come or go
+            "max": users.get("max", 0),
+        },
+        "generator": {
+            "cores": watch.cores,
+            **{name: span(samples, name) for name in ("machine_cpu", "k6_cpu", "k6_rss", "runner_cpu")},
+        },
+        "canary": {name: percentiles(values) for name, values in watch.canary.items()},
+        "canary_errors": watch.canary_errors,
+        "window": watch.window,
+        "samples": watch.samples,
+    }
+    return {**result, "trust": doubts(result)}
+
+
+class K6:
+    """The load generator: told by a file in `work` what to do, and never by an argument that others can read."""
+
+    def __init__(self, config: Config, work: Path) -> None:
+        self.code: int = 0
+        self._config, self._work, self._log = config, work, work / "k6.log"
+        said = subprocess.run([config.k6, "version"], capture_output=True, text=True, check=False).stdout
+        self.version, module = module_of(said)
+        (work / SCRIPT.name).write_text(SCRIPT.read_text().replace(OLD, module))
+        (work / "plan.json").write_text(json.dumps(plan(config, work / "summary.json")))
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        """It ends with the block, and with this process however that ends."""
+        command = [self._config.k6, "run", "--quiet", "--no-color", "--no-usage-report", "--no-thresholds"]
+        command += ["--address", "", "--log-format", "raw"]  # no port of its own
+        if self._config.segment:
+            command += ["--execution-segment", self._config.segment]
+            command += ["--execution-segment-sequence", self._config.segment_sequence]
+        # options that somebody's shell has for k6 are not for this run, but for how a k6 2.x gets its extension
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name[:3] != "K6_" or "EXTENSION" in name or "BUILD" in name
+        }
+        with self._log.open("wb") as log:
+            process = subprocess.Popen(
+                [*command, str(self._work / SCRIPT.name)],
+                env={**inherited, "REDIS_LOAD_PLAN": str(self._work / "plan.json")},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - this program has one thread
+            )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)  # it still writes its summary
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(PATIENCE + self._config.timeout)
+                process.kill()
+            self.code = process.wait()
+
+    def said(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def started(self) -> bool:
+        return STARTED in self.said()
+
+    def errors(self) -> list[str]:
+        return sorted({line[len(ERROR) :] for line in self.said().splitlines() if line.startswith(ERROR)})
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What handleSummary left, or the same with nothing in it."""
+        try:
+            found: dict[str, Any] = json.loads((self._work / "summary.json").read_text())
+        except (OSError, ValueError):
+            found = {"sustained": {"flows": {}, "start_lag": {"count": 0}, "iterations": 0, "dropped_iterations": 0}}
+        return found
+
+
+def module_of(said: str) -> tuple[str, str]:
+    """The version, and the module for Redis that a k6 has which says this of itself."""
+    match = re.match(r"k6(?:\.exe)? v(\d+)(\S*)", said)
+    if not match:
+        raise Problem(f"k6: `k6 version` said {said.strip()[:80]!r}; expected a version")
+    return match[1] + match[2], NEW if int(match[1]) >= 2 or NEW in said else OLD
+
+
+def plan(config: Config, summary: Path) -> dict[str, Any]:
+    """What redis_load.js is told."""
+    patience = round(config.timeout * 1000)
+    where: dict[str, Any] = {
+        "host": f"[{config.host}]" if ":" in config.host else config.host,
+        "port": config.port,
+        "poolSize": 1,
+        **dict.fromkeys(("dialTimeout", "readTimeout", "writeTimeout", "poolTimeout"), patience),
+    }
+    if config.tls:
+        files = {"cert": config.tls_cert, "key": config.tls_key}
+        where["tls"] = {name: Path(file).read_text() for name, file in files.items() if file}
+        if config.tls_ca:
+            where["tls"]["ca"] = [Path(config.tls_ca).read_text()]
+    login = {"username": config.username, "password": config.password, "database": config.database}
+    numbers = ("users", "rate", "ramp", "warm_up_at", "warm_up", "sustained_at", "duration", "timeout", "start_at")
+    shape = ("cache_keys", "value_bytes", "session_bytes", "session_ttl", "cache_ttl", "skew", "write_share")
+    return {
+        # a command that is tried again would be counted once and sent twice
+        "redis": {"socket": where, "maxRetries": -1, **{name: value for name, value in login.items() if value}},
+        "prefix": config.keys,
+        "operations": OPERATIONS,
+        "summary": str(summary),
+        **{name: getattr(config, name) for name in (*numbers, *shape)},
+    }
+
+
+@contextlib.contextmanager
+def _progress(config: Config) -> Iterator[Show]:
+    with contextlib.ExitStack() as stack:
+        show = Show(stack.enter_context(Path(config.progress).open("a")) if config.progress else sys.stderr)
+        stack.callback(show.end)
+        yield show
+
+
+def _write(path: Path, text: str) -> None:
+    """A reader sees a whole result or none."""
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(text)
+    draft.replace(path)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def _be_deaf() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _stop(*_: object) -> None:
+    _be_deaf()
+    raise Stopped
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""What is made of the measurements: percentiles, the line of progress, and what speaks against them."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+BUSY = 90  # percent of the cores: above, what is measured is the generator
+DROPPED = 0.001  # share of requests that may fall away
+REACHED = 0.95  # share of the wanted rate and connections
+LATE = 20  # ms after which a request may begin, 95 of 100
+ENOUGH = 1000  # measurements below which a p99 says nothing
+JUDGED = ("session_write", "session_read", "session_refresh", "cache_get")  # a fill is as rare as a miss
+ENDED = {105: "stopped from outside", 107: "an error in the script", 108: "ended by the script"}
+
+
+def percentiles(values: Sequence[float]) -> dict[str, Any]:
+    """By nearest rank: each is a value that was measured."""
+    if not values:
+        return {"count": 0}
+    ranked = sorted(values)
+    found = {name: ranked[math.ceil(share * len(ranked)) - 1] for name, share in SHARES.items()}
+    found = {"mean": statistics.fmean(ranked), **found, "max": ranked[-1]}
+    return {"count": len(ranked), **{name: round(value, 1) for name, value in found.items()}}
+
+
+def unhidden(took: float, pause: float) -> list[float]:
+    """With what the looks that were due meanwhile would have measured: a stall is as long for them, less their delay."""
+    return [took - late * pause for late in range(max(1, math.ceil(took / pause)))]
+
+
+def span(samples: Sequence[Mapping[str, Any]], name: str) -> dict[str, float]:
+    values = [sample[name] for sample in samples if name in sample]
+    if not values:
+        return {}
+    found = {"mean": statistics.fmean(values), "median": statistics.median(values), "max": max(values)}
+    return {name: round(value, 1) for name, value in found.items()}
+
+
+def size(count: float) -> str:
+    for unit in ("B", "KB", "MB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.2f} GB"
+
+
+def progress(sample: Mapping[str, Any], left: float) -> str:
+    """One line for a person."""
+    if "error" in sample:
+        return f"{sample['phase']:9}  {clock(left)} left  NO ANSWER: {sample['error']}"
+    memory = size(sample["used_memory"])
+    if sample.get("maxmemory"):
+        memory += f" of {size(sample['maxmemory'])}"
+    return "  ".join(
+        (
+            f"{sample['phase']:9}",
+            f"{clock(left)} left",
+            f"{sample['users']} users",
+            f"{sample['ops_per_second']:.0f} ops/s",
+            f"p95 {sample.get('canary_p95', 0) / 1000:.2f} ms",
+            memory,
+            f"{sample['evicted']} evicted",
+            f"generator {sample['machine_cpu']:.0f} % CPU",
+        )
+    )
+
+
+def clock(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    return f"{whole // 60}:{whole % 60:02}"
+
+
+def doubts(result: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Why the numbers of a result cannot be trusted; empty when nothing is known against them."""
+    return [{"id": name, "text": text} for name, text in _doubts(result)]
+
+
+def _doubts(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    code = result["k6"]["exit_code"]
+    if result["status"] == "interrupted":
+        yield "interrupted", "the run was stopped before its end"
+    elif code:
+        yield "k6_exit", f"k6 ended with {code}: {ENDED.get(code, 'killed' if code < 0 else 'an error')}; expected 0"
+    yield from _generator(result)
+    for name, what in (("rate", "operations per second"), ("connections", "connections")):
+        wanted, reached = result[name]["wanted"], result[name]["reached"]
+        if reached < REACHED * wanted:
+            yield name, f"{reached:.0f} of {wanted:.0f} {what}; expected {REACHED:.0%}"
+    yield from _server(result)
+
+
+def _generator(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    generator, sustained = result["generator"], result["k6"]["sustained"]
+    machine, k6 = generator["machine_cpu"].get("mean", 0), generator["k6_cpu"].get("mean", 0)
+    if machine > BUSY or k6 > BUSY * generator["cores"]:
+        used = f"this machine was {machine:.0f} % busy, k6 used {k6 / 100:.2f} of {generator['cores']:g} cores"
+        yield "generator_cpu", f"{used}; expected at most {BUSY} %: use more generators or a smaller rate"
+    dropped, due = sustained["dropped_iterations"], sustained["iterations"] + sustained["dropped_iterations"]
+    if dropped > DROPPED * due:
+        yield "dropped", f"{dropped} of {due} requests fell away as no user was free; expected {DROPPED:.1%} at most"
+    late = sustained["start_lag"].get("p95", 0)
+    if late > LATE:
+        yield (
+            "late",
+            f"requests began up to {late:.0f} ms late (p95); expected {LATE} ms at most: this machine is too slow",
+        )
+
+
+def _server(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    seconds, samples = result["config"]["duration"], [s for s in result["samples"] if s["phase"] == "sustained"]
+    answered = sum("error" not in sample for sample in samples)
+    if answered < len(samples):
+        yield "no_answer", f"the server did not answer in {len(samples) - answered} of {len(samples)} seconds"
+    if len({side["info"]["run_id"] for side in result["window"].values()}) > 1:
+        yield "restarted", "the server was restarted during the measurement"
+    few = {name: flow["count"] for name, flow in result["k6"]["sustained"]["flows"].items() if name in JUDGED}
+    few = {name: count for name, count in few.items() if count < ENOUGH}
+    if few or answered < 0.9 * seconds - 2 or len(result["window"]) < 2:
+        rare = "".join(f", {count} of {name}" for name, count in few.items())
+        yield "too_few", f"{answered} samples in {seconds:g} s{rare}; expected one a second, {ENOUGH} of each operation"

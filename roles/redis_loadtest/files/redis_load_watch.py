@@ -1,0 +1,180 @@
+"""What is seen of the server, of this machine and of k6 while the load runs."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from redis_load_config import GAP, Config
+from redis_load_numbers import percentiles, progress, unhidden
+from redis_load_target import Client, Refused, noise, timed
+
+CANARY = 0.05  # seconds between two looks of the canary
+PLAIN = 10  # seconds between two lines where there is no terminal
+COUNTERS = (  # of INFO, as they are; a server that lacks one has none in its samples
+    *("used_memory", "used_memory_rss", "maxmemory", "connected_clients", "blocked_clients", "evicted_keys"),
+    *("expired_keys", "keyspace_hits", "keyspace_misses", "rejected_connections", "total_connections_received"),
+    *("total_commands_processed", "latest_fork_usec", "rdb_bgsave_in_progress", "aof_rewrite_in_progress"),
+    *("aof_current_size", "aof_delayed_fsync", "aof_pending_bio_fsync", "mem_fragmentation_bytes"),
+)
+
+
+def cores() -> float:
+    """How many this process may use: of the machine, its affinity, and the limits of its control groups."""
+    found = float(len(os.sched_getaffinity(0)))
+    with contextlib.suppress(OSError):
+        group = Path("/sys/fs/cgroup", Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip().lstrip("/"))
+        for place in (group, *group.parents):
+            with contextlib.suppress(OSError, ValueError):  # no such file, or `max`
+                limit, period = map(int, (place / "cpu.max").read_text().split())
+                found = min(found, limit / period)
+    return found
+
+
+def machine() -> tuple[int, int]:
+    """Ticks of all cores that were not idle, and all ticks; what a hypervisor took away counts as not idle."""
+    ticks = [int(text) for text in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+
+
+def process(pid: int) -> tuple[float, int]:
+    """Seconds of CPU it used, bytes of memory it has."""
+    values = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK"), int(values[21]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Show:
+    """Progress: one line that rewrites itself on a terminal, elsewhere a line now and then."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._terminal, self._due, self._open = stream, stream.isatty(), 0.0, False
+
+    def line(self, text: str) -> None:
+        """A line that stays."""
+        print(f"\n{text}" if self._open else text, file=self._stream, flush=True)
+        self._open = False
+
+    def passing(self, text: str) -> None:
+        if self._terminal:
+            width = os.get_terminal_size(self._stream.fileno()).columns or 80
+            print(f"\r\033[K{text[: width - 1]}", end="", file=self._stream, flush=True)
+            self._open = True
+        elif time.monotonic() >= self._due:
+            self._due = time.monotonic() + PLAIN
+            self.line(text)
+
+    def end(self) -> None:
+        if self._open:
+            self.line("")
+
+
+class Watch:
+    """Samples each second; a canary that times three commands as a user would feel them; INFO before and after."""
+
+    def __init__(self, config: Config, client: Client, show: Show) -> None:
+        self.samples: list[dict[str, Any]] = []
+        self.canary: dict[str, list[float]] = collections.defaultdict(list)  # of the sustained phase, microseconds
+        self.window: dict[str, dict[str, Any]] = {}
+        self.canary_errors, self.server, self.cores = 0, "", cores()
+        self._config, self._client, self._show = config, client, show
+        self._recent: list[float] = []  # of the canary, since the last sample
+        self._first: dict[str, str] = {}
+        self._last: dict[str, Any] = {}
+        key, value = f"{config.keys}canary", noise(config.value_bytes)
+        self._probes = {"ping": ("PING",), "set": ("SET", key, value, "EX", config.cache_ttl), "get": ("GET", key)}
+
+    def begin(self) -> None:
+        self._first = self._client.info()
+        product = "valkey" if "valkey_version" in self._first else "redis"
+        self.server = f"{product} {self._first.get(f'{product}_version')}"
+
+    def follow(self, load: subprocess.Popen[bytes], started: Callable[[], bool]) -> None:
+        """Until it ends. `started` says whether its phases have begun."""
+        config, begun, elapsed, due = self._config, 0.0, -1.0, 0.0
+        while load.poll() is None:
+            now = time.monotonic()
+            if not begun and started():
+                begun = now
+            elapsed = now - begun if begun else elapsed
+            if elapsed >= config.sustained_at - GAP / 4 and not self.window:
+                self._keep("start")
+            self._look(config.phase(elapsed))
+            if now >= due:
+                due = max(due + 1, now)
+                self._sample(elapsed, load.pid)
+            time.sleep(max(0.0, now + CANARY - time.monotonic()))
+        if self.window and load.returncode == 0:
+            self._keep("end")
+
+    def _keep(self, side: str) -> None:
+        """All that the server says of itself, at one side of the sustained phase."""
+        with contextlib.suppress(OSError, Refused):
+            kept: dict[str, Any] = {"time": time.time(), "info": self._client.info("all")}
+            for name, words in {
+                "latency_histogram": ("LATENCY", "HISTOGRAM"),
+                "slowlog": ("SLOWLOG", "GET", 1),
+            }.items():
+                with contextlib.suppress(Refused):  # by its version, or not allowed to this user
+                    kept[name] = self._client(*words)
+            newest = kept.pop("slowlog", None)
+            kept["slowlog_id"] = newest[0][0] if newest else -1
+            self.window[side] = {**kept, "sent": dict(self._client.sent)}
+
+    def _look(self, phase: str) -> None:
+        for name, words in self._probes.items():
+            try:
+                took = timed(self._client, words)
+            except (OSError, Refused):
+                self.canary_errors += 1
+                continue
+            self._recent.append(took)
+            if phase == "sustained":
+                self.canary[name] += unhidden(took, CANARY * 1_000_000)
+
+    def _sample(self, elapsed: float, pid: int) -> None:
+        sample: dict[str, Any] = {"t": round(elapsed, 2), "phase": self._phase(elapsed)}
+        now: dict[str, Any] = {"elapsed": elapsed, "at": time.monotonic(), "machine": machine()}
+        with contextlib.suppress(OSError):  # k6 has ended
+            now["k6"], now["runner"] = process(pid), process(os.getpid())
+        try:
+            info = self._client.info()
+            now["ops"] = int(info["total_commands_processed"]) - sum(self._client.sent.values())
+            sample.update({name: int(info[name]) for name in COUNTERS if name in info})
+            sample["users"] = max(0, sample["connected_clients"] - int(self._first["connected_clients"]))
+            sample["evicted"] = sample["evicted_keys"] - int(self._first["evicted_keys"])
+            with contextlib.suppress(Refused):
+                sample["slowlog_len"] = self._client("SLOWLOG", "LEN")
+        except (OSError, Refused) as error:
+            sample["error"] = str(error)
+        looks, self._recent = percentiles(self._recent), []
+        if looks["count"]:
+            sample.update({"canary_p50": looks["p50"], "canary_p95": looks["p95"], "canary_max": looks["max"]})
+        sample.update(self._since(now))
+        self._last = now
+        self.samples.append(sample)
+        self._show.passing(progress(sample, self._config.end - max(0.0, elapsed)))
+
+    def _since(self, now: dict[str, Any]) -> dict[str, float]:
+        """Rates since the last sample."""
+        last, rates = self._last or now, {"ops_per_second": 0.0, "machine_cpu": 0.0}
+        seconds, ticks = now["at"] - last["at"], now["machine"][1] - last["machine"][1]
+        if ticks:
+            rates["machine_cpu"] = round(100 * (now["machine"][0] - last["machine"][0]) / ticks, 1)
+        if seconds and "ops" in now and "ops" in last:
+            rates["ops_per_second"] = round((now["ops"] - last["ops"]) / seconds, 1)
+        if seconds and "k6" in now and "k6" in last:
+            rates["k6_rss"] = now["k6"][1]
+            for name in ("k6", "runner"):  # percent of one core
+                rates[f"{name}_cpu"] = round(100 * (now[name][0] - last[name][0]) / seconds, 1)
+        return rates
+
+    def _phase(self, elapsed: float) -> str:
+        """Of a sample: `between` where it spans the end of a phase, so that no mean mixes two."""
+        before, now = self._config.phase(self._last.get("elapsed", elapsed)), self._config.phase(elapsed)
+        return now if before == now else "between"

@@ -1,0 +1,372 @@
+"""The runner of the load: answers of a server, percentiles, what it says on the way, what it doubts, what it is told."""
+
+from __future__ import annotations
+
+import io
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+FILES = Path(__file__).parent.parent.parent / "roles" / "redis_loadtest" / "files"
+sys.path.insert(0, str(FILES))
+
+import redis_load  # noqa: E402 - after the path to it
+import redis_load_config  # noqa: E402
+import redis_load_numbers as numbers  # noqa: E402
+import redis_load_target as target  # noqa: E402
+import redis_load_watch as watch  # noqa: E402
+
+# --- the answers of a server ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        (b"+PONG\r\n", "PONG"),
+        (b":-1\r\n", -1),
+        (b"$5\r\na\r\nbc\r\n", "a\r\nbc"),
+        (b"$0\r\n\r\n", ""),
+        (b"$-1\r\n", None),
+        (b"*-1\r\n", None),
+        (b"*0\r\n", []),
+        (b"*3\r\n:1\r\n*1\r\n+a\r\n$-1\r\n", [1, ["a"], None]),
+    ],
+)
+def test_an_answer(text, meaning):
+    assert target.parse(io.BytesIO(text)) == meaning
+
+
+def test_an_error_in_a_pipeline_does_not_hide_what_follows():
+    stream = io.BytesIO(b"-OOM command not allowed\r\n+OK\r\n")
+    refused = target.parse(stream)
+    assert isinstance(refused, target.Refused)
+    assert str(refused) == "OOM command not allowed"
+    assert target.parse(stream) == "OK"
+
+
+@pytest.mark.parametrize("text", [b"", b"+PO", b"$5\r\nab", b"*2\r\n:1\r\n", b"HTTP/1.1 400 Bad Request\r\n"])
+def test_half_an_answer_or_none_of_redis_is_a_broken_connection(text):
+    with pytest.raises(ConnectionError):
+        target.parse(io.BytesIO(text))
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def test_percentiles_are_measured_values():
+    found = numbers.percentiles([*range(1, 1001)][::-1])
+    assert found == {
+        "count": 1000,
+        "mean": 500.5,
+        "p50": 500,
+        "p90": 900,
+        "p95": 950,
+        "p99": 990,
+        "p99.9": 999,
+        "max": 1000,
+    }
+
+
+def test_percentiles_of_few_and_of_none():
+    assert numbers.percentiles([]) == {"count": 0}
+    assert set(numbers.percentiles([7]).values()) == {1, 7}
+    assert numbers.percentiles([1, 2])["p50"] == 1
+    assert numbers.percentiles([1, 2])["p90"] == 2
+
+
+@pytest.mark.parametrize(
+    ("took", "measured"),
+    [(10, [10]), (50, [50]), (51, [51, 1]), (170, [170, 120, 70, 20])],
+)
+def test_a_stall_is_felt_by_all_who_would_have_come_meanwhile(took, measured):
+    assert numbers.unhidden(took, 50) == measured
+
+
+@pytest.mark.parametrize(
+    ("bytes_", "text"), [(0, "0 B"), (2048, "2 KB"), (1024**2 * 47, "47 MB"), (1024**3 * 1.2, "1.20 GB")]
+)
+def test_a_size(bytes_, text):
+    assert numbers.size(bytes_) == text
+
+
+# --- progress ---------------------------------------------------------------------------------------------------------
+
+SAMPLE = {
+    "phase": "sustained",
+    "users": 1000,
+    "ops_per_second": 5012.4,
+    "canary_p95": 412.0,
+    "used_memory": 49283072,
+    "maxmemory": 2 * 1024**3,
+    "evicted": 3,
+    "machine_cpu": 61.2,
+}
+
+
+def test_the_line_of_progress():
+    assert numbers.progress(SAMPLE, 161) == (
+        "sustained  2:41 left  1000 users  5012 ops/s  p95 0.41 ms  47 MB of 2.00 GB  3 evicted  generator 61 % CPU"
+    )
+
+
+def test_the_line_of_progress_without_a_limit_and_without_an_answer():
+    assert "  47 MB  3 evicted" in numbers.progress({**SAMPLE, "maxmemory": 0}, 0)
+    lost = {"phase": "sustained", "error": "Connection refused"}
+    assert numbers.progress(lost, -3) == "sustained  0:00 left  NO ANSWER: Connection refused"
+
+
+class Stream(io.StringIO):
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def fileno(self) -> int:
+        return 99
+
+
+def test_a_terminal_gets_one_line_that_rewrites_itself(monkeypatch):
+    monkeypatch.setattr(watch.os, "get_terminal_size", lambda _: SimpleNamespace(columns=6))
+    show = watch.Show(Stream(terminal=True))
+    show.passing("one of many")
+    show.passing("two")
+    show.line("done")
+    show.end()
+    assert show._stream.getvalue() == "\r\033[Kone o\r\033[Ktwo\ndone\n"
+
+
+def test_elsewhere_a_line_comes_now_and_then(monkeypatch):
+    clock = iter([0, 0, 9.9, 10, 10])
+    monkeypatch.setattr(watch.time, "monotonic", lambda: next(clock))
+    show = watch.Show(Stream(terminal=False))
+    for text in ("one", "two", "three"):
+        show.passing(text)
+    assert show._stream.getvalue() == "one\nthree\n"
+
+
+# --- what speaks against a result -------------------------------------------------------------------------------------
+
+
+def result(**other) -> dict:
+    """One that nothing speaks against, but for what `other` says, with dots for depth."""
+    found = {
+        "status": "completed",
+        "config": {"duration": 60},
+        "k6": {
+            "exit_code": 0,
+            "sustained": {
+                "flows": {name: {"count": 1000} for name in numbers.JUDGED} | {"cache_fill": {"count": 0}},
+                "start_lag": {"count": 1000, "p95": 20},
+                "iterations": 99_900,
+                "dropped_iterations": 100,
+            },
+        },
+        "rate": {"wanted": 5000, "reached": 4750},
+        "connections": {"wanted": 1000, "reached": 950},
+        "generator": {"cores": 2.0, "machine_cpu": {"mean": 90}, "k6_cpu": {"mean": 180}},
+        "window": {"start": {"info": {"run_id": "a"}}, "end": {"info": {"run_id": "a"}}},
+        "samples": [{"phase": "sustained"}] * 59 + [{"phase": "warm_up", "error": "not judged"}],
+    }
+    for path, value in other.items():
+        *way, last = path.split("__")
+        place = found
+        for step in way:
+            place = place[step]
+        place[last] = value
+    return found
+
+
+def test_nothing_speaks_against_a_good_run_at_its_limits():
+    assert numbers.doubts(result()) == []
+
+
+@pytest.mark.parametrize(
+    ("doubt", "about"),
+    [
+        ("interrupted", {"status": "interrupted", "k6__exit_code": 105}),
+        ("k6_exit", {"k6__exit_code": 107}),
+        ("k6_exit", {"k6__exit_code": -9}),
+        ("generator_cpu", {"generator__machine_cpu": {"mean": 90.1}}),
+        ("generator_cpu", {"generator__k6_cpu": {"mean": 181}}),
+        ("generator_cpu", {"generator__cores": 0.5, "generator__k6_cpu": {"mean": 46}}),
+        ("dropped", {"k6__sustained__dropped_iterations": 101}),
+        ("late", {"k6__sustained__start_lag": {"count": 9, "p95": 21}}),
+        ("rate", {"rate__reached": 4749}),
+        ("connections", {"connections__reached": 949}),
+        ("restarted", {"window__end": {"info": {"run_id": "b"}}}),
+        ("no_answer", {"samples": [{"phase": "sustained"}] * 58 + [{"phase": "sustained", "error": "refused"}]}),
+        ("too_few", {"samples": [{"phase": "sustained"}] * 51}),
+        ("too_few", {"k6__sustained__flows__cache_get": {"count": 999}}),
+        ("too_few", {"window": {"start": {"info": {"run_id": "a"}}}}),
+    ],
+)
+def test_one_thing_speaks_against_it(doubt, about):
+    [found] = numbers.doubts(result(**about))
+    assert found["id"] == doubt
+    assert "\n" not in found["text"]
+
+
+def test_a_run_that_was_stopped_before_its_load_is_doubted_and_no_error():
+    nothing = {"flows": {}, "start_lag": {"count": 0}, "iterations": 0, "dropped_iterations": 0}
+    found = result(
+        status="interrupted", k6__sustained=nothing, window={}, samples=[], generator__k6_cpu={}, rate__reached=0
+    )
+    assert [doubt["id"] for doubt in numbers.doubts(found)] == ["interrupted", "rate", "too_few"]
+
+
+# --- what it is told --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(tmp_path):
+    def load(**options):
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps({"result": str(tmp_path / "result.json"), "k6": sys.executable, **options}))
+        path.chmod(0o600)
+        return redis_load_config.load(path)
+
+    return load
+
+
+def test_the_defaults_are_the_guides_thousand_users_in_less_than_five_minutes(told):
+    config = told()
+    assert (config.users, config.rate, config.connections) == (1000, 5000, 1000)
+    assert config.end < 240
+    assert config.keys.startswith("loadtest:20")
+
+
+def test_the_phases_follow_one_another(told):
+    config = told(ramp=10, warm_up=30, duration=60)
+    found = [config.phase(second) for second in (-1, 0, 11.9, 12, 43.9, 44, 103.9, 104)]
+    assert found == ["starting", *["connect"] * 2, *["warm_up"] * 2, *["sustained"] * 2, "ending"]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"user": 10}, "user: no such option; expected one of result, host,"),
+        ({"users": 0}, "users: 0; expected 1 to 100000"),
+        ({"users": "10"}, 'users: "10"; expected int, such as 1000'),
+        ({"users": True}, "users: true; expected int, such as 1000"),
+        ({"tls": 1}, "tls: 1; expected bool, such as false"),
+        ({"write_share": 1.5}, "write_share: 1.5; expected 0 to 1"),
+        ({"result": "/nowhere/at/all.json"}, "result: '/nowhere/at/all.json'; expected a file in a directory"),
+        ({"k6": "/nowhere/k6"}, "k6: '/nowhere/k6'; expected a program"),
+        ({"prefix": "a b*"}, "prefix and run_id: 'a b*:"),
+        ({"segment": "first half"}, "segment: 'first half'; expected parts of 1"),
+        ({"tls_ca": "/etc/passwd"}, "tls_ca: '/etc/passwd'; expected a file that can be read, and tls: true"),
+        ({"tls": True, "tls_key": "/etc/passwd"}, "tls_cert and tls_key: expected both or none"),
+        ({"rate": 5, "users": 1000}, "session_ttl: 600; a user comes every 1000 s; expected at least twice that"),
+    ],
+)
+def test_a_mistake_is_one_line(told, options, problem):
+    with pytest.raises(redis_load_config.Problem) as caught:
+        told(**options)
+    [line] = str(caught.value).splitlines()
+    assert f"config.json: {problem}" in line
+
+
+def test_all_mistakes_are_told_at_once(told):
+    with pytest.raises(redis_load_config.Problem) as caught:
+        told(port=0, rate="fast", colour="red")
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_password_in_a_file_that_others_may_read_is_refused(tmp_path, told):
+    assert told(password="swordfish").password == "swordfish"
+    path = tmp_path / "config.json"
+    path.chmod(0o640)
+    with pytest.raises(redis_load_config.Problem, match="others may read this file; expected mode 0600") as caught:
+        redis_load_config.load(path)
+    assert "swordfish" not in str(caught.value)
+
+
+def test_more_users_than_files_may_be_open_are_refused(told, monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 1024))
+    with pytest.raises(redis_load_config.Problem, match="this process may open 1024 files"):
+        told(users=1000)
+    assert told(users=924).users == 924
+
+
+def test_a_generator_has_its_share_of_the_users(told):
+    config = told(users=1000, segment="1/4:1", segment_sequence="0,1/4,1")
+    assert config.connections == 750
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", ""])
+def test_a_file_that_is_no_object(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(redis_load_config.Problem, match="a JSON object, see --help"):
+        redis_load_config.load(tmp_path / "config.json")
+
+
+# --- k6 ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "version", "module"),
+    [
+        ("k6 v1.1.0 (commit/0e3fb953be, go1.24.4, linux/amd64)\n", "1.1.0", "k6/experimental/redis"),
+        ("k6 v2.2.0 (go1.26, linux/amd64)\n", "2.2.0", "k6/x/redis"),
+        (
+            "k6 v1.5.0 (go1.25)\nExtensions:\n  github.com/grafana/xk6-redis v0.3.5, k6/x/redis [js]\n",
+            "1.5.0",
+            "k6/x/redis",
+        ),
+    ],
+)
+def test_the_module_for_redis_goes_by_the_version(said, version, module):
+    assert redis_load.module_of(said) == (version, module)
+
+
+def test_a_program_that_is_no_k6_is_told():
+    with pytest.raises(redis_load_config.Problem, match="`k6 version` said 'bash: no'; expected a version"):
+        redis_load.module_of("bash: no\n")
+
+
+def test_the_script_names_the_module_once():
+    assert (FILES / "redis_load.js").read_text().count(redis_load.OLD) == 1
+
+
+def test_each_user_has_one_connection_and_no_second_try(told, tmp_path):
+    plan = redis_load.plan(told(host="::1", password="swordfish", username="load", database=3), tmp_path / "s.json")
+    assert plan["redis"]["socket"]["poolSize"] == 1
+    assert plan["redis"]["socket"]["host"] == "[::1]"
+    assert plan["redis"]["maxRetries"] == -1
+    assert (plan["redis"]["username"], plan["redis"]["password"], plan["redis"]["database"]) == ("load", "swordfish", 3)
+
+
+# --- the program ------------------------------------------------------------------------------------------------------
+
+
+def program(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, FILES / "redis_load.py", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_help_names_every_option_with_its_default():
+    said = program("--help").stdout
+    for name, value in (("users", "1000"), ("rate", "5000"), ("duration", "180.0"), ("skew", "0.99")):
+        assert any(line.split()[:1] == [name] and line.endswith(f"[{value}]") for line in said.splitlines())
+
+
+def test_a_server_that_is_not_there_is_told_in_one_line(tmp_path):
+    k6 = tmp_path / "k6"
+    k6.write_text("#!/bin/sh\necho 'k6 v1.1.0 (made up)'\n")
+    k6.chmod(0o755)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"result": str(tmp_path / "result.json"), "k6": str(k6), "port": 1}))
+    ended = program(str(path))
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("127.0.0.1:1: ")
+    assert "refused" in line
+    assert not (tmp_path / "result.json").exists()
