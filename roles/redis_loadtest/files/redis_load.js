@@ -77,8 +77,6 @@ export const options = {
 
 const client = new redis.Client(plan.redis); // one for each VU; connects with its first command
 const session = `${plan.prefix}session:`;
-const sessionValue = noise(plan.session_bytes);
-const cacheValue = noise(plan.value_bytes);
 const told = new Set();
 let owed = 0; // cache operations of this user that are due
 
@@ -112,7 +110,7 @@ async function request() {
 }
 
 function writeSession() {
-  return timed('session_write', () => client.set(session + exec.vu.idInTest, sessionValue, plan.session_ttl));
+  return timed('session_write', () => client.set(session + exec.vu.idInTest, plan.session_value, plan.session_ttl));
 }
 
 async function lookUp() {
@@ -120,7 +118,7 @@ async function lookUp() {
   if ((await timed('cache_get', () => client.get(key))) !== null) return;
   count.cache_misses.add(1);
   owed -= 1;
-  await timed('cache_fill', () => client.set(key, cacheValue, plan.cache_ttl));
+  await timed('cache_fill', () => client.set(key, plan.cache_value, plan.cache_ttl));
 }
 
 // The answer, null where there is no such key, undefined when it failed. Date.now() is too coarse: this clock has
@@ -149,12 +147,6 @@ function failed(text) {
 function popular(keys, skew, chance) {
   const power = 1 - (skew === 1 ? 0.999999 : skew);
   return Math.min(keys, Math.floor(((keys + 1) ** power * chance + (1 - chance)) ** (1 / power)));
-}
-
-function noise(bytes) {
-  let text = '';
-  while (text.length < bytes) text += Math.random().toString(36).slice(2);
-  return text.slice(0, bytes);
 }
 
 function sustainedOf(metric) {

@@ -30,7 +30,7 @@ from typing import Any
 
 from redis_load_config import OPERATIONS, Config, Problem, load
 from redis_load_numbers import doubts, percentiles, span
-from redis_load_target import Client, Refused, baseline, clean, preload
+from redis_load_target import Client, Refused, baseline, clean, noise, preload
 from redis_load_watch import Show, Watch
 
 SCHEMA = "redis-load/1"
@@ -190,11 +190,11 @@ class K6:
     @property
     def summary(self) -> dict[str, Any]:
         """What handleSummary left, or the same with nothing in it."""
-        try:
+        with contextlib.suppress(OSError, ValueError):
             found: dict[str, Any] = json.loads((self._work / "summary.json").read_text())
-        except (OSError, ValueError):
-            found = {"sustained": {"flows": {}, "start_lag": {"count": 0}, "iterations": 0, "dropped_iterations": 0}}
-        return found
+            return found
+        nothing = {"flows": {}, "start_lag": {"count": 0}, "iterations": 0, "dropped_iterations": 0}
+        return {"sustained": nothing, "all": {}, "vus_max": 0, "seconds": 0}
 
 
 def module_of(said: str) -> tuple[str, str]:
@@ -221,11 +221,13 @@ def plan(config: Config, summary: Path) -> dict[str, Any]:
             where["tls"]["ca"] = [Path(config.tls_ca).read_text()]
     login = {"username": config.username, "password": config.password, "database": config.database}
     numbers = ("users", "rate", "ramp", "warm_up_at", "warm_up", "sustained_at", "duration", "timeout", "start_at")
-    shape = ("cache_keys", "value_bytes", "session_bytes", "session_ttl", "cache_ttl", "skew", "write_share")
+    shape = ("cache_keys", "session_ttl", "cache_ttl", "skew", "write_share")
     return {
         # a command that is tried again would be counted once and sent twice
         "redis": {"socket": where, "maxRetries": -1, **{name: value for name, value in login.items() if value}},
         "prefix": config.keys,
+        "session_value": noise(config.session_bytes),
+        "cache_value": noise(config.value_bytes),
         "operations": OPERATIONS,
         "summary": str(summary),
         **{name: getattr(config, name) for name in (*numbers, *shape)},
