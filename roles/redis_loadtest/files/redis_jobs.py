@@ -34,6 +34,8 @@ from redis_jobs_data import BLOCKED, Config, Phase, Tally, load, percentiles, re
 try:
     import redis.asyncio as redis
     from bullmq import Queue, Worker
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
 except ImportError as missing:
     redis, MISSING = None, str(missing)
 
@@ -138,7 +140,12 @@ class Run:
         self.payload = "x" * config.payload_bytes
         self.numbers = iter(range(1 << 62))
         self.turn = asyncio.Semaphore(config.connections)
-        self.client = redis.Redis(decode_responses=True, max_connections=config.connections + 1, **config.options())
+        self.client = redis.Redis(
+            decode_responses=True,
+            max_connections=config.connections + 1,
+            retry=Retry(NoBackoff(), 0),  # an add that is sent again after an error may add a second job
+            **config.options(),
+        )
         options = {"attempts": 1, **config.job_options}
         self.queue = Queue(
             config.queue, {"connection": self.client, "prefix": config.prefix, "defaultJobOptions": options}
@@ -176,8 +183,7 @@ class Run:
             "interrupted": self.stop.is_set(),
             "offered": {"rate": config.rate, "seconds": config.seconds, "workers": config.workers}
             | {"concurrency": config.concurrency, "payload_bytes": config.payload_bytes, "work_ms": config.work_ms},
-            **result_of(self.tally, self.phases, self.add_errors),
-            "not_done": waiting,
+            **result_of(self.tally, self.phases, self.add_errors, waiting),
             "cpu": self.cpu,
             "keys_left": left,
         }

@@ -130,14 +130,17 @@ class Tally:
         self.cpu[worker] = word.get("cpu", 0.0)
 
 
-def result_of(tally: Tally, phases: Mapping[str, Phase], add_errors: Mapping[str, int]) -> dict[str, Any]:
-    """Everything that is told of the jobs."""
+def result_of(
+    tally: Tally, phases: Mapping[str, Phase], add_errors: Mapping[str, int], not_done: Mapping[str, int]
+) -> dict[str, Any]:
+    """Everything that is told of the jobs. not_done: those that the server still has to do, by state."""
     added = {number for phase in phases.values() for number in phase.added}
     sent = {number for phase in phases.values() for number in phase.due}
     failed = tally.failed - set(tally.completed)
     return {
         "phases": {name: phase.told(tally.completed) for name, phase in phases.items() if name != "warm_up"},
-        "lost": len(added - set(tally.completed) - failed),
+        "lost": max(len(added - set(tally.completed) - failed) - sum(not_done.values()), 0),
+        "not_done": dict(not_done),
         "failed": len(failed),
         "unknown": len(sent - added - set(tally.completed)),
         **{name: tally.counts[name] for name in ("failed_attempts", "stalled", "duplicates", "without_data")},
