@@ -120,6 +120,8 @@ def test_owners_and_modes(host):
         "/etc/systemd/system/redis-server.service.d/50-ansible.conf": "644 root root",
         "/etc/sysctl.d/99-zz-redis.conf": "644 root root",
         "/etc/tmpfiles.d/00-redis-transparent-hugepage.conf": "644 root root",
+        "/var/lib/ansible-redis": "700 root root",
+        "/var/lib/ansible-redis/host.json": "600 root root",
         "/var/lib/ansible-redis/redis-default.json": "600 root root",
         "/var/lib/ansible-redis/redis-default.conf": "600 root root",
     }
@@ -129,7 +131,7 @@ def test_owners_and_modes(host):
 def test_nothing_is_world_writable_and_nothing_left_behind(host):
     assert oracle.world_writable(host) == []
     assert oracle.modes(host, "/etc/rc.local", "/usr/sbin/policy-rc.d") == {}
-    assert oracle.names(host, "/var/lib/ansible-redis") == ["redis-default.conf", "redis-default.json"]
+    assert oracle.names(host, "/var/lib/ansible-redis") == ["host.json", "redis-default.conf", "redis-default.json"]
     assert host.run("find /root/.ansible /tmp -name '*ansible*tmp*' -mindepth 1 2>/dev/null").stdout == ""
 
 
