@@ -88,7 +88,7 @@ def test_no_key_is_left_and_none_of_others_is_touched(measured):
 
 
 def test_each_user_has_a_connection_of_its_own_and_none_stays(measured):
-    assert measured["result"]["connections"] == {"wanted": 50, "reached": 50, "max": 50}
+    assert measured["result"]["connections"] == {"wanted": 50, "reached": 50, "server": 50, "k6": 50}
     assert measured["result"]["k6"]["all"]["connected"] == 50
     before, after = (int(side["info"]["total_connections_received"]) for side in measured["result"]["window"].values())
     assert before == after  # nobody connected anew while it was measured

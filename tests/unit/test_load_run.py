@@ -335,12 +335,14 @@ def test_the_script_names_the_module_once():
     assert (FILES / "redis_load.js").read_text().count(redis_load.OLD) == 1
 
 
-def test_each_user_has_one_connection_and_no_second_try(told, tmp_path):
-    plan = redis_load.plan(told(host="::1", password="swordfish", username="load", database=3), tmp_path / "s.json")
-    assert plan["redis"]["socket"]["poolSize"] == 1
-    assert plan["redis"]["socket"]["host"] == "[::1]"
-    assert plan["redis"]["maxRetries"] == -1
-    assert (plan["redis"]["username"], plan["redis"]["password"], plan["redis"]["database"]) == ("load", "swordfish", 3)
+def test_each_user_has_one_connection_and_no_second_try(told):
+    options = (
+        "pool_size=1&max_retries=-1&dial_timeout=5.000s&read_timeout=5.000s&write_timeout=5.000s&pool_timeout=5.000s"
+    )
+    assert redis_load.address(told()) == f"redis://127.0.0.1:6379/0?{options}"
+    secured = told(host="::1", port=6390, tls=True, username="load", password="a/b@c:d", database=3)
+    assert redis_load.address(secured) == f"rediss://load:a%2Fb%40c%3Ad@[::1]:6390/3?{options}"
+    assert "//:secret@" in redis_load.address(told(password="secret"))
 
 
 # --- the program ------------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ const arrivals = { timeUnit: '10s', preAllocatedVUs: plan.users, maxVUs: plan.us
 export const options = {
   setupTimeout: '1h', // it waits for the common start of several generators
   systemTags: ['scenario'],
+  tlsAuth: plan.certificates,
   summaryTrendStats: ['avg', 'max', 'count', ...Object.values(PERCENTILES)],
   scenarios: {
     // The phases share the VUs, and so the connections, as none begins before the one before has ended.
@@ -75,7 +76,7 @@ export const options = {
   ]),
 };
 
-const client = new redis.Client(plan.redis); // one for each VU; connects with its first command
+const client = new redis.Client(plan.server); // one for each VU; connects with its first command
 const session = `${plan.prefix}session:`;
 const told = new Set();
 let owed = 0; // cache operations of this user that are due

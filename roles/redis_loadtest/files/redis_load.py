@@ -27,6 +27,7 @@ from dataclasses import asdict, fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from redis_load_config import OPERATIONS, Config, Problem, load
 from redis_load_numbers import doubts, percentiles, span
@@ -102,7 +103,7 @@ def assemble(config: Config, parts: Mapping[str, Any], k6: K6, watch: Watch) -> 
     samples = [sample for sample in watch.samples if sample["phase"] == "sustained"]
     sustained = k6.summary["sustained"]
     answered = sum(flow["count"] for flow in sustained["flows"].values())
-    users = span(samples, "users")
+    users, sockets = span(samples, "users"), span(samples, "k6_sockets")
     result = {
         "schema": SCHEMA,
         "run_id": config.run_id,
@@ -113,13 +114,15 @@ def assemble(config: Config, parts: Mapping[str, Any], k6: K6, watch: Watch) -> 
         "errors": {name[6:]: count for name, count in sustained.items() if name.startswith("error_") and count},
         "error_examples": k6.errors()[:10],
         "rate": {
-            "wanted": config.rate * config.connections / config.users,
+            "wanted": float(config.rate * config.share),
             "reached": round(answered / config.duration, 1),
         },
         "connections": {
             "wanted": config.connections,
-            "reached": users.get("median", 0),  # a client of somebody else may come or go
-            "max": users.get("max", 0),
+            # the server has users of other generators too, and others' clients come and go
+            "reached": min(users.get("median", 0), sockets.get("median", 0)),
+            "server": users.get("median", 0),
+            "k6": sockets.get("median", 0),
         },
         "generator": {
             "cores": watch.cores,
@@ -158,6 +161,8 @@ class K6:
             for name, value in os.environ.items()
             if name[:3] != "K6_" or "EXTENSION" in name or "BUILD" in name
         }
+        if self._config.tls_ca:
+            inherited["SSL_CERT_FILE"] = self._config.tls_ca
         with self._log.open("wb") as log:
             process = subprocess.Popen(
                 [*command, str(self._work / SCRIPT.name)],
@@ -207,24 +212,13 @@ def module_of(said: str) -> tuple[str, str]:
 
 def plan(config: Config, summary: Path) -> dict[str, Any]:
     """What redis_load.js is told."""
-    patience = round(config.timeout * 1000)
-    where: dict[str, Any] = {
-        "host": f"[{config.host}]" if ":" in config.host else config.host,
-        "port": config.port,
-        "poolSize": 1,
-        **dict.fromkeys(("dialTimeout", "readTimeout", "writeTimeout", "poolTimeout"), patience),
-    }
-    if config.tls:
-        files = {"cert": config.tls_cert, "key": config.tls_key}
-        where["tls"] = {name: Path(file).read_text() for name, file in files.items() if file}
-        if config.tls_ca:
-            where["tls"]["ca"] = [Path(config.tls_ca).read_text()]
-    login = {"username": config.username, "password": config.password, "database": config.database}
+    files = {"cert": config.tls_cert, "key": config.tls_key}
+    certificate = {name: Path(file).read_text() for name, file in files.items() if file}
     numbers = ("users", "rate", "ramp", "warm_up_at", "warm_up", "sustained_at", "duration", "timeout", "start_at")
     shape = ("cache_keys", "session_ttl", "cache_ttl", "skew", "write_share")
     return {
-        # a command that is tried again would be counted once and sent twice
-        "redis": {"socket": where, "maxRetries": -1, **{name: value for name, value in login.items() if value}},
+        "server": address(config),
+        "certificates": [certificate] if certificate else [],
         "prefix": config.keys,
         "session_value": noise(config.session_bytes),
         "cache_value": noise(config.value_bytes),
@@ -232,6 +226,16 @@ def plan(config: Config, summary: Path) -> dict[str, Any]:
         "summary": str(summary),
         **{name: getattr(config, name) for name in (*numbers, *shape)},
     }
+
+
+def address(config: Config) -> str:
+    """For k6, whose other form of it fails with TLS: it names no server whose certificate to expect (k6 1.1.0)."""
+    login = f"{quote(config.username, '')}:{quote(config.password, '')}@" if config.password else ""
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    waits = dict.fromkeys(("dial_timeout", "read_timeout", "write_timeout", "pool_timeout"), f"{config.timeout:.3f}s")
+    # a command that is tried again would be counted once and sent twice
+    options = urlencode({"pool_size": 1, "max_retries": -1, **waits})
+    return f"redis{'s' * config.tls}://{login}{host}:{config.port}/{config.database}?{options}"
 
 
 @contextlib.contextmanager

@@ -73,10 +73,14 @@ class Config:
         return f"{self.prefix}:{self.run_id}:"
 
     @property
-    def connections(self) -> int:
-        """Users of this generator."""
+    def share(self) -> Fraction:
+        """Of the load, this generator's."""
         first, last = (self.segment or "0:1").split(":")
-        return round((Fraction(last) - Fraction(first)) * self.users)
+        return Fraction(last) - Fraction(first)
+
+    @property
+    def connections(self) -> int:
+        return round(self.share * self.users)
 
     @property
     def warm_up_at(self) -> float:

@@ -49,6 +49,15 @@ def process(pid: int) -> tuple[float, int]:
     return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK"), int(values[21]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def sockets(pid: int) -> int:
+    """How many it has open."""
+    found = 0
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            found += str(entry.readlink()).startswith("socket:")
+    return found
+
+
 class Show:
     """Progress: one line that rewrites itself on a terminal, elsewhere a line now and then."""
 
@@ -142,6 +151,7 @@ class Watch:
         now: dict[str, Any] = {"elapsed": elapsed, "at": time.monotonic(), "machine": machine()}
         with contextlib.suppress(OSError):  # k6 has ended
             now["k6"], now["runner"] = process(pid), process(os.getpid())
+            sample["k6_sockets"] = sockets(pid)
         try:
             info = self._client.info()
             now["ops"] = int(info["total_commands_processed"]) - sum(self._client.sent.values())
