@@ -20,6 +20,7 @@ __all__ = ["lab"]
 pytestmark = some("redis 7.0.15", "valkey 9.1.2")
 
 PROGRAM = Path(__file__).parent.parent.parent / "roles" / "redis_loadtest" / "files" / "redis_jobs.py"
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "queues.md"
 QUEUE = "redis-ops-load-test"
 PASSWORD = "s3cret-of-the-test"
 # As the team's services load them, docs/queues.md
@@ -199,6 +200,7 @@ def test_no_server_is_one_line(jobs):
 
 
 def test_the_documented_user_is_enough_and_its_password_is_nowhere(jobs):
+    assert f"ACL SETUSER jobs >PASSWORD {RULES}" in DOCUMENT.read_text()
     jobs.lab.ask("ACL", "SETUSER", "jobs", f">{PASSWORD}", *RULES.split())
     connection = {**jobs.config["connection"], "username": "jobs", "password": PASSWORD}
     with jobs.started(connection=connection) as process:

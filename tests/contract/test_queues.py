@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import bull
 import pytest
@@ -21,6 +22,7 @@ __all__ = ["lab"]
 
 pytestmark = OLD_AND_NEW
 
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "queues.md"
 # docs/queues.md, "Who looks"
 RULES = (
     "on ~bull:* resetchannels -@all +ping +info +config|get +scan +exists +get +hget +hmget +llen +lindex +lrange +zcard "
@@ -231,10 +233,11 @@ def test_a_server_that_is_down_is_not_in_order(ran):
     assert (found, status(findings)) == ([], {"running": "FAIL"})
 
 
-# --- who looks --------------------------------------------------------------------------------------------------------
+# --- who looks ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_documented_user_can_look_and_writes_nothing(ran):
+    assert f"ACL SETUSER watch >PASSWORD {RULES}" in DOCUMENT.read_text()
     made(ran, jobs=2)
     ran.ask("LPUSH", "bull:mail:active", "7")
     ran.ask("ACL", "SETUSER", "watch", ">only-looks", *RULES.split())
