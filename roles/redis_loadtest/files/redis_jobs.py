@@ -257,7 +257,7 @@ class Run:
             done = sum(job in self.tally.completed for job in phase.added)
             errors = sum(self.add_errors.values())
             say(
-                f"{name}, {number * PROGRESS:.0f} of {self.config.seconds:.0f} s: {len(phase.added)} jobs added, {done} "
+                f"{name}, {min(number * PROGRESS, self.config.seconds):.0f} of {self.config.seconds:.0f} s: {len(phase.added)} jobs added, {done} "
                 f"completed, {errors} refused; the last {PROGRESS:.0f} s: enqueue p95 {enqueue / 1000:.1f} ms"
             )
 
