@@ -32,13 +32,14 @@ from urllib.parse import quote, urlencode
 from redis_load_config import OPERATIONS, Config, Problem, load
 from redis_load_numbers import doubts, percentiles, span
 from redis_load_target import Client, Refused, baseline, clean, noise, preload
-from redis_load_watch import Show, Watch
+from redis_load_watch import Show, Watch, available
 
 SCHEMA = "redis-load/1"
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 SCRIPT = Path(__file__).with_suffix(".js")
 OLD, NEW = "k6/experimental/redis", "k6/x/redis"  # the same module: of k6 1.x, and of 2.x or a k6 built with it
 STARTED, ERROR = "REDIS_LOAD STARTED", "REDIS_LOAD ERROR "  # what the script says
+MIB, GIB = 1024**2, 1024**3
 PATIENCE = 10  # seconds for k6 to end when it is told to, besides those of an operation
 
 
@@ -163,6 +164,7 @@ class K6:
         }
         if self._config.tls_ca:
             inherited["SSL_CERT_FILE"] = self._config.tls_ca
+        inherited = {**roomy(self._config.connections, available()), **inherited}
         with self._log.open("wb") as log:
             process = subprocess.Popen(
                 [*command, str(self._work / SCRIPT.name)],
@@ -208,6 +210,16 @@ def module_of(said: str) -> tuple[str, str]:
     if not match:
         raise Problem(f"k6: `k6 version` said {said.strip()[:80]!r}; expected a version")
     return match[1] + match[2], NEW if int(match[1]) >= 2 or NEW in said else OLD
+
+
+def roomy(users: int, free: int) -> dict[str, str]:
+    """Settings for Go that let k6 collect its garbage seldom, where there is memory for that.
+
+    A collection stops 1,000 users on two cores for up to 0.2 s, many times a minute, and looks like a slow server: by
+    itself it made the p95 of a read 24 ms, without it 0.7 ms.
+    """
+    room = min(4 * GIB, free // 3)
+    return {"GOGC": "off", "GOMEMLIMIT": f"{room}B"} if room >= users * MIB else {}
 
 
 def plan(config: Config, summary: Path) -> dict[str, Any]:

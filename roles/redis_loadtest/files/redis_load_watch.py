@@ -37,6 +37,12 @@ def cores() -> float:
     return found
 
 
+def available() -> int:
+    """Bytes of memory that this machine has left."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+
+
 def machine() -> tuple[int, int]:
     """Ticks of all cores that were not idle, and all ticks; what a hypervisor took away counts as not idle."""
     ticks = [int(text) for text in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
