@@ -57,7 +57,10 @@ class ActionModule(ActionBase):
 
 def _open(directory: Path, snapshots: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     _write(directory / OPEN, {"before": snapshots})
-    return {"summary": "the window is open: run the load, then end it with -e redis_loadtest_window=end"}
+    return {
+        "opened": True,
+        "summary": "the window is open: run the load, then end it with -e redis_loadtest_window=end",
+    }
 
 
 def _add(directory: Path, snapshots: Mapping[str, Sequence[Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,16 @@ class CallbackModule(CallbackBase):
             try:
                 loader.load_from_file(str(path))
             except AnsibleParserError as error:
-                self._display.error(error)
+                self._display.error(_told(path, error))
+
+
+def _told(path: Path, error: AnsibleParserError) -> str:
+    """File, line, column and problem, never the line itself: it may hold a password."""
+    mark = getattr(error.__cause__, "problem_mark", None)
+    place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+    problem = getattr(error.__cause__, "problem", None) or "cannot be read as YAML"
+    problem = re.sub(r"""(['"])(?=\S)[^'"]*\w.*\1""", "...", problem)  # an alias or a tag, such as of a password without quotes
+    return f"{place}: {problem}; expected YAML; correct it (the line is not shown, it may hold a secret)"
 
 
 def _files(inventories: Any) -> Iterator[Path]:

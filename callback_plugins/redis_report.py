@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -15,6 +16,7 @@ description:
   - Prints the C(report) of the last report module of a run after the recap.
   - Ansible ends with 2 when any task failed, whatever the reason. A report with another C(exit_code), such as V(1) for a check
     that itself failed somewhere, or V(3) for a measurement that cannot be trusted, ends the run with that.
+  - A run of C(drift.yml) or C(validate.yml) without any report, as where no host matched, ends with 1, never with 0 or 2.
 requirements:
   - enabled in C(callbacks_enabled), which this project's ansible.cfg does
 """
@@ -22,6 +24,8 @@ requirements:
 
 COLORS = {"clean:": "green", "DRIFT:": "yellow", "FAILED:": "red", "PASS:": "green", "FAIL:": "red", "INVALID:": "red"}
 ANSIBLE_S_OWN = (0, 2)  # with which it ends by itself, as a report's 2 fails a task
+NO_ANSWER = 1
+OURS = ("drift.yml", "validate.yml")  # the playbooks that owe an answer
 
 
 class CallbackModule(CallbackBase):
@@ -34,18 +38,38 @@ class CallbackModule(CallbackBase):
 
     def __init__(self) -> None:
         super().__init__()
+        self._begin()
+
+    def _begin(self) -> None:
         self._last: dict[str, Any] = {}
+        self._owes = False  # an answer
+        self._reason = ""
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        self._begin()
+        self._owes = _is_ours(str(playbook._file_name))  # noqa: SLF001 - the callback interface of ansible-core
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        # of a playbook that imports ours; FILE:LINE
+        self._owes = self._owes or _is_ours(str(play.get_path()).rpartition(":")[0])
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._keep(result)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        del ignore_errors
+        if not ignore_errors:
+            self._why(result)
         self._keep(result)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        if not result._task.ignore_unreachable:  # noqa: SLF001
+            self._why(result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         del stats
         if not self._last:
+            if self._owes:
+                self._tell_of_nothing()
             return
         self._display.display("")
         for line in self._last["report"]:
@@ -54,7 +78,27 @@ class CallbackModule(CallbackBase):
         if self._last["exit_code"] not in ANSIBLE_S_OWN:
             raise SystemExit(self._last["exit_code"])
 
+    def _tell_of_nothing(self) -> None:
+        reason = (
+            self._reason or "its tasks ran on no host of the group redis; look at the inventory, --limit and --tags"
+        )
+        self._display.display(f"\nFAILED: nothing was checked: {reason}", color=COLORS["FAILED:"])
+        raise SystemExit(NO_ANSWER)
+
+    def _why(self, result: Any) -> None:
+        """The first failure is the cause, those after it are its consequences."""
+        found = result._result  # noqa: SLF001
+        parts = [part for part in found.get("results") or () if isinstance(part, dict) and part.get("failed")]
+        told = " ".join(str((parts or [found])[0].get("msg") or "no reason given").split())
+        self._reason = self._reason or f"{result._host.get_name()}: {told}"  # noqa: SLF001
+
     def _keep(self, result: Any) -> None:
-        found = result._result  # noqa: SLF001 - the callback interface of ansible-core
+        found = result._result  # noqa: SLF001
         if {"report", "exit_code"} <= found.keys():
             self._last = found
+        elif found.get("opened"):  # a window of validate.yml: there is no verdict before its end
+            self._owes = False
+
+
+def _is_ours(path: str) -> bool:
+    return Path(path).name in OURS

@@ -1,0 +1,138 @@
+"""A check without a report never ends as if it had one; broken YAML is told without its line."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def plugin(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "callback_plugins" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+REPORT, BROKEN = plugin("redis_report"), plugin("broken_yaml")
+
+
+class Run:
+    """A run of a playbook; end() is its exit code, as far as the callback decides it, and what it said."""
+
+    def __init__(self, playbook="playbooks/drift.yml"):
+        self.lines = []
+        self.plugin = REPORT.CallbackModule()
+        self.plugin._display = SimpleNamespace(display=lambda text, color=None: self.lines.append(text))  # noqa: ARG005
+        self.plugin.v2_playbook_on_start(SimpleNamespace(_file_name=playbook))
+
+    def ok(self, **result):
+        self.plugin.v2_runner_on_ok(self._result(result))
+        return self
+
+    def failed(self, *, ignore=False, **result):
+        self.plugin.v2_runner_on_failed(self._result({"failed": True, **result}), ignore)
+        return self
+
+    def away(self, *, ignore):
+        result = self._result({"msg": "no route"})
+        result._task = SimpleNamespace(ignore_unreachable=ignore)
+        self.plugin.v2_runner_on_unreachable(result)
+        return self
+
+    def _result(self, result):
+        return SimpleNamespace(_result=result, _host=SimpleNamespace(get_name=lambda: "web1"))
+
+    def end(self):
+        try:
+            self.plugin.v2_playbook_on_stats(None)
+        except SystemExit as ended:
+            return ended.code, "\n".join(self.lines).strip()
+        return None, "\n".join(self.lines).strip()
+
+
+@pytest.mark.parametrize("playbook", ["playbooks/drift.yml", "/srv/x/playbooks/validate.yml"])
+def test_no_report_is_neither_clean_nor_drift(playbook):
+    code, said = Run(playbook).end()
+    assert code == 1
+    assert said.startswith("FAILED: nothing was checked: its tasks ran on no host")
+
+
+def test_the_first_failure_is_the_reason():
+    run = Run().failed(ignore=True, msg="expected").failed(msg="'nosuch' is\nundefined").failed(msg="so what")
+    assert run.end() == (1, "FAILED: nothing was checked: web1: 'nosuch' is undefined")
+    assert Run().away(ignore=True).failed(msg="bad").end()[1].endswith("web1: bad")
+    assert Run().away(ignore=False).end()[1].endswith("web1: no route")
+    run = Run().failed(msg="All items", results=[{"msg": "good"}, {"failed": True, "msg": "bad"}])
+    assert run.end() == (1, "FAILED: nothing was checked: web1: bad")
+
+
+def test_an_imported_playbook_owes_an_answer_too():
+    run = Run("site.yml")
+    assert run.end() == (None, "")
+    run.plugin.v2_playbook_on_play_start(SimpleNamespace(get_path=lambda: "/srv/playbooks/drift.yml:16"))
+    assert run.end()[0] == 1
+
+
+def test_another_playbook_owes_nothing():
+    assert Run("provision.yml").failed(msg="no route").end() == (None, "")
+    run = Run().ok(report=["clean: 3"], exit_code=0)
+    run.plugin.v2_playbook_on_start(SimpleNamespace(_file_name="provision.yml"))
+    assert run.end() == (None, "")
+
+
+def test_a_report_decides():
+    assert Run().ok(report=["clean: 3"], exit_code=0).end() == (None, "clean: 3")
+    assert Run().ok(report=["DRIFT: 3"], exit_code=2).failed(msg="DRIFT: 3").end() == (None, "DRIFT: 3")
+    assert Run().ok(report=["INVALID: 3"], exit_code=3).end() == (3, "INVALID: 3")
+
+
+def test_a_window_that_is_open_has_no_verdict_yet_and_one_that_ends_has():
+    assert Run("validate.yml").ok(opened=True, summary="the window is open").end() == (None, "")
+    assert Run("validate.yml").ok(summary="the load is over").failed(msg="down").end()[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["drift.yml", "--limit", "web1"], "its tasks ran on no host"),
+        (["drift.yml", "--tags", "nosuch"], "its tasks ran on no host"),
+        (["validate.yml", "-e", "redis_loadtest_window=end", "--limit", "web1"], "its tasks ran on no host"),
+        (["validate.yml", "-e", "redis_loadtest_window=nosuch", "--skip-tags", "all"], "its tasks ran on no host"),
+    ],
+)
+def test_ansible_itself_ends_so(words, reason, tmp_path):
+    (tmp_path / "hosts.yml").write_text("redis: {hosts: {redis1: }}\nweb: {hosts: {web1: }}\n")
+    program = Path(sys.executable).parent / "ansible-playbook"
+    command = [program, f"playbooks/{words[0]}", "-i", tmp_path / "hosts.yml", *words[1:]]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert f"FAILED: nothing was checked: {reason}" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("a.yml", '---\nrequirepass: "topSecretPW" x\n', "did not find expected key"),
+        ("a.json", '{"requirepass": "topSecretPW" x\n', "did not find expected ',' or '}'"),
+        ("a.yml", "requirepass: *topSecretPW\n", "found undefined alias"),
+        ("a.yml", "requirepass: !topSecretPW x\n", "could not determine a constructor for the tag"),
+        ("a.yml", "requirepass: top\x07SecretPW\n", "cannot be read as YAML"),
+    ],
+)
+def test_a_line_that_is_no_yaml_is_not_shown(name, text, problem, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "group_vars" / name
+    path.parent.mkdir()
+    path.write_text(text)
+    monkeypatch.setattr(BROKEN.context, "CLIARGS", {"inventory": [str(tmp_path)]})
+    BROKEN.CallbackModule().v2_playbook_on_start(None)
+    said = capsys.readouterr().err
+    assert f"{path}:" in said
+    assert problem in said
+    assert "SecretPW" not in said
