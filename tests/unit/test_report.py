@@ -30,12 +30,19 @@ def waiver(**given):
         ([looked("redis1"), AWAY], 1, "failed"),
         ([looked("redis1", finding("acl.bob")), AWAY], 1, "failed"),
         ([document.HostResult("redis1", error="timed out")], 1, "failed"),
+        ([document.HostResult("redis1")], 1, "failed"),
+        ([looked("redis1"), document.HostResult("redis2")], 1, "failed"),
         ([], 1, "failed"),
     ],
 )
 def test_a_hole_comes_before_drift_and_drift_before_clean(results, code, verdict):
     made = build(*results)
     assert (made["exit_code"], made["verdict"]) == (code, verdict)
+
+
+def test_a_host_at_which_nothing_was_looked_at_says_so():
+    [host] = build(document.HostResult("redis1"))["hosts"]
+    assert (host["status"], host["error"]) == ("failed", "the check looked at nothing")
 
 
 def test_a_failed_check_is_no_success():

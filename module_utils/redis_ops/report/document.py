@@ -57,8 +57,9 @@ def build(
             counts = Counter(finding["state"] for finding in findings)
             counts[State.IN_SYNC.value] = scope["counts"].get(State.IN_SYNC.value, 0)
             scopes.append({**scope, "findings": findings, "counts": dict(counts)})
-        status = "unreachable" if result.unreachable else "failed" if result.error else "checked"
-        hosts.append({"host": name, "status": status, "error": printable(result.error), "scopes": scopes})
+        error = result.error or ("" if scopes or result.unreachable else "the check looked at nothing")
+        status = "unreachable" if result.unreachable else "failed" if error else "checked"
+        hosts.append({"host": name, "status": status, "error": printable(error), "scopes": scopes})
     document: dict[str, Any] = {"schema": SCHEMA, "time": time, "seconds": round(seconds, 3)}
     document.update(inventory=printable(inventory), limit=printable(limit), hosts=hosts)
     document["counts"] = dict(sum((Counter(scope["counts"]) for host in hosts for scope in host["scopes"]), Counter()))
