@@ -137,6 +137,8 @@ def test_where_nothing_may_be_evicted_one_is_too_many():
         ({"role": "slave"}, "role"),
         ({"config": {**BEFORE["config"], "hz": "77"}}, "hz"),
         ({"numbers": {**BEFORE["numbers"], "total_commands_processed": 5}}, "reset"),
+        # ids go on rising, but an empty log has none
+        ({"slowlog": {**BEFORE["slowlog"], "last_id": -1}}, "slow log"),
     ],
 )
 def test_a_broken_window_is_invalid(change, reason):

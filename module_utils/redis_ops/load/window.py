@@ -85,6 +85,8 @@ def _void(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -
     shrank = [name for name in _ONLY_RISE if after["numbers"].get(name, 0) < before["numbers"].get(name, 0)]
     if shrank:
         yield f"somebody reset its counters ({', '.join(shrank)})"
+    if after["slowlog"]["last_id"] < before["slowlog"]["last_id"]:
+        yield "somebody reset its slow log"  # SLOWLOG RESET keeps the ids rising, but an empty log has none
     if before["role"] != after["role"]:
         yield f"its role changed from {before['role']} to {after['role']}"
     names = before["config"].keys() | after["config"].keys()
