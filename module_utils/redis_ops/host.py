@@ -305,6 +305,12 @@ def foreign_owner(directory: str, user: str) -> str:
     return "" if found.st_uid == entry.pw_uid or writes else _user_name(found.st_uid)
 
 
+def anybody_writes(path: str) -> bool:
+    """Whether every account may write there. A sticky directory, such as /tmp, is meant so."""
+    found = Path(path).stat().st_mode
+    return bool(found & stat.S_IWOTH) and not found & stat.S_ISVTX
+
+
 def mode_and_owner(path: str) -> str:
     """Such as 'mode 0644, root:redis'."""
     found = Path(path).stat()

@@ -46,8 +46,9 @@ class Record:
         return {}
 
     def is_damaged(self) -> bool:
-        """Whether it is there and says nothing."""
-        return bool(self.path) and Path(self.path).exists() and self.applied() is None
+        """Whether a run was here and the record of it says nothing, or is gone."""
+        there = bool(self.path) and (Path(self.path).exists() or Path(self.last_good_path).exists())
+        return there and self.applied() is None
 
     def last_good(self) -> Optional[str]:
         with contextlib.suppress(OSError):
@@ -55,8 +56,11 @@ class Record:
         return None
 
     def is_kept(self, current: Plan) -> bool:
-        """Whether it says what is applied."""
-        return not self.path or read_optional(self.path) == self._text(current)
+        """Whether it says what is applied, and the way back what runs."""
+        if not self.path:
+            return True
+        way_back = current.file_running is None or self.last_good() == current.file_running
+        return way_back and read_optional(self.path) == self._text(current)
 
     def keep(self, current: Plan, writer: Callable[[Target, str], None] = write) -> None:
         """What is applied. writer: one that can undo it, while the change is not over."""

@@ -38,6 +38,15 @@ class Address:
     tls_check_name: bool = True
     timeout: float = 5.0
 
+    def as_options(self) -> list[str]:
+        """For redis-cli; without a password, which does not belong on a command line."""
+        if self.unix_socket:
+            return ["-s", self.unix_socket]
+        place = [*(["-h", self.host] if self.host not in ("127.0.0.1", "localhost") else []), "-p", str(self.port)]
+        files = {"--cacert": self.tls_ca_file, "--cert": self.tls_cert_file, "--key": self.tls_key_file}
+        tls = ["--tls", *(word for option, file in files.items() if file for word in (option, file))]
+        return [*place, *(tls if self.tls else [])]
+
     def __str__(self) -> str:
         return self.unix_socket or f"{self.host}:{self.port}{' (TLS)' if self.tls else ''}"
 

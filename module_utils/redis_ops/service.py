@@ -56,7 +56,7 @@ class Systemd:
         return int(self._show("MainPID") or 0)
 
     def enabled(self) -> bool:
-        return self._show("UnitFileState") in ("enabled", "enabled-runtime", "alias")
+        return self._show("UnitFileState") in ("enabled", "alias")
 
     def limits_path(self) -> str:
         return f"/etc/systemd/system/{self.name}.service.d/50-ansible.conf"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Optional
 
 from ..engine import Engine
 from ..findings import Finding
@@ -193,28 +194,48 @@ class Start:
     """What decides about a user that the files do not tell everything of.
 
     password: requirepass as it runs, '' where it has no effect. opened: acl-pubsub-default is allchannels.
+    declared: requirepass as it is declared; None where an aclfile decides. left: name and rules of each user in the file
+    as the last run left it; None when there was none, or an aclfile has the users.
     """
 
     engine: Engine
     password: str = ""
     opened: bool = False
+    declared: Optional[str] = None
+    left: Optional[Sequence[Sequence[str]]] = None
 
 
-def findings(running: Sequence[str], stored: Sequence[Sequence[str]], start: Start, where: str) -> Iterator[Finding]:
+def findings(
+    running: Sequence[str], stored: Sequence[Sequence[str]], start: Start, where: str, cli: str = "redis-cli"
+) -> Iterator[Finding]:
     """running: the lines of ACL LIST. stored: name and rules of each user in the file that the server starts with."""
     listed = [line.split(" ") for line in running]  # it quotes nothing, and no rule has a blank
     lives = {words[1]: parse(words[2:]) for words in listed if len(words) > 1}
-    files = {words[0]: parse(words[1:], opened=start.opened) for words in stored if words}
+    files = _users(stored, start)
     # without a line of its own, the default user is what requirepass makes of it
-    way_in = f">{start.password}" if start.password else "nopass"
-    files.setdefault("default", parse(["on", way_in, "~*", "&*", "+@all"]))
+    files.setdefault("default", _default(start.password))
+    before = None if start.left is None else _users(start.left, start)
+    opened = _is_open(lives.get("default"), start)
+    if opened:
+        yield found(
+            "acl.default",
+            f"{where}: ACL user default",
+            State.LIVE_NOT_PERSISTED,
+            expected="let in by the declared requirepass only",
+            actual=opened,
+            why="Redis documentation, ACL: a line `user default` beats requirepass",
+            remedy=f"in {cli}: ACL SETUSER default resetpass >PASSWORD with the declared one; then run provision, which mends the file",
+        )
     for name in sorted(lives.keys() | files.keys()):
         live, file = lives.get(name), files.get(name)
+        if name == "default" and opened:
+            continue
         if live is None or file is None:
             actual = "in the file only" if live is None else "in the running server only"
         elif differs := live.differences(file, start.engine):
             actual = f"running and file differ in {', '.join(differs)}"
         else:
+            yield from _saved(name, file, before, start, where)
             continue
         yield found(
             f"acl.{name}",
@@ -223,5 +244,50 @@ def findings(running: Sequence[str], stored: Sequence[Sequence[str]], start: Sta
             expected="the same running and in the file",
             actual=actual,
             why="Redis documentation, ACL: a restart reads the file",
-            remedy="CONFIG REWRITE or ACL SAVE keeps what runs; ACL DELUSER, ACL LOAD or a restart takes it back",
+            remedy="ACL DELUSER, ACL LOAD or a restart takes it back; CONFIG REWRITE or ACL SAVE keeps what runs",
         )
+
+
+def _saved(name: str, file: User, before: Optional[Mapping[str, User]], start: Start, where: str) -> Iterator[Finding]:
+    """What runs and is in the file may still be none of what was there when the last run ended."""
+    if before is None or name == "default":
+        return
+    known = before.get(name)
+    differs = ["new"] if known is None else file.differences(known, start.engine)
+    if differs:
+        yield found(
+            f"acl.{name}",
+            f"{where}: ACL user {name}",
+            State.FILE_CHANGED_OUTSIDE,
+            expected="the users that the last run left",
+            actual="a new user" if known is None else f"changed in {', '.join(differs)}, and saved",
+            why="Redis documentation, ACL",
+            remedy=f"if nobody meant it: ACL DELUSER {name} and take its line out of the file; provision keeps it as it is",
+        )
+
+
+def _users(lines: Iterable[Sequence[str]], start: Start) -> dict[str, User]:
+    return {words[0]: parse(words[1:], opened=start.opened) for words in lines if words}
+
+
+def _default(password: str) -> User:
+    return parse(["on", f">{password}" if password else "nopass", "~*", "&*", "+@all"])
+
+
+def _is_open(live: Optional[User], start: Start) -> str:
+    """Whether somebody gets in past the declared password; why, or ''."""
+    if not start.declared or live is None or not live.enabled:
+        return ""
+    if live.nopass:
+        return "anybody gets in without a password (nopass)"
+    more = live.passwords - _default(start.declared).passwords
+    return (
+        f"{len(more)} other password{'' if len(more) == 1 else 's'} would do"
+        if more and not _rotates(live, start)
+        else ""
+    )
+
+
+def _rotates(live: User, start: Start) -> bool:
+    """The password that runs is another than the declared one, which the option requirepass tells by itself."""
+    return live.passwords == _default(start.password).passwords

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from .. import host, kernel
 from ..declared import Declared
+from ..resolve import Resolved
 from . import instance, machine, unit
-from .states import Scope
+from .states import Scope, State, found
 
 
 def check(declared: Declared, wanted: kernel.Wanted, version: str) -> list[Scope]:
@@ -22,8 +23,9 @@ def check(declared: Declared, wanted: kernel.Wanted, version: str) -> list[Scope
     )
     scopes = [
         instance.check(declared.instance(one, services[one.layout.service]), one.open_files)
+        if engine is not None
+        else _not_there(one)
         for one in resolved
-        if engine is not None  # else there is nothing to look at, which the host's scope says
     ]
     around = machine.Host(
         wanted,
@@ -34,3 +36,19 @@ def check(declared: Declared, wanted: kernel.Wanted, version: str) -> list[Scope
         provisioned=any(Path(one.layout.state).exists() for one in resolved),
     )
     return [machine.check(around, kernel.Machine()), *scopes]
+
+
+def _not_there(one: Resolved) -> Scope:
+    """Its program tells no version: it is not installed, or broken. Nothing can be looked at."""
+    binary = one.layout.product.binary
+    unreadable = found(
+        "program",
+        one.where,
+        State.UNREADABLE,
+        expected=f"{binary} --version answers",
+        actual="it does not",
+        why="what cannot be read is never called clean",
+        remedy="run provision, which installs it; where it is installed: apt-get install --reinstall "
+        f"{one.layout.product.package}",
+    )
+    return Scope(one.layout.instance, 1, [unreadable])

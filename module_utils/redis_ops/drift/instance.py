@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
 from .. import catalog, conffile, host
 from ..errors import AccessDenied, CommandRefused, FileUnreadable, RedisOpsError, told
-from ..files import is_open, read_optional
+from ..files import Target, is_open, read_optional
 from ..findings import Finding
 from ..observe import Instance, Snapshot, look, record_of
 from ..record import digest
-from . import acl, options, unit
+from . import acl, lines, options, unit
 from .options import RESTART, RUN, Memory
 from .states import Scope, State, found
 
@@ -64,6 +66,7 @@ class _Look:
             self._server,
             self._options,
             self._config_file,
+            self._lines,
             self._unit,
             self._process,
             self._users,
@@ -95,7 +98,7 @@ class _Look:
                 "record",
                 State.UNREADABLE,
                 expected="what the last run left",
-                actual=f"{self.record.path} cannot be read as that",
+                actual=f"{self.record.path} is not there, or cannot be read as that",
                 why="without it nobody can tell who changed what",
                 remedy="run provision, which writes it anew",
             )
@@ -136,20 +139,16 @@ class _Look:
         yield from options.findings(plan, self._memory(), self.where, self._cli())
 
     def _memory(self) -> Memory:
-        last_good, engine = self.record.last_good(), self.snapshot.plan.desired.engine if self.snapshot else None
-        running = {}
-        if last_good and engine:
-            with contextlib.suppress(RedisOpsError):
-                running = conffile.ConfFile.parse(last_good).values(engine)
+        then = self._then()
+        running = then.values(self.snapshot.plan.desired.engine) if then and self.snapshot else {}
         written = host.modified(self.instance.config.path) if self.instance.config else ""
         return Memory(self.record.applied(), running, written)
 
     def _cli(self) -> str:
+        """How a person reaches this server, as a shell takes it."""
         connection = self.snapshot.connection if self.snapshot else None
-        if connection is None:
-            return "redis-cli"
-        address = connection.address
-        return f"redis-cli -s {address.unix_socket}" if address.unix_socket else f"redis-cli -p {address.port}"
+        asks = ["--askpass"] if (self.live or {}).get("requirepass") else []
+        return shlex.join(["redis-cli", *(connection.address.as_options() if connection else []), *asks])
 
     def _config_file(self) -> Iterator[Finding]:
         config = self.instance.config
@@ -165,16 +164,27 @@ class _Look:
                 why="guide 9",
                 remedy=f"{RUN}; a copy is {self.record.last_good_path}",
             )
-        elif is_open(config):
+        for name, target in (("file.mode", config), *self._remembered()):
+            if not is_open(target):
+                continue
             yield self._found(
-                "file.mode",
+                name,
                 State.FILE_CHANGED_OUTSIDE,
-                expected=f"mode {config.mode:04o}, {config.owner}:{config.group}",
-                actual=host.mode_and_owner(config.path),
-                why="the file may hold a password",
-                remedy=RUN,
-                since=host.modified(config.path, status=True),
+                expected=f"{target.path} with mode {target.mode:04o}, {target.owner}:{target.group}",
+                actual=host.mode_and_owner(target.path),
+                why="it may hold a password",
+                remedy=RUN if target is config else f"chmod {target.mode:04o} {target.path}",
+                since=host.modified(target.path, status=True),
             )
+
+    def _remembered(self) -> list[tuple[str, Target]]:
+        """What a run keeps for itself, where it keeps anything."""
+        paths = [self.record.path, self.record.last_good_path] if self.record.path else []
+        return [
+            (f"record.mode.{Path(path).name}", Target(path, 0o600, os.geteuid(), os.getegid()))
+            for path in paths
+            if Path(path).is_file()
+        ]
 
     def _unit(self) -> Iterator[Finding]:
         service = self.instance.service
@@ -292,16 +302,34 @@ class _Look:
                     remedy="ACL SAVE writes it anew from what runs",
                 )
             return  # the configuration file has its own finding
-        stored = acl.of_file(text)
-        if not path:
-            directives = conffile.ConfFile.parse(text).directives
-            stored = [directive.arguments for directive in directives if directive.name == "user"]
+        stored = acl.of_file(text) if path else _users_of(conffile.ConfFile.parse(text))
+        then = self._then()
         start = acl.Start(
             snapshot.plan.desired.engine,
             "" if path else live.get("requirepass", ""),
             live.get("acl-pubsub-default") == "allchannels",
+            declared=None if path else str(snapshot.plan.desired.get("requirepass") or ""),
+            left=None if path or then is None else _users_of(then),
         )
-        yield from acl.findings(listed, stored, start, self.where)
+        yield from acl.findings(listed, stored, start, self.where, self._cli())
+
+    def _lines(self) -> Iterator[Finding]:
+        snapshot = self.snapshot
+        text = snapshot.observed.file if snapshot and self.instance.config else None
+        if snapshot is None or self.instance.config is None or text is None:
+            return
+        self.checked += 2
+        now, then = conffile.ConfFile.parse(text), self._then()
+        yield from lines.findings(now, then, self.where, host.modified(self.instance.config.path))
+        follows = " ".join(map(str, snapshot.observed.replica_of or ()))
+        yield from lines.role(follows, now, then, self.where)
+
+    def _then(self) -> Optional[conffile.ConfFile]:
+        """The configuration as the last run left it."""
+        text = self.record.last_good()
+        with contextlib.suppress(RedisOpsError):
+            return None if text is None else conffile.ConfFile.parse(text)
+        return None
 
     def _append_only_file(self) -> Iterator[Finding]:
         snapshot = self.snapshot
@@ -338,14 +366,16 @@ class _Look:
         for target in self.instance.directories:
             self.checked += 1
             missing = not Path(target.path).is_dir()
-            if missing or host.foreign_owner(target.path, str(target.owner)):
+            if missing or host.foreign_owner(target.path, str(target.owner)) or host.anybody_writes(target.path):
                 yield self._found(
                     f"directory.{target.path}",
                     State.FILE_CHANGED_OUTSIDE,
-                    expected=f"{target.path}, which {target.owner} can write",
+                    expected=f"{target.path}, which {target.owner} and nobody else can write",
                     actual="no such directory" if missing else host.mode_and_owner(target.path),
-                    why="the server could not write its data",
-                    remedy=RUN if missing else f"chown {target.owner}:{target.group} {target.path}",
+                    why="it holds the data",
+                    remedy=RUN
+                    if missing
+                    else f"chown {target.owner}:{target.group} {target.path}; chmod o-w {target.path}",
                 )
 
     @property
@@ -361,3 +391,8 @@ class _Look:
 def _text(path: str) -> Optional[str]:
     """None when there is none."""
     return host.read(path) if Path(path).exists() else None
+
+
+def _users_of(parsed: conffile.ConfFile) -> list[Sequence[str]]:
+    """Name and rules of each `user` line."""
+    return [line.arguments for line in parsed.directives if line.name == "user"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Optional
@@ -77,7 +78,7 @@ def state_of(entry: Entry, plan: Plan, memory: Memory) -> State:
     if not (entry.live_differs or entry.file_differs or moved) or _says_the_default(entry, plan):
         return State.IN_SYNC
     if entry.option.origin is Origin.RUNTIME:
-        return State.RUNTIME_OWNED
+        return State.RUNTIME_OWNED  # but for a primary that was made a replica, which lines.role tells
     if isinstance(entry.live, conffile.Unreadable):
         return State.UNREADABLE
     if moved:
@@ -178,7 +179,7 @@ def _as_it_is(entry: Entry, plan: Plan) -> str:
 def _remedy(entry: Entry, state: State, plan: Plan, cli: str) -> str:
     option, live = entry.option, entry.how is How.LIVE
     value = MASK if option.secret else plan.argument(entry) if entry.want is not None else ""
-    command = f"{cli} CONFIG SET {option.spelled_at(plan.desired.engine)} {conffile.quote(value) or repr('')}"
+    command = f"{cli} CONFIG SET {option.spelled_at(plan.desired.engine)} {shlex.quote(value)}"
     declare = "declare it in redis_server_secrets" if option.secret else f"declare {_as_it_is(entry, plan)}"
     at_once = f"{command}, or {RUN}" if live and not option.secret else RUN
     owed = "; a restart is owed" if entry.how is How.RESTART and entry.live_differs else ""

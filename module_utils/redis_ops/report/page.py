@@ -27,7 +27,9 @@ MEANING = {
     State.IN_SYNC: "as declared",
 }
 # A command at the beginning of a remedy, up to where prose goes on; quoted words belong to it whole.
-_COMMAND = re.compile(r"""((?:redis-cli|systemctl|prlimit|chown) (?:"(?:\\.|[^"])*"|[^";,])+)(?:$|[,;] (?:or )?)""")
+_COMMAND = re.compile(
+    r"""((?:redis-cli|systemctl|prlimit|chown) (?:"(?:\\.|[^"])*"|'[^']*'|[^"';,])+)(?:$|[,;] (?:or )?)"""
+)
 
 
 def view(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,68 @@
+"""Lines of redis.conf that set no option: users, modules, includes, renamed commands, and what no server knows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Optional
+
+from .. import catalog, conffile
+from ..findings import Finding
+from .options import RUN
+from .states import State, found
+
+# compared by what they mean: see acl and the role
+_ELSEWHERE = ("user", "replicaof", "slaveof")
+_WHY = {
+    "include": "what it includes has the last word at the next start",
+    "loadmodule": "a module runs with all rights of the server",
+    "rename-command": "a renamed command is one that no check can send",
+}
+
+
+def findings(now: conffile.ConfFile, then: Optional[conffile.ConfFile], where: str, since: str) -> Iterator[Finding]:
+    """now: the file. then: what the last run left; None when there was none."""
+    left = {(line.name, line.arguments) for line in then.directives} if then else set()
+    for line in _foreign(now.directives):
+        if (line.name, line.arguments) not in left:
+            # not whole: what a command was renamed to is often meant to be a secret
+            shown = " ".join([line.name, *line.arguments[:1]])
+            kept = line.kept
+            yield found(
+                f"file.{line.name}",
+                f"{where}: line {line.line} of its file",
+                State.UNMANAGED_SET if then is None else State.FILE_CHANGED_OUTSIDE,
+                expected="no such line" if then is None else "the lines that the last run left",
+                actual=shown,
+                why=_WHY.get(line.name, "the server does not start with a line that it does not know"),
+                remedy="take the line out; provision keeps it as it is" if kept else f"take the line out, or {RUN}",
+                since=since,
+            )
+
+
+def role(live: str, now: conffile.ConfFile, then: Optional[conffile.ConfFile], where: str) -> Iterator[Finding]:
+    """A primary that somebody made a replica: its data was replaced by another server's. The way back, a replica that was
+    promoted, is Redis' and Sentinel's to decide.
+
+    live: host and port of the primary that it follows, '' for none.
+    """
+    followed = {line.arguments for line in then.directives if line.name in ("replicaof", "slaveof")} if then else set()
+    in_file = [line.arguments for line in now.directives if line.name in ("replicaof", "slaveof")]
+    if then is None or followed or not (live or in_file):
+        return
+    actual = f"follows {live}" if live else f"will follow {' '.join(in_file[-1])} after its next start"
+    yield found(
+        "role",
+        f"{where}: role",
+        State.UNMANAGED_SET,
+        expected="a primary, as the last run left it",
+        actual=actual,
+        why="Redis documentation, replication: a replica takes the data of its primary for its own",
+        remedy="if nobody meant it: REPLICAOF NO ONE; if it is meant, run provision, which keeps it",
+    )
+
+
+def _foreign(directives: Iterable[conffile.Directive]) -> Iterator[conffile.Directive]:
+    for line in directives:
+        option = catalog.find(line.name)
+        if line.name not in _ELSEWHERE and (option is None or option.file_only):
+            yield line
