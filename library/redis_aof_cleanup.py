@@ -8,12 +8,14 @@ DOCUMENTATION = r"""
 module: redis_aof_cleanup
 short_description: Move append-only files that no server will read again out of the way
 description:
-  - Removes only what is provably dead. Files that the AOF's manifest does not list, or lists as history; the single file of
-    Redis 6 beside a manifest that does not refer to it; temporary files, an hour old, of child processes that are gone.
+  - Removes only what is provably dead. Files that the AOF's manifest lists as history, or does not list and nobody has
+    written for an hour; the single file of Redis 6 beside a manifest that does not refer to it; temporary files, an hour
+    old, of child processes that are gone.
   - Never the manifest, a base or an increment that it lists; never a symbolic link; nothing while a rewrite, a save or the
     loading goes on; nothing when the manifest cannot be read or a file of it is missing. Of a stopped server the AOF must
     pass C(redis-check-aof) first.
-  - Files are moved to C(aof-quarantine) in the data directory. O(purge) deletes what earlier runs have moved there.
+  - Files are moved to C(aof-quarantine) in the data directory, which must not be a link. Each is looked at again, with the
+    manifest, right before and after it is moved; what a rewrite took meanwhile is put back, and told.
   - Works on running and stopped servers, on the single-file AOF of Redis 6 and the multi-part one of Redis 7 and later.
 attributes:
   check_mode:
@@ -21,11 +23,15 @@ attributes:
     description: Lists the files and their sizes, and touches none.
 options:
   compact:
-    description: Whether to let a running server write its AOF anew first, and wait for it. That is what makes an AOF small.
+    description:
+      - Whether to let a running server write its AOF anew first, and wait for it. That is what makes an AOF small, and what
+        makes one whole again of which a file is missing.
     type: bool
     default: false
   purge:
-    description: Whether to delete what earlier runs have put into the quarantine.
+    description:
+      - Whether to delete what earlier runs have put into the quarantine. That is done last, and only when the AOF is whole.
+        The quarantine of a stopped server that has no AOF besides is left alone.
     type: bool
     default: false
 extends_documentation_fragment:

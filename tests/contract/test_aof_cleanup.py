@@ -200,3 +200,168 @@ def test_files_of_a_living_child_are_not_left_over(lab):
     os.utime(path, (LONG_AGO, LONG_AGO))
     assert path not in {file.path for file in clean(lab).files}
     assert path.exists()
+
+
+def rewrite(lab: Lab) -> None:
+    lab.ask("BGREWRITEAOF")
+    until(lambda: lab.info()["aof_rewrite_in_progress"] == lab.info()["aof_rewrite_scheduled"] == "0", "the rewrite")
+
+
+def begin_rewrite(lab: Lab) -> None:
+    """One that still goes on when this returns."""
+    lab.ask("CONFIG", "SET", "rdb-key-save-delay", "5000")
+    lab.ask("BGREWRITEAOF")
+    until(lambda: lab.info()["aof_rewrite_in_progress"] == "1", "the rewrite to begin")
+
+
+def once(monkeypatch, owner, name, when, happens):
+    """Something happens right before the first call for which `when` is true."""
+    original, done = getattr(owner, name), []
+
+    def hooked(*arguments, **named):
+        if not done and when(*arguments):
+            done.append(True)
+            happens()
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(owner, name, hooked)
+    return done
+
+
+def has_every_key_after_a_restart(lab: Lab) -> None:
+    until(lambda: lab.info()["aof_rewrite_in_progress"] == "0", "the rewrite")
+    lab.fill(150)
+    lab.bounce()
+    assert lab.keys() == 150
+
+
+def orphan(lab: Lab) -> Path:
+    """What a killed rewrite leaves: the name that the next one takes."""
+    path = directory(lab) / "appendonly.aof.2.incr.aof"
+    path.write_bytes(b"*1\r\n$4\r\nPING\r\n")
+    os.utime(path, (LONG_AGO, LONG_AGO))
+    return path
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("happens", [rewrite, begin_rewrite])
+@pytest.mark.parametrize("moment", ["list", "move", "rename"])
+def test_a_rewrite_that_begins_meanwhile_keeps_its_files(lab, monkeypatch, moment, happens):
+    """Before the directory is listed, between the scan and the move, and at the last moment before a file is moved."""
+    if not lab.multi:
+        pytest.skip("one file, which is never moved")
+    taken = orphan(lab)
+    path = {"list": "iterdir", "rename": "rename"}.get(moment)
+    if path:
+        concerned = {directory(lab), taken}
+        done = once(monkeypatch, Path, path, lambda self, *_: self in concerned, lambda: happens(lab))
+    else:
+        done = once(monkeypatch, aof, "_move", lambda *_: True, lambda: happens(lab))
+    outcome = clean(lab)
+    assert done
+    assert taken not in {file.path for file in outcome.files}
+    assert taken.exists()
+    if moment == "rename":
+        assert [action for action in outcome.actions if action.startswith(f"put back {taken}")]
+    has_every_key_after_a_restart(lab)
+
+
+@OLD_AND_NEW
+def test_what_was_written_a_moment_ago_is_not_dead(lab):
+    if not lab.multi:
+        pytest.skip("one file, which is never moved")
+    for name in ("appendonly.aof.99.incr.aof", "appendonly.aof.98.base.rdb"):
+        (directory(lab) / name).write_bytes(b"a rewrite may be about to list it")
+    assert clean(lab).files == []
+
+
+@ONE
+def test_a_server_that_starts_meanwhile_is_left_alone(lab, monkeypatch):
+    dead = litter(lab)
+    lab.service.stop()
+    once(monkeypatch, aof, "scan", lambda *_: True, lab.start)
+    with pytest.raises(ApplyFailed, match="nothing was moved"):
+        clean(lab)
+    assert all(path.exists() for path in dead)
+
+
+@ONE
+def test_a_move_that_fails_puts_all_back(lab, monkeypatch):
+    dead = litter(lab)
+
+    def fails():
+        raise OSError(18, "Invalid cross-device link")
+
+    last = lab.data / f"temp-{DEAD_PID}.rdb"
+    once(monkeypatch, Path, "rename", lambda self, *_: self == last, fails)
+    with pytest.raises(ApplyFailed, match=r"cross-device.*put back"):
+        clean(lab)
+    assert all(path.exists() for path in dead)
+    assert not (lab.data / aof.QUARANTINE).exists()
+
+
+@OLD_AND_NEW
+def test_the_quarantine_outlives_a_purge_while_the_aof_is_not_whole(lab):
+    """It may hold the only copy."""
+    if not lab.multi:
+        pytest.skip("one file, which is never moved")
+    lab.service.stop()
+    [base] = directory(lab).glob("*.base.*")
+    kept = lab.data / aof.QUARANTINE / "somewhen" / base.name
+    kept.parent.mkdir(parents=True)
+    base.rename(kept)
+    with pytest.raises(ApplyFailed, match="nothing was moved or deleted"):
+        clean(lab, purge=True)
+    assert kept.exists()
+    whole = lab.data / aof.QUARANTINE / "somewhen" / "all"
+    directory(lab).rename(whole)
+    with pytest.raises(ApplyFailed, match="nothing was moved or deleted"):
+        clean(lab, purge=True)
+    assert kept.exists()
+    assert whole.exists()
+
+
+@ONE
+def test_a_purge_deletes_what_earlier_runs_moved(lab):
+    litter(lab)
+    clean(lab)
+    [earlier] = (lab.data / aof.QUARANTINE).iterdir()
+    dead = litter(lab)
+    clean(lab, purge=True)
+    assert not earlier.exists()
+    kept = {path.name for path in (lab.data / aof.QUARANTINE).rglob("*") if path.is_file()}
+    assert kept == {path.name for path in dead}
+
+
+@ONE
+def test_compacting_rescues_a_running_server_s_aof(lab):
+    [manifest] = directory(lab).glob("*.manifest")
+    manifest.write_text("file appendonly.aof.1.base.rdb seq\n")
+    kept = lab.data / aof.QUARANTINE / "somewhen" / "file"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"old")
+    foreseen = clean(lab, compact=True, purge=True, check=True).actions
+    assert kept.exists()
+    done = clean(lab, compact=True, purge=True).actions
+    assert [action.split()[0] for action in foreseen] == [action.split()[0] for action in done] == ["write", "delete"]
+    assert not kept.exists()
+    lab.bounce()
+    assert lab.keys() == 100
+
+
+@ONE
+@pytest.mark.parametrize("kind", ["link", "dangling", "file"])
+@pytest.mark.parametrize("purge", [False, True])
+def test_a_quarantine_that_is_no_directory_is_refused(lab, kind, purge):
+    """The data directory belongs to the redis user, who could point root anywhere."""
+    dead = litter(lab)
+    elsewhere = lab.directory / "elsewhere"
+    if kind == "link":
+        elsewhere.mkdir()
+    held = lab.data / aof.QUARANTINE
+    held.write_text("") if kind == "file" else held.symlink_to(elsewhere)
+    for check in (True, False):
+        with pytest.raises(ApplyFailed, match="is not a directory; nothing was moved"):
+            clean(lab, purge=purge, check=check)
+    assert all(path.exists() for path in dead)
+    assert not elsewhere.exists() or not list(elsewhere.iterdir())
