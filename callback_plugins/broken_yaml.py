@@ -48,7 +48,8 @@ def _told(path: Path, error: AnsibleParserError) -> str:
     mark = getattr(error.__cause__, "problem_mark", None)
     place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
     problem = getattr(error.__cause__, "problem", None) or "cannot be read as YAML"
-    problem = re.sub(r"""(['"])(?=\S)[^'"]*\w.*\1""", "...", problem)  # an alias or a tag, such as of a password without quotes
+    # what it quotes is an alias or a tag, such as of a password without quotes
+    problem = re.sub(r"""(['"])(?=\S)[^'"]*\w.*\1""", "...", problem)
     return f"{place}: {problem}; expected YAML; correct it (the line is not shown, it may hold a secret)"
 
 

@@ -471,3 +471,92 @@ def test_help_says_what_the_exit_codes_mean():
     said = subprocess.run([sys.executable, PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout
     for text in ("--config FILE", "/etc/redis-drift.json", "2 something drifted", "75 another run"):
         assert text in said
+
+
+# --- code that others could change ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project as `make runtime` leaves it, of whoever runs this test."""
+    root = tmp_path / "srv" / "project"
+    for name in (".venv/bin", "playbooks", "roles/x"):
+        (root / name).mkdir(parents=True)
+        (root / name).chmod(0o755)
+    for name in (".venv/bin/ansible-playbook", "ansible.cfg", "playbooks/drift.yml", "roles/x/main.yml"):
+        (root / name).write_text("")
+        (root / name).chmod(0o644)
+    root.chmod(0o755)
+    root.parent.chmod(0o755)
+    return root
+
+
+def vet(project, user="root"):
+    ended = subprocess.run(
+        [sys.executable, PROGRAM, "--vet", project, user], capture_output=True, text=True, check=False
+    )
+    return ended.returncode, ended.stderr
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+
+
+@as_root
+def test_code_of_root_is_run(project):
+    assert vet(project) == (0, "")
+    project.parent.chmod(0o1777)  # as /tmp: others may add, not replace
+    (project / "reports").mkdir(mode=0o777)
+    assert vet(project) == (0, "")
+
+
+PLACES = [
+    "..",
+    ".",
+    ".venv/bin/ansible-playbook",
+    "ansible.cfg",
+    "playbooks",
+    "playbooks/drift.yml",
+    "roles/x/main.yml",
+]
+
+
+@as_root
+@pytest.mark.parametrize("place", PLACES)
+def test_code_that_others_could_change_is_not_run(project, place):
+    path = (project / place).resolve()
+    os.chown(path, 4242, 0)
+    code, said = vet(project)
+    assert code == 1
+    assert f"{path}: belongs to uid 4242" in said
+    assert f"chown -R root: {project} && chmod -R go-w {project}" in said
+    os.chown(path, 0, 0)
+    path.chmod(0o775)
+    assert f"{path}: has mode 0775" in vet(project)[1]
+
+
+@as_root
+def test_the_program_behind_a_link_counts(project, tmp_path):
+    (tmp_path / "theirs").write_text("")
+    os.chown(tmp_path / "theirs", 4242, 0)
+    (project / ".venv/bin/ansible-playbook").unlink()
+    (project / ".venv/bin/ansible-playbook").symlink_to(tmp_path / "theirs")
+    assert f"{tmp_path}/theirs: belongs to uid 4242" in vet(project)[1]
+
+
+@as_root
+def test_the_runner_refuses_too_and_tells(machine):
+    inbox = machine.hears()
+    (machine.root / "ansible.cfg").write_text("")
+    os.chown(machine.root / "ansible.cfg", 4242, 0)
+    code, said = machine.run()
+    assert (code, machine.metric("exit_code")) == (1, 1)
+    assert "ansible.cfg: belongs to uid 4242" in said
+    assert "ansible.cfg: belongs to uid 4242" in messages(inbox)[0]["reason"]
+    assert not (machine.root / "reports").exists()
+
+
+def test_another_value_in_the_same_state_is_news(machine):
+    inbox = machine.hears()
+    for actual in ("running 3gb", "running 3gb", "running 7mb"):
+        machine.checks(2, {**FINDING, "actual": actual}).run()
+    assert [message["findings"][0]["actual"] for message in messages(inbox)] == ["running 3gb", "running 7mb"]

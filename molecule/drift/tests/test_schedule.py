@@ -49,6 +49,8 @@ def checkout(host):
         f"{variables}/redis_server.yml": declared,
     }.items():
         subprocess.run(["podman", "exec", "-i", HOST, "tee", path], input=text, check=True, capture_output=True)
+    # an archive keeps its owners and modes; the schedule refuses code that others could change
+    host.check_output(f"chown -R root: {CHECKOUT} && chmod -R go-w {CHECKOUT}")
     yield
     host.run(f"rm -rf {CHECKOUT} {REPORTS} /run/metrics")
 

@@ -17,15 +17,17 @@ import http.client
 import itertools
 import json
 import os
+import pwd
 import random
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -37,6 +39,7 @@ ATTEMPT = 10  # seconds for one of them
 FEW = 100  # findings in a notification; it says how many there are
 LOG_BYTES = 1_000_000  # a log file; the one before it stays
 SCHEMA = "redis-drift-notification/1"
+CODE = (".venv", "ansible.cfg", "inventories", "library", "module_utils", "playbooks", "roles")  # and *_plugins
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--jitter", type=float, default=0, metavar="SECONDS", help="first wait, at random up to this")
     parser.add_argument("--log", metavar="FILE", help="write here what is otherwise shown; FILE.1 is the part before")
     parser.add_argument("--post", action="store_true", help="only send standard input to the URL of the configuration")
+    parser.add_argument("--vet", nargs=2, metavar=("PROJECT", "USER"), help="only say who else could change that code")
     options = parser.parse_args(arguments)
+    if options.vet:
+        parser.exit(len(found := exposed(Path(options.vet[0]), {0, pwd.getpwnam(options.vet[1]).pw_uid})) > 0, found)
     try:
         config = Config(source=options.config, **json.loads(Path(options.config).read_text()))
     except (OSError, ValueError, TypeError) as error:
@@ -129,6 +135,8 @@ def check(config: Config) -> tuple[int, Mapping[str, Any], str]:
 
     Ansible ends with 2 for any failed task and with 0 where no host matched: only a report of this run makes it an answer.
     """
+    if os.geteuid() == 0 and (found := exposed(Path(config.project), {0})):
+        return FAILED, {}, found
     latest = Path(config.reports) / "latest.json"
     before = _stamp(latest)
     environment = {
@@ -149,13 +157,29 @@ def check(config: Config) -> tuple[int, Mapping[str, Any], str]:
     document = _document(latest) if _stamp(latest) != before else {}
     if document and config.textfile_directory:
         with complaining():
-            text = (latest.parent / "latest.prom").read_text()
-            write(Path(config.textfile_directory) / "redis_drift.prom", text, 0o644)
+            write(Path(config.textfile_directory) / "redis_drift.prom", latest.with_suffix(".prom").read_text(), 0o644)
     if code in (CLEAN, DRIFT) and document.get("exit_code") != code:
         return FAILED, {}, f"it ended with {code} and left no report that says so in {config.reports}"
     if code in (CLEAN, DRIFT):
         return code, document, ""
     return code, document, "a host could not be checked" if document else f"it ended with {code} and left no report"
+
+
+def exposed(project: Path, trusted: Container[int]) -> str:
+    """Which code of the project somebody else could change, and what to do; '' for none."""
+    names = (*CODE, ".venv/bin/ansible-playbook", ".venv/bin/python")
+    tops = [*(project / name for name in names), *project.glob("*_plugins")]
+    tops += [path.resolve() for path in tops]
+    inside = (Path(at, name) for top in tops for at, dirs, names in os.walk(top) for name in dirs + names)
+    for path in itertools.chain({place for top in tops for place in (top, *top.parents)}, inside):
+        with contextlib.suppress(FileNotFoundError):
+            seen = path.lstat()
+            loose = not stat.S_ISLNK(seen.st_mode) and seen.st_mode & 0o022 and not seen.st_mode & stat.S_ISVTX
+            if loose or seen.st_uid not in trusted:
+                who = f"has mode {stat.S_IMODE(seen.st_mode):04o}" if loose else f"belongs to uid {seen.st_uid}"
+                mend = f"keep the project in /opt: chown -R root: {project} && chmod -R go-w {project}"
+                return f"{path}: {who}; expected code that nobody else can change; {mend}"
+    return ""
 
 
 def message(config: Config, state: State, document: Mapping[str, Any], reason: str) -> dict[str, Any]:
@@ -189,7 +213,7 @@ def message(config: Config, state: State, document: Mapping[str, Any], reason: s
 
 def gist(news: Mapping[str, Any]) -> dict[str, Any]:
     """What makes two notifications the same news."""
-    findings = sorted([item[key] for key in ("host", "instance", "id", "state")] for item in news["findings"])
+    findings = sorted([item[key] for key in ("host", "instance", "id", "state", "actual")] for item in news["findings"])
     return {**{key: news[key] for key in ("verdict", "reason", "unchecked")}, "findings": findings}
 
 
@@ -219,7 +243,7 @@ def notify(config: Config, state: State, news: Mapping[str, Any]) -> None:
 def attempt(hook: Sequence[str], seconds: float, text: str) -> str:
     """Why it failed; '' when it arrived."""
     try:
-        code = bounded(hook, seconds, text=text)
+        code = bounded(hook, seconds, text)
     except OSError as error:
         return f"{hook[0]} could not be started: {error}"
     return {0: "", TIMEOUT: f"no end after {seconds:.0f} s"}.get(code, f"{hook[0]} ended with {code}")
@@ -252,12 +276,7 @@ def post(url: str, body: bytes) -> int:
 
 
 def bounded(
-    command: Sequence[str],
-    seconds: float,
-    *,
-    cwd: Optional[str] = None,
-    env: Optional[Mapping[str, str]] = None,
-    text: str = "",
+    command: Sequence[str], seconds: float, text: str = "", *, cwd: Optional[str] = None, env: Optional[Any] = None
 ) -> int:
     """The exit code, as a shell tells it; TIMEOUT when it took longer. Nothing of its process group is left."""
     process = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.PIPE, start_new_session=True)
@@ -270,9 +289,6 @@ def bounded(
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
-
-
-# --- files ------------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -290,10 +306,9 @@ def alone(state: Path) -> Iterator[bool]:
 
 def load_state(config: Config) -> State:
     """What cannot be read counts as none: the next notification is due, and no check is lost."""
-    try:
+    with contextlib.suppress(OSError, ValueError, TypeError):
         return State(**json.loads((Path(config.state) / "state.json").read_text()))
-    except (OSError, ValueError, TypeError):
-        return State()
+    return State()
 
 
 def publish(config: Config, state: State) -> None:
@@ -315,10 +330,7 @@ def metrics(state: State) -> str:
             state.exit_code,
             "Of the last run that ended: 0 clean, 2 drift, others: the check itself failed.",
         ),
-        "notification_failed": (
-            state.notification_failed,
-            "1 while the last notification that was due did not arrive.",
-        ),
+        "notification_failed": (state.notification_failed, "1 while the last one that was due did not arrive."),
         "last_notification_timestamp_seconds": (int(state.last_notification), "When a notification last arrived."),
     }
     return "".join(
@@ -363,19 +375,17 @@ def complaining() -> Iterator[None]:
 
 def _stamp(path: Path) -> tuple[int, int]:
     """Other than before once the file was replaced; no clock is trusted."""
-    try:
+    with contextlib.suppress(OSError):
         found = path.stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_ino, found.st_mtime_ns)
+        return (found.st_ino, found.st_mtime_ns)
+    return (0, 0)
 
 
 def _document(path: Path) -> Mapping[str, Any]:
-    try:
+    with contextlib.suppress(OSError, ValueError):
         found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) and str(found.get("schema")).startswith("redis-drift/1") else {}
+        return found if isinstance(found, dict) and str(found.get("schema")).startswith("redis-drift/1") else {}
+    return {}
 
 
 def _stop(*_: object) -> None:
