@@ -57,7 +57,9 @@ class ActionModule(ActionBase):
             before = files.read_optional(given["file"])
             known = read(before, given["file"])
             _is_all(known, {item["host"] for item in found}, task_vars or {}, given["file"])
-            new = waivers.propose(map(document.key, found), given["reason"].strip(), expires)
+            new = waivers.propose(
+                ((*document.key(item), item["actual"]) for item in found), given["reason"].strip(), expires
+            )
             after = extended(before, new, given["file"])
             if not self._task.check_mode:
                 files.write(files.Target(given["file"]), after)

@@ -120,7 +120,11 @@ def test_an_expired_waiver_is_drift_again_and_says_so():
     assert "waiver of option.* expired on 2026-11-22: renew it or mend the drift" in text.render(made)
 
 
-@pytest.mark.parametrize("given", [{"id": "option.hz"}, {"hosts": "web*"}, {"instances": "cache"}, {"instances": [""]}])
+NARROWED = [{"id": "option.hz"}, {"hosts": "web*"}, {"instances": "cache"}, {"instances": [""]}]
+NARROWED += [{"state": "unmanaged_set"}, {"actual": "running 3gb*"}, {"actual": ""}]
+
+
+@pytest.mark.parametrize("given", NARROWED)
 def test_a_waiver_is_only_about_what_it_names(given):
     made = build(looked("redis1", MAXMEMORY, waivers=waiver(**given)))
     assert made["exit_code"] == 2
@@ -138,6 +142,8 @@ def test_a_waiver_is_not_called_unused_when_not_every_host_was_looked_at():
         ("option.*", "is no list"),
         ({"id": "x"}, "is no list"),
         (["option.*"], "waiver 1: is no mapping"),
+        ([{"id": "*", "hosts": "*", "reason": "y", "expires": "2027-01-01"}], r"id: \*; expected what it accepts"),
+        ([{"id": "**", "hosts": "*", "reason": "y", "expires": "2027-01-01"}], "expected what it accepts"),
         ([{"id": "x", "hosts": "*", "reason": "", "expires": "2027-01-01"}], "has no reason"),
         ([{"id": "x", "hosts": [], "reason": "y", "expires": "2027-01-01"}], "has no hosts"),
         ([{"hosts": "*", "reason": "y", "expires": "2027-01-01"}], "has no id"),
@@ -152,7 +158,14 @@ def test_a_malformed_waiver_is_an_error(raw, told):
         waivers.parse(raw)
 
 
-@pytest.mark.parametrize(("pattern", "code"), [("*", 2), ("serve*", 2), ("server", 0)])
+@pytest.mark.parametrize("given", [{"state": "live_*", "actual": "running 7mb*"}, {"actual": MAXMEMORY["actual"]}])
+def test_a_waiver_may_name_what_it_accepts(given):
+    made = build(looked("redis1", MAXMEMORY, waivers=waiver(**given)))
+    assert made["exit_code"] == 0
+    assert given.items() <= next(document.items(made))["waiver"].items()
+
+
+@pytest.mark.parametrize(("pattern", "code"), [("s*", 2), ("serve*", 2), ("server", 0)])
 def test_no_pattern_hides_a_server_that_is_down(pattern, code):
     assert build(looked("redis1", finding("server", "unreadable"), waivers=waiver(id=pattern)))["exit_code"] == code
 

@@ -19,11 +19,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
 from redis_drift_waive import extended, read
 
 UNTIL = date(2026, 12, 23)
-NEW = waivers.propose([("redis1", "default", "option.hz"), ("redis2", "default", "option.hz")], "OPS-417", UNTIL)
+NEW = waivers.propose([(host, "default", "option.hz", "running 50") for host in ("redis1", "redis2")], "OPS-417", UNTIL)
 ADDED = """\
 - id: option.hz
   hosts: [redis1, redis2]
   instances: [default]
+  actual: running 50
   reason: OPS-417
   expires: 2026-12-23
 """
@@ -78,20 +79,22 @@ def test_what_is_not_understood_is_left_alone(before):
 
 
 @quick
-@given(st.text(min_size=1), st.text(), st.text(min_size=1), st.text(min_size=1).filter(str.strip))
-def test_a_proposal_waives_its_finding_and_no_other(host, instance, identity, reason):
-    new = waivers.propose([(host, instance, identity)], reason, UNTIL)
+@given(st.text(min_size=1), st.text(), st.text(min_size=1), st.text(), st.text(min_size=1).filter(str.strip))
+def test_a_proposal_waives_its_finding_and_no_other(host, instance, identity, actual, reason):
+    new = waivers.propose([(host, instance, identity, actual)], reason, UNTIL)
     [waiver] = waivers.parse(yaml.safe_load(extended(None, new, "f"))["redis_drift_waivers"])
-    assert waiver.covers(host, instance, identity)
+    assert waiver.covers(host, instance, identity, "any", actual)
     assert waiver.reason == reason.strip()
-    assert not waiver.covers(f"{host}x", instance, identity)
-    assert not waiver.covers(host, f"{instance}x", identity)
-    assert not waiver.covers(host, instance, f"{identity}x")
+    assert not waiver.covers(f"{host}x", instance, identity, "any", actual)
+    assert not waiver.covers(host, f"{instance}x", identity, "any", actual)
+    assert not waiver.covers(host, instance, f"{identity}x", "any", actual)
+    assert not waiver.covers(host, instance, identity, "any", f"{actual}x")
 
 
 def test_what_was_waived_is_clean_until_the_last_day():
     found = finding("directory./srv/a[1]*")
-    new = waivers.propose([("redis1", "default", found["id"])], "OPS-417", TODAY)
+    new = waivers.propose([("redis1", "default", found["id"], found["actual"])], "OPS-417", TODAY)
     accepted = waivers.parse(new)
     assert build(looked("redis1", found, waivers=accepted))["exit_code"] == 0
+    assert build(looked("redis1", {**found, "actual": "running 8mb"}, waivers=accepted))["exit_code"] == 2
     assert build(looked("redis1", found, waivers=accepted), today=date(2026, 11, 24))["exit_code"] == 2

@@ -128,7 +128,7 @@ def _records(waivers: Iterable[Waiver]) -> list[Any]:
 def _waive(
     finding: dict[str, Any], waivers: Sequence[Waiver], today: date, used: set[Waiver], expired: set[Waiver]
 ) -> None:
-    about = [waiver for waiver in waivers if waiver.covers(*key(finding))]
+    about = [waiver for waiver in waivers if waiver.covers(*key(finding), finding["state"], finding["actual"])]
     if finding["state"] == State.UNREADABLE.value:  # a server that is down hides behind no pattern
         about = [waiver for waiver in about if waiver.id in (finding["id"], escape(finding["id"]))]
     if not about or not is_drift(finding):

@@ -13,23 +13,30 @@ from ..errors import InvalidInput, Problem
 
 VARIABLE = "redis_drift_waivers"
 _REQUIRED = ("id", "hosts", "reason", "expires")
-_KEYS = (*_REQUIRED, "instances")
+_KEYS = (*_REQUIRED, "instances", "state", "actual")
 
 
 @dataclass(frozen=True)
 class Waiver:
-    """id, hosts, instances: shell patterns, of which one of each must match. expires: the last day it holds."""
+    """id, hosts, instances: shell patterns, of which one of each must match. expires: the last day it holds.
+
+    state, actual: shell patterns that narrow it to what is accepted, so that another value is drift again.
+    """
 
     id: str
     hosts: tuple[str, ...]
     reason: str
     expires: date
     instances: tuple[str, ...] = ("*",)
+    state: str = "*"
+    actual: str = "*"
 
-    def covers(self, host: str, instance: str, identity: str) -> bool:
+    def covers(self, host: str, instance: str, identity: str, state: str = "", actual: str = "") -> bool:
         """Whether it is about this finding, expired or not."""
         return (
             fnmatchcase(identity, self.id)
+            and _matches(state, self.state)
+            and _matches(actual, self.actual)
             and any(fnmatchcase(host, pattern) for pattern in self.hosts)
             and any(fnmatchcase(instance, pattern) for pattern in self.instances)
         )
@@ -45,6 +52,8 @@ class Waiver:
             "instances": list(self.instances),
             "reason": self.reason,
             "expires": self.expires.isoformat(),
+            **({"state": self.state} if self.state != "*" else {}),
+            **({"actual": self.actual} if self.actual != "*" else {}),
         }
 
 
@@ -67,6 +76,7 @@ def parse(raw: Any, where: str = VARIABLE) -> list[Waiver]:
                     str(item["reason"]).strip(),
                     _date(item["expires"]) or date.min,
                     _patterns(item.get("instances", "*")),
+                    *("*" if item.get(key) is None else str(item[key]) for key in ("state", "actual")),
                 )
             )
     if problems:
@@ -87,9 +97,16 @@ def _problems(item: Any, place: str) -> list[Problem]:
         for key in item
         if key not in _KEYS
     ]
+    if item.get("id") and not str(item["id"]).strip("*"):
+        problems.append(Problem(f"{place}: id", str(item["id"]), "what it accepts, such as option.*", "name it"))
     if item.get("expires") and _date(item["expires"]) is None:
         problems.append(Problem(f"{place}: expires", str(item["expires"]), "a date such as 2027-03-31", "write it so"))
     return problems
+
+
+def _matches(told: str, pattern: str) -> bool:
+    """Exactly, or as a shell pattern."""
+    return told == pattern or fnmatchcase(told, pattern)
 
 
 def _patterns(raw: Any) -> tuple[str, ...]:
@@ -107,18 +124,19 @@ def _date(raw: Any) -> Optional[date]:
         return None
 
 
-def propose(findings: Iterable[tuple[str, str, str]], reason: str, expires: date) -> list[dict[str, Any]]:
-    """Waivers for (host, instance, id), one for each id and instance, as YAML is to hold them."""
-    hosts: dict[tuple[str, str], list[str]] = {}
-    for host, instance, identity in findings:
-        hosts.setdefault((identity, instance), []).append(host)
+def propose(findings: Iterable[tuple[str, str, str, str]], reason: str, expires: date) -> list[dict[str, Any]]:
+    """Waivers for (host, instance, id, actual), one for each id, instance and value, as YAML is to hold them."""
+    hosts: dict[tuple[str, str, str], list[str]] = {}
+    for host, instance, identity, actual in findings:
+        hosts.setdefault((identity, instance, actual), []).append(host)
     return [
         {
             "id": escape(identity),
             "hosts": [escape(name) for name in sorted(set(names))],
             "instances": [escape(instance)],
+            "actual": escape(actual),
             "reason": reason,
             "expires": expires,
         }
-        for (identity, instance), names in sorted(hosts.items())
+        for (identity, instance, actual), names in sorted(hosts.items())
     ]
