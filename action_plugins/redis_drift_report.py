@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
             lines += [f"FAILED: the check has no report: {problem}" for problem in problems]
             result.update(failed=True, msg="\n".join(problems), exit_code=document.FAILED, report=lines)
             return result
-        off = document.drifted(made)
+        off, held = document.drifted(made), _held_back(made)
         result.update(
             changed=False,
             report=lines,
@@ -67,11 +67,23 @@ class ActionModule(ActionBase):
             counts=made["counts"],
             directory=str(directory),
             drifted={
-                host: sorted({item["instance"] for item in off if item["host"] == host})
+                host: sorted({item["instance"] for item in off if item["host"] == host} - held.get(host, set()))
                 for host in sorted({item["host"] for item in off})
             },
+            held_back=[f"{host} {name or '(host)'}" for host, names in held.items() for name in sorted(names)],
         )
         return result
+
+
+def _held_back(made: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Host -> instances that drifted and have a waiver too: provision of the whole would put back what it accepts."""
+    found: dict[str, set[str]] = {}
+    for host in made["hosts"]:
+        for scope in host["scopes"]:
+            states = {finding["state"] for finding in scope["findings"]}
+            if "waived" in states and any(map(document.is_drift, scope["findings"])):
+                found.setdefault(host["host"], set()).add(scope["instance"])
+    return found
 
 
 def _document(task_vars: Mapping[str, Any], directory: Path) -> dict[str, Any]:

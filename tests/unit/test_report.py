@@ -6,7 +6,7 @@ import json
 
 import pytest
 from ansible.module_utils.redis_ops.drift import State
-from ansible.module_utils.redis_ops.report import document, page, text, waivers
+from ansible.module_utils.redis_ops.report import document, page, prometheus, text, waivers
 from checked import LATER, MAXMEMORY, build, finding, looked, scope
 
 AWAY = document.HostResult("redis9", error="Connection timed out", unreachable=True)
@@ -205,6 +205,16 @@ def test_text_keeps_its_width(width):
 def test_text_moves_no_cursor():
     made = build(looked("re\x1b[2Jdis", finding("acl.\x1b[31m", actual="\r\x07\u202eevil\x9b")))
     assert all(line.isprintable() for line in text.render(made))
+
+
+def test_what_is_not_judged_is_named_and_counted():
+    places = [scope(instance=""), {**scope(), "unknown": ["x-new", "a-new"]}]
+    made = build(document.HostResult("redis1", places), document.HostResult("redis2", places))
+    assert made["exit_code"] == 0
+    assert "not judged, as this project does not know them: a-new, x-new" in text.render(made)
+    told = [line for line in prometheus.render(made).splitlines() if line.startswith("redis_drift_unknown_options{")]
+    assert told == [f'redis_drift_unknown_options{{host="redis{number}",instance="default"}} 2' for number in (1, 2)]
+    assert not any("not judged" in line for line in text.render(build(looked("redis1"))))
 
 
 # --- page -------------------------------------------------------------------------------------------------------------

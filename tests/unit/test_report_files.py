@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
-from checked import MAXMEMORY, scope
+from checked import MAXMEMORY, finding, scope
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
 from redis_drift_report import ActionModule
@@ -48,6 +48,14 @@ def test_all_outputs_of_one_check(report, tmp_path):
     assert names > FILES
     [dated] = names - FILES
     assert (tmp_path / "drift" / dated).read_text() == (tmp_path / "drift" / "latest.json").read_text()
+
+
+def test_an_instance_with_a_waiver_is_not_mended(report):
+    accepted = [{"id": "option.hz", "hosts": "*", "reason": "OPS-417", "expires": "2999-01-01"}]
+    result = report(MAXMEMORY, finding("option.hz"), redis_drift_waivers=accepted)
+    assert (result["exit_code"], result["drifted"], result["held_back"]) == (2, {"redis1": []}, ["redis1 default"])
+    result = report(finding("option.hz"), redis_drift_waivers=accepted)
+    assert (result["exit_code"], result["drifted"], result["held_back"]) == (0, {}, [])
 
 
 def test_the_second_check_knows_the_first(report, tmp_path):

@@ -31,6 +31,19 @@ def render(document: Mapping[str, Any]) -> str:
             _sample("redis_drift_host_checked", {"host": host["host"]}, int(host["status"] == "checked"))
             for host in document["hosts"]
         ),
+        *_head(
+            "redis_drift_unknown_options", "How many options of an instance this project does not know, nor judges."
+        ),
+        *(
+            _sample(
+                "redis_drift_unknown_options",
+                {"host": host["host"], "instance": scope["instance"]},
+                len(scope["unknown"]),
+            )
+            for host in document["hosts"]
+            for scope in host["scopes"]
+            if scope["instance"]
+        ),
         *_head("redis_drift_exit_code", "Of the last check: 0 clean, 2 drift, 1 the check itself failed."),
         f"redis_drift_exit_code {document['exit_code']}",
         *_head("redis_drift_last_run_timestamp_seconds", "When the last check ran."),

@@ -126,7 +126,11 @@ def trend(document: Mapping[str, Any]) -> str:
 
 
 def notes(document: Mapping[str, Any]) -> Iterator[str]:
-    """What is to be done about the waivers themselves."""
+    """What is to be done about the waivers themselves, and what was not judged."""
+    unknown = sorted({option for host in document["hosts"] for scope in host["scopes"] for option in scope["unknown"]})
+    if unknown:
+        more = [f"{len(unknown) - SEVERAL} more"] if len(unknown) > SEVERAL else []
+        yield f"not judged, as this project does not know them: {', '.join([*unknown[:SEVERAL], *more])}"
     for waiver in document["waivers"]["expired"]:
         yield f"waiver of {waiver['id']} expired on {waiver['expires']}: renew it or mend the drift"
     for waiver in document["waivers"]["unused"]:
