@@ -62,6 +62,10 @@ drifted:
   returned: success
   type: dict
   sample: {redis1.example.com: ["", cache]}
+held_back:
+  description: Hosts and instances that remediation leaves alone, because a waiver accepts something on them.
+  returned: success
+  type: dict
 report:
   description: The report as lines.
   returned: always

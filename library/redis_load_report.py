@@ -57,6 +57,10 @@ report:
   returned: at the end of a window
   type: list
   elements: str
+opened:
+  description: Whether a window was opened, which has no verdict yet.
+  returned: at the beginning of a window
+  type: bool
 summary:
   description: What happened, in a sentence.
   returned: success
