@@ -63,9 +63,10 @@ drifted:
   type: dict
   sample: {redis1.example.com: ["", cache]}
 held_back:
-  description: Hosts and instances that remediation leaves alone, because a waiver accepts something on them.
+  description: Instances that remediation leaves alone, because a waiver accepts something on them.
   returned: success
-  type: dict
+  type: list
+  elements: str
 report:
   description: The report as lines.
   returned: always
