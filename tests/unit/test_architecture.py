@@ -30,7 +30,8 @@ LAYERS = (
     ("live",),
     ("apply", "verify", "survey", "kernel", "declared", "aof"),
     ("install",),
-    ("drift", "queue_check", "load"),
+    ("drift", "queue_check"),
+    ("load",),
     ("report",),
     ("edge",),
 )
