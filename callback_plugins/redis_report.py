@@ -16,7 +16,8 @@ description:
   - Prints the C(report) of the last report module of a run after the recap.
   - Ansible ends with 2 when any task failed, whatever the reason. A report with another C(exit_code), such as V(1) for a check
     that itself failed somewhere, or V(3) for a measurement that cannot be trusted, ends the run with that.
-  - A run of C(drift.yml) or C(validate.yml) without any report, as where no host matched, ends with 1, never with 0 or 2.
+  - A run of C(drift.yml), C(validate.yml) or C(waive_drift.yml) without any report, as where no host matched, ends with 1,
+    never with 0 or 2.
 requirements:
   - enabled in C(callbacks_enabled), which this project's ansible.cfg does
 """
@@ -25,7 +26,12 @@ requirements:
 COLORS = {"clean:": "green", "DRIFT:": "yellow", "FAILED:": "red", "PASS:": "green", "FAIL:": "red", "INVALID:": "red"}
 ANSIBLE_S_OWN = (0, 2)  # with which it ends by itself, as a report's 2 fails a task
 NO_ANSWER = 1
-OURS = ("drift.yml", "validate.yml")  # the playbooks that owe an answer
+# the playbooks that owe an answer, and what is so without one
+OURS = {
+    "drift.yml": "nothing was checked",
+    "validate.yml": "nothing was checked",
+    "waive_drift.yml": "no waiver was written",
+}
 
 
 class CallbackModule(CallbackBase):
@@ -42,16 +48,16 @@ class CallbackModule(CallbackBase):
 
     def _begin(self) -> None:
         self._last: dict[str, Any] = {}
-        self._owes = False  # an answer
+        self._owes = ""  # an answer: what is so without it
         self._reason = ""
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         self._begin()
-        self._owes = _is_ours(str(playbook._file_name))  # noqa: SLF001 - the callback interface of ansible-core
+        self._owes = _owed(str(playbook._file_name))  # noqa: SLF001 - the callback interface of ansible-core
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         # of a playbook that imports ours; FILE:LINE
-        self._owes = self._owes or _is_ours(str(play.get_path()).rpartition(":")[0])
+        self._owes = self._owes or _owed(str(play.get_path()).rpartition(":")[0])
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._keep(result)
@@ -82,7 +88,7 @@ class CallbackModule(CallbackBase):
         reason = (
             self._reason or "its tasks ran on no host of the group redis; look at the inventory, --limit and --tags"
         )
-        self._display.display(f"\nFAILED: nothing was checked: {reason}", color=COLORS["FAILED:"])
+        self._display.display(f"\nFAILED: {self._owes}: {reason}", color=COLORS["FAILED:"])
         raise SystemExit(NO_ANSWER)
 
     def _why(self, result: Any) -> None:
@@ -97,8 +103,8 @@ class CallbackModule(CallbackBase):
         if {"report", "exit_code"} <= found.keys():
             self._last = found
         elif found.get("opened"):  # a window of validate.yml: there is no verdict before its end
-            self._owes = False
+            self._owes = ""
 
 
-def _is_ours(path: str) -> bool:
-    return Path(path).name in OURS
+def _owed(path: str) -> str:
+    return OURS.get(Path(path).name, "")
