@@ -134,7 +134,7 @@ class Stream(io.StringIO):
 
 def test_a_terminal_gets_one_line_that_rewrites_itself(monkeypatch):
     monkeypatch.setattr(watch.os, "get_terminal_size", lambda _: SimpleNamespace(columns=6))
-    show = watch.Show(Stream(terminal=True))
+    show = watch.Show(Stream(terminal=True), 10)
     show.passing("one of many")
     show.passing("two")
     show.line("done")
@@ -145,7 +145,7 @@ def test_a_terminal_gets_one_line_that_rewrites_itself(monkeypatch):
 def test_elsewhere_a_line_comes_now_and_then(monkeypatch):
     clock = iter([0, 0, 9.9, 10, 10])
     monkeypatch.setattr(watch.time, "monotonic", lambda: next(clock))
-    show = watch.Show(Stream(terminal=False))
+    show = watch.Show(Stream(terminal=False), 10)
     for text in ("one", "two", "three"):
         show.passing(text)
     assert show._stream.getvalue() == "one\nthree\n"

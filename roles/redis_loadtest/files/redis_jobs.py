@@ -24,12 +24,12 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Optional
 
-from redis_jobs_data import BLOCKED, Config, Phase, Tally, load, percentiles, result_of
+from redis_jobs_data import BLOCKED, Config, Phase, Tally, load, percentiles, publish, result_of
 
 try:
     import redis.asyncio as redis
@@ -44,11 +44,8 @@ SCHEMA = "redis-jobs/1"
 LIVE = ("wait", "active", "delayed", "prioritized")  # states of jobs that are still to be done
 WARM_UP = 20  # jobs that load the scripts and open the connections, and are not measured
 BASELINE_RATE = 20  # jobs a second: a single user, whose jobs do not meet
-PROGRESS, BATCH, HURRY = (
-    10.0,
-    0.05,
-    5.0,
-)  # seconds: between two lines; between two words of a worker; to drain at Ctrl-C
+# seconds: between two lines; between two words of a worker; to drain at Ctrl-C
+PROGRESS, BATCH, HURRY = 10.0, 0.05, 5.0
 STEP = 500  # keys in one UNLINK
 
 
@@ -187,6 +184,13 @@ class Run:
             "cpu": self.cpu,
             "keys_left": left,
         }
+
+    def heed(self, file: Path) -> None:
+        """Stop when it appears."""
+        if file.exists():
+            self.stop.set()
+        else:
+            asyncio.get_running_loop().call_later(HURRY / 10, self.heed, file)
 
     async def phase(self, name: str, rate: float, jobs: int) -> None:
         """Add the jobs, each at its time, and wait until they are done."""
@@ -341,6 +345,8 @@ async def perform(config: Config, *, only_clean: bool) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, run.stop.set)
+    if config.stop:
+        run.heed(Path(config.stop))
     gc.disable()  # a collection stops everything for milliseconds; a run leaves few cycles
     try:
         if only_clean:
@@ -353,17 +359,6 @@ async def perform(config: Config, *, only_clean: bool) -> int:
         await run.client.aclose()
     publish(found, config.result)
     return INTERRUPTED if found["interrupted"] else MEASURED
-
-
-def publish(found: Mapping[str, Any], path: str) -> None:
-    """A reader of the file sees all of it or none."""
-    text = json.dumps(found, indent=2) + "\n"
-    if not path:
-        print(text, end="")
-        return
-    draft = Path(f"{path}.draft")
-    draft.write_text(text)
-    draft.replace(path)
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
@@ -382,7 +377,11 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
             loop.run_until_complete(work(Config(**json.loads(sys.stdin.readline()))))
             return MEASURED
         config = load(Path(options.config or ""))
-        return loop.run_until_complete(perform(config, only_clean=options.clean))
+        with contextlib.ExitStack() as stack:
+            if config.progress:
+                file = stack.enter_context(Path(config.progress).open("a", buffering=1))
+                stack.enter_context(contextlib.redirect_stderr(file))
+            return loop.run_until_complete(perform(config, only_clean=options.clean))
     except (OSError, ValueError, TypeError) as error:
         say(f"{options.config}: {error}; expected a configuration as docs/queues.md describes it")
         return FAILED

@@ -34,6 +34,8 @@ class Config:
     job_options: Mapping[str, Any] = field(default_factory=dict)
     worker_options: Mapping[str, Any] = field(default_factory=dict)
     result: str = ""
+    progress: str = ""
+    stop: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", self.run):
@@ -147,3 +149,14 @@ def result_of(
         "add_errors": dict(add_errors),
         "worker_errors": dict(tally.errors),
     }
+
+
+def publish(found: Mapping[str, Any], path: str) -> None:
+    """A reader of the file sees all of it or none."""
+    text = json.dumps(found, indent=2) + "\n"
+    if not path:
+        print(text, end="")
+        return
+    draft = Path(f"{path}.draft")
+    draft.write_text(text)
+    draft.replace(path)

@@ -25,7 +25,8 @@ const ERRORS = {
   other: /^/,
 };
 const COUNTS = ['connected', 'cache_misses', 'sessions_lost', ...Object.keys(ERRORS).map((kind) => `error_${kind}`)];
-const PERCENTILES = { p50: 'med', p90: 'p(90)', p95: 'p(95)', p99: 'p(99)', 'p99.9': 'p(99.9)' };
+const NAMED = { p50: 50, p90: 90, p95: 95, p99: 99, 'p99.9': 99.9 };
+const stat = (percent) => (percent === 50 ? 'med' : `p(${percent})`);
 
 const trend = Object.fromEntries([...FLOWS, 'start_lag'].map((name) => [name, new Trend(name, true)]));
 const count = Object.fromEntries(COUNTS.map((name) => [name, new Counter(name)]));
@@ -37,7 +38,7 @@ export const options = {
   setupTimeout: '1h', // it waits for the common start of several generators
   systemTags: ['scenario'],
   tlsAuth: plan.certificates,
-  summaryTrendStats: ['avg', 'max', 'count', ...Object.values(PERCENTILES)],
+  summaryTrendStats: ['avg', 'max', 'count', ...plan.quantiles.map(stat)],
   scenarios: {
     // The phases share the VUs, and so the connections, as none begins before the one before has ended.
     connect: {
@@ -170,8 +171,9 @@ export function handleSummary(data) {
   const latency = (name) => {
     const of = values(sustainedOf(name));
     if (!of.count) return { count: 0 };
-    const shares = Object.entries(PERCENTILES).map(([short, long]) => [short, of[long]]);
-    return { count: of.count, mean: of.avg, ...Object.fromEntries(shares), max: of.max };
+    const named = Object.fromEntries(Object.entries(NAMED).map(([name, percent]) => [name, of[stat(percent)]]));
+    const quantiles = plan.quantiles.map((percent) => [percent, of[stat(percent)]]); // several generators are one by these
+    return { count: of.count, mean: of.avg, ...named, max: of.max, quantiles };
   };
   const summary = {
     sustained: {

@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from redis_load_config import OPERATIONS, Config, Problem, load
-from redis_load_numbers import doubts, percentiles, span
+from redis_load_config import OPERATIONS, Config, Problem, Stopped, load
+from redis_load_numbers import QUANTILES, doubts, percentiles, span
 from redis_load_target import Client, Refused, baseline, clean, noise, preload
 from redis_load_watch import Show, Watch, available
 
@@ -41,10 +41,6 @@ OLD, NEW = "k6/experimental/redis", "k6/x/redis"  # the same module: of k6 1.x, 
 STARTED, ERROR = "REDIS_LOAD STARTED", "REDIS_LOAD ERROR "  # what the script says
 MIB, GIB = 1024**2, 1024**3
 PATIENCE = 10  # seconds for k6 to end when it is told to, besides those of an operation
-
-
-class Stopped(Exception):
-    """Somebody ends this run."""
 
 
 def main() -> int:
@@ -235,6 +231,7 @@ def plan(config: Config, summary: Path) -> dict[str, Any]:
         "session_value": noise(config.session_bytes),
         "cache_value": noise(config.value_bytes),
         "operations": OPERATIONS,
+        "quantiles": QUANTILES,
         "summary": str(summary),
         **{name: getattr(config, name) for name in (*numbers, *shape)},
     }
@@ -253,7 +250,9 @@ def address(config: Config) -> str:
 @contextlib.contextmanager
 def _progress(config: Config) -> Iterator[Show]:
     with contextlib.ExitStack() as stack:
-        show = Show(stack.enter_context(Path(config.progress).open("a")) if config.progress else sys.stderr)
+        show = Show(
+            stack.enter_context(Path(config.progress).open("a")) if config.progress else sys.stderr, config.pause
+        )
         stack.callback(show.end)
         yield show
 

@@ -24,6 +24,10 @@ SEGMENTS = {
 }
 
 
+class Stopped(Exception):
+    """Somebody ends this run."""
+
+
 class Problem(Exception):
     """What keeps it from running. One line for each: where, what, expected."""
 
@@ -67,6 +71,8 @@ class Config:
     segment_sequence: str = option("", "the parts of all generators, such as 0,1/2,1")
     start_at: float = option(0.0, "seconds since 1970 at which all generators begin; 0 for at once", 0)
     progress: str = option("", "file or terminal for the progress; empty for standard error")
+    pause: float = option(10.0, "seconds between two lines of progress where there is no terminal", 0.5, 3600)
+    stop: str = option("", "file that ends this run when it appears, as Ctrl-C does")
 
     @property
     def keys(self) -> str:

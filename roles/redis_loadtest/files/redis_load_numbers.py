@@ -10,6 +10,8 @@ from typing import Any
 from redis_load_config import OPERATIONS
 
 SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+# percent: what k6 tells of each latency, dense where limits are, so that several generators can be judged as one
+QUANTILES = [*range(1, 90), *(90 + n / 2 for n in range(18)), *(round(99 + n / 10, 1) for n in range(10)), 99.95, 99.99]
 BUSY = 90  # percent of the cores: above, what is measured is the generator
 DROPPED = 0.001  # share of requests that may fall away
 REACHED = 0.95  # share of the wanted rate and connections

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-from redis_load_config import GAP, Config
+from redis_load_config import GAP, Config, Stopped
 from redis_load_numbers import percentiles, progress, unhidden
 from redis_load_target import Client, Refused, noise, timed
 
 CANARY = 0.05  # seconds between two looks of the canary
-PLAIN = 10  # seconds between two lines where there is no terminal
 COUNTERS = (  # of INFO, as they are; a server that lacks one has none in its samples
     *("used_memory", "used_memory_rss", "maxmemory", "connected_clients", "blocked_clients", "evicted_keys"),
     *("expired_keys", "keyspace_hits", "keyspace_misses", "rejected_connections", "total_connections_received"),
@@ -65,10 +64,11 @@ def sockets(pid: int) -> int:
 
 
 class Show:
-    """Progress: one line that rewrites itself on a terminal, elsewhere a line now and then."""
+    """Progress: one line that rewrites itself on a terminal, elsewhere a line after each `pause` seconds."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream, self._terminal, self._due, self._open = stream, stream.isatty(), 0.0, False
+    def __init__(self, stream: TextIO, pause: float) -> None:
+        self._stream, self._terminal, self._pause = stream, stream.isatty(), pause
+        self._due, self._open = 0.0, False
 
     def line(self, text: str) -> None:
         """A line that stays."""
@@ -81,7 +81,7 @@ class Show:
             print(f"\r\033[K{text[: width - 1]}", end="", file=self._stream, flush=True)
             self._open = True
         elif time.monotonic() >= self._due:
-            self._due = time.monotonic() + PLAIN
+            self._due = time.monotonic() + self._pause
             self.line(text)
 
     def end(self) -> None:
@@ -110,9 +110,11 @@ class Watch:
         self.server = f"{product} {self._first.get(f'{product}_version')}"
 
     def follow(self, load: subprocess.Popen[bytes], started: Callable[[], bool]) -> None:
-        """Until it ends. `started` says whether its phases have begun."""
+        """Until it ends. `started` says whether its phases have begun. Raises Stopped when the file `stop` appears."""
         config, begun, elapsed, due = self._config, 0.0, -1.0, 0.0
         while load.poll() is None:
+            if config.stop and Path(config.stop).exists():
+                raise Stopped
             now = time.monotonic()
             if not begun and started():
                 begun = now
