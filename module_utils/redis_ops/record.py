@@ -1,4 +1,4 @@
-"""What this host remembers of an instance between two runs."""
+"""What this host remembers of an instance between two runs, and how anything is remembered."""
 
 from __future__ import annotations
 
@@ -40,9 +40,8 @@ class Record:
 
     def files(self) -> dict[str, str]:
         """Path -> SHA-256 of what the last run wrote there."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            text = read_optional(self.path) if self.path else None
-            return dict(json.loads(text)["files"]) if text else {}
+        with contextlib.suppress(OSError):
+            return files_in(read_optional(self.path) or "") if self.path else {}
         return {}
 
     def is_damaged(self) -> bool:
@@ -65,24 +64,34 @@ class Record:
     def keep(self, current: Plan, writer: Callable[[Target, str], None] = write) -> None:
         """What is applied. writer: one that can undo it, while the change is not over."""
         if self.path:
-            self._make_directory()
-            writer(Target(self.path, 0o600), self._text(current))
+            keep_private(self.path, self._text(current), writer)
 
     def keep_running(self, current: Plan) -> None:
         """Before the file changes under a running server: the way back, also for a run after one that was killed."""
         if self.path and current.file_running is not None:
-            self._make_directory()
-            write(Target(self.last_good_path, 0o600), current.file_running)
-
-    def _make_directory(self) -> None:
-        """Nobody else's. One that is there stays as it is: somebody chose it."""
-        directory = Path(self.path).parent
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        directory.mkdir(mode=0o700, exist_ok=True)
+            keep_private(self.last_good_path, current.file_running)
 
     def _text(self, current: Plan) -> str:
         files = {path: digest(text) for path, text in self.beside.items()}
-        return json.dumps({"schema": SCHEMA, "settings": current.applied(), "files": files}, indent=2) + "\n"
+        return text_of(settings=current.applied(), files=files)
+
+
+def text_of(**fields: Mapping[str, str]) -> str:
+    """A record as it lies on disk. files: path -> SHA-256 of what a run wrote there."""
+    return json.dumps({"schema": SCHEMA, **fields}, indent=2) + "\n"
+
+
+def files_in(text: str) -> dict[str, str]:
+    """The files of such a text; empty where it is damaged."""
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        return dict(json.loads(text)["files"])
+    return {}
+
+
+def keep_private(path: str, text: str, writer: Callable[[Target, str], None] = write) -> None:
+    """Write for nobody else's eyes. A directory that is there stays as it is: somebody chose it."""
+    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    writer(Target(path, 0o600), text)
 
 
 def digest(text: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import pytest
 from ansible.module_utils.redis_ops import host as this_host
 from ansible.module_utils.redis_ops import kernel
@@ -67,6 +70,19 @@ def test_each_file_that_somebody_edited_or_removed_is_found(steady, path):
     steady.put({path: text})
     (steady.root / path).chmod(0o666)
     assert list(found(steady)) == [identity]
+
+
+def test_what_is_remembered_is_root_s_and_another_text_would_be_a_change_on_every_host(steady):
+    path = steady.root / kernel.memory.PATH
+    files = {f"/{name}": hashlib.sha256(steady.get(name).encode()).hexdigest() for name in (OURS, OUR_HUGE_PAGES)}
+    assert path.read_text() == json.dumps({"schema": 1, "files": files}, indent=2) + "\n"
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}'])
+def test_without_a_record_that_can_be_read_our_file_is_somebody_s(steady, text):
+    steady.put({str(kernel.memory.PATH): text, OURS: "# of an earlier run\n"})
+    assert found(steady)[f"kernel.file.{OURS.rpartition('/')[2]}"] == OUTSIDE
 
 
 def test_an_inventory_that_went_ahead_is_not_somebody_s_hand(steady):
