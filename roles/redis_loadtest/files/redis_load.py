@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from redis_load_check import check
 from redis_load_config import OPERATIONS, Config, Problem, Stopped, load
 from redis_load_numbers import QUANTILES, doubts, percentiles, span
 from redis_load_target import Client, Refused, baseline, clean, noise, preload
@@ -51,8 +52,17 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("config", metavar="CONFIG", type=Path, help="the JSON file that says what to do")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="load nothing; print as JSON whether this machine could: time, findings, k6, cores, memory_available; exit 0",
+    )
+    given = parser.parse_args()
+    if given.check:
+        print(json.dumps(check(given.config, module_of, roomy)))
+        return DONE
     try:
-        config = load(parser.parse_args().config)
+        config = load(given.config)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
         return run(config)

