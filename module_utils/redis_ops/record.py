@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
+from . import catalog
+from .conffile import ConfFile, Directive
+from .errors import InvalidValue
 from .files import Target, read_optional, write
 from .plan import Plan
 
 SCHEMA = 1
+_COMPARED_ELSEWHERE = ("user", "replicaof", "slaveof")  # by what they mean, not as lines
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,13 @@ class Record:
             return read_optional(self.last_good_path) if self.path else None
         return None
 
+    def left(self) -> Optional[ConfFile]:
+        """The configuration as the last run left it; None when there was none or its copy is damaged."""
+        text = self.last_good()
+        with contextlib.suppress(InvalidValue):
+            return None if text is None else ConfFile.parse(text)
+        return None
+
     def is_kept(self, current: Plan) -> bool:
         """Whether it says what is applied, and the way back what runs."""
         if not self.path:
@@ -74,6 +85,22 @@ class Record:
     def _text(self, current: Plan) -> str:
         files = {path: digest(text) for path, text in self.beside.items()}
         return text_of(settings=current.applied(), files=files)
+
+
+def foreign_lines(now: ConfFile, left: Optional[ConfFile]) -> list[Directive]:
+    """The lines that set no option, of those that somebody wrote since the last run."""
+    known = {(line.name, line.arguments) for line in left.directives} if left else set()
+    return [line for line in now.directives if _sets_nothing(line) and (line.name, line.arguments) not in known]
+
+
+def _sets_nothing(line: Directive) -> bool:
+    option = catalog.find(line.name)
+    return line.name not in _COMPARED_ELSEWHERE and (option is None or option.file_only)
+
+
+def shown(line: Directive) -> str:
+    """Not whole: what a command was renamed to is often meant to be a secret."""
+    return " ".join([line.name, *line.arguments[:1]])
 
 
 def text_of(**fields: Mapping[str, str]) -> str:

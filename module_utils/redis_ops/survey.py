@@ -14,7 +14,7 @@ from .errors import AccessDenied, CommandRefused, InvalidInput, Problem
 from .files import Target, read_optional
 from .layout import DEFAULT_INSTANCE, Layout, Product
 from .queues import has_queue
-from .record import Record
+from .record import foreign_lines, shown
 from .resolve import Resolved
 
 POLICY = "/usr/sbin/policy-rc.d"  # whether packages may start services: invoke-rc.d(8), deb-systemd-invoke(1p)
@@ -217,14 +217,9 @@ def _instance_facts(instance: Resolved, logins: Sequence[server.Credentials]) ->
 
 def _taken_over(seen: observe.Instance) -> list[str]:
     """The lines that a rewrite keeps and nothing can verify, of those that somebody wrote since the last run."""
-    texts = [read_optional(seen.config.path) if seen.config else "", Record(seen.state).last_good()]
-    found, known = (
-        [line for line in observe.parse_file(seen, text or "").kept() if line.name in ("loadmodule", "rename-command")]
-        for text in texts
-    )
-    left = [line.text() for line in known]
-    # not whole: what a command was renamed to is often meant to be a secret
-    return [" ".join([line.name, *line.arguments[:1]]) for line in found if line.text() not in left]
+    text = read_optional(seen.config.path) if seen.config else ""
+    now = observe.parse_file(seen, text or "")
+    return [shown(line) for line in foreign_lines(now, observe.record_of(seen).left()) if line.kept]
 
 
 def undeclared(product: Product, declared: set[str]) -> list[preflight.Undeclared]:

@@ -47,6 +47,8 @@ def test_lines_of_a_file_that_is_taken_over_are_told_until_a_run_has_kept_them(i
     assert survey._taken_over(instance) == []
     (tmp_path / "redis.conf").write_text(KEPT + "loadmodule /y.so\n")
     assert survey._taken_over(instance) == ["loadmodule /y.so"]
+    (tmp_path / "redis-a.conf").write_text(KEPT + 'logfile "x\n')  # damaged: it tells nothing
+    assert survey._taken_over(instance) == ["rename-command CONFIG", "loadmodule /x.so", "loadmodule /y.so"]
 
 
 LEFT = {"hz": "10", "timeout": "0", "maxmemory": "100"}

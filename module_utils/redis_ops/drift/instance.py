@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 from collections.abc import Iterator, Sequence
@@ -57,6 +56,7 @@ class _Look:
 
     def __post_init__(self) -> None:
         self.record = record_of(self.instance)
+        self.then = self.record.left()
         self.live = self.snapshot.observed.live if self.snapshot else None
         self.where = self.instance.where
 
@@ -139,8 +139,7 @@ class _Look:
         yield from options.findings(plan, self._memory(), self.where, self._cli())
 
     def _memory(self) -> Memory:
-        then = self._then()
-        running = then.values(self.snapshot.plan.desired.engine) if then and self.snapshot else {}
+        running = self.then.values(self.snapshot.plan.desired.engine) if self.then and self.snapshot else {}
         written = host.modified(self.instance.config.path) if self.instance.config else ""
         return Memory(self.record.applied(), running, written)
 
@@ -303,13 +302,12 @@ class _Look:
                 )
             return  # the configuration file has its own finding
         stored = acl.of_file(text) if path else _users_of(conffile.ConfFile.parse(text))
-        then = self._then()
         start = acl.Start(
             snapshot.plan.desired.engine,
             "" if path else live.get("requirepass", ""),
             live.get("acl-pubsub-default") == "allchannels",
             declared=None if path else str(snapshot.plan.desired.get("requirepass") or ""),
-            left=None if path or then is None else _users_of(then),
+            left=None if path or self.then is None else _users_of(self.then),
         )
         yield from acl.findings(listed, stored, start, self.where, self._cli())
 
@@ -319,17 +317,10 @@ class _Look:
         if snapshot is None or self.instance.config is None or text is None:
             return
         self.checked += 2
-        now, then = conffile.ConfFile.parse(text), self._then()
-        yield from lines.findings(now, then, self.where, host.modified(self.instance.config.path))
+        now = conffile.ConfFile.parse(text)
+        yield from lines.findings(now, self.then, self.where, host.modified(self.instance.config.path))
         follows = " ".join(map(str, snapshot.observed.replica_of or ()))
-        yield from lines.role(follows, now, then, self.where)
-
-    def _then(self) -> Optional[conffile.ConfFile]:
-        """The configuration as the last run left it."""
-        text = self.record.last_good()
-        with contextlib.suppress(RedisOpsError):
-            return None if text is None else conffile.ConfFile.parse(text)
-        return None
+        yield from lines.role(follows, now, self.then, self.where)
 
     def _append_only_file(self) -> Iterator[Finding]:
         snapshot = self.snapshot

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Optional
 
-from .. import catalog, conffile
+from .. import conffile
 from ..findings import Finding
+from ..record import foreign_lines, shown
 from .options import RUN
 from .states import State, found
 
-# compared by what they mean: see acl and the role
-_ELSEWHERE = ("user", "replicaof", "slaveof")
 _WHY = {
     "include": "what it includes has the last word at the next start",
     "loadmodule": "a module runs with all rights of the server",
@@ -21,22 +20,17 @@ _WHY = {
 
 def findings(now: conffile.ConfFile, then: Optional[conffile.ConfFile], where: str, since: str) -> Iterator[Finding]:
     """now: the file. then: what the last run left; None when there was none."""
-    left = {(line.name, line.arguments) for line in then.directives} if then else set()
-    for line in _foreign(now.directives):
-        if (line.name, line.arguments) not in left:
-            # not whole: what a command was renamed to is often meant to be a secret
-            shown = " ".join([line.name, *line.arguments[:1]])
-            kept = line.kept
-            yield found(
-                f"file.{line.name}",
-                f"{where}: line {line.line} of its file",
-                State.UNMANAGED_SET if then is None else State.FILE_CHANGED_OUTSIDE,
-                expected="no such line" if then is None else "the lines that the last run left",
-                actual=shown,
-                why=_WHY.get(line.name, "the server does not start with a line that it does not know"),
-                remedy="take the line out; provision keeps it as it is" if kept else f"take the line out, or {RUN}",
-                since=since,
-            )
+    for line in foreign_lines(now, then):
+        yield found(
+            f"file.{line.name}",
+            f"{where}: line {line.line} of its file",
+            State.UNMANAGED_SET if then is None else State.FILE_CHANGED_OUTSIDE,
+            expected="no such line" if then is None else "the lines that the last run left",
+            actual=shown(line),
+            why=_WHY.get(line.name, "the server does not start with a line that it does not know"),
+            remedy="take the line out; provision keeps it as it is" if line.kept else f"take the line out, or {RUN}",
+            since=since,
+        )
 
 
 def role(live: str, now: conffile.ConfFile, then: Optional[conffile.ConfFile], where: str) -> Iterator[Finding]:
@@ -59,10 +53,3 @@ def role(live: str, now: conffile.ConfFile, then: Optional[conffile.ConfFile], w
         why="Redis documentation, replication: a replica takes the data of its primary for its own",
         remedy="if nobody meant it: REPLICAOF NO ONE; if it is meant, run provision, which keeps it",
     )
-
-
-def _foreign(directives: Iterable[conffile.Directive]) -> Iterator[conffile.Directive]:
-    for line in directives:
-        option = catalog.find(line.name)
-        if line.name not in _ELSEWHERE and (option is None or option.file_only):
-            yield line
