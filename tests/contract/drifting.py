@@ -12,6 +12,7 @@ import pytest
 from ansible.module_utils.redis_ops import kinds, observe
 from ansible.module_utils.redis_ops.desired import DesiredState
 from ansible.module_utils.redis_ops.drift import Scope, instance
+from ansible.module_utils.redis_ops.drift.look import Look
 from ansible.module_utils.redis_ops.drift.states import NO_DRIFT
 from ansible.module_utils.redis_ops.engine import Engine
 from ansible.module_utils.redis_ops.plan import build
@@ -101,8 +102,8 @@ class Watch:
             desired = DesiredState.parse({**self._instance.settings, **settings}, desired.engine, "here")
         file = text or Path(self._instance.config.path).read_text()
         plan = build(desired, replace(before.observed, live=live, file=file), "lab", "here")
-        looked = instance._Look(self._instance, OPEN_FILES, replace(before, plan=plan))
-        return drifted(Scope("lab", 1, list(looked._options())))
+        looked = Look(self._instance, OPEN_FILES, replace(before, plan=plan))
+        return drifted(Scope("lab", 1, list(instance._options(looked))))
 
     def close(self) -> None:
         self._snapshot.connection.close()

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Optional
 
 from .. import host
+from ..findings import Finding
+from ..record import digest
 from ..service import Service, Systemd, SysV
+from .look import Look
+from .options import RUN
+from .states import State
 
 PROPERTIES = ("Id", "MainPID", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload", "LimitNOFILE")
 # where packages and distributions keep units; /etc and /run are for people
@@ -96,6 +101,56 @@ def deviations(service: Service) -> Iterator[Deviation]:
     )
 
 
+def findings(look: Look) -> Iterator[Finding]:
+    """What is other about the service of an instance."""
+    service = look.instance.service
+    if service is None:
+        return
+    look.checked += 1
+    if not service.enabled():
+        yield look.found(
+            "unit.boot",
+            State.FILE_CHANGED_OUTSIDE,
+            expected=f"{service.name} starts at boot",
+            actual="not enabled",
+            why="after a reboot there would be no server",
+            remedy=f"systemctl enable {service.name}, or {RUN}",
+        )
+    yield from _limits_file(look, service.limits_path())
+    for deviation in deviations(service):
+        look.checked += 1
+        if deviation.actual:
+            yield look.found(
+                f"unit.{deviation.name}",
+                State.UNMANAGED_SET if deviation.added else State.FILE_CHANGED_OUTSIDE,
+                expected=deviation.expected,
+                actual=deviation.actual,
+                why="systemd documentation, systemd.unit",
+                remedy=deviation.remedy,
+            )
+
+
+def _limits_file(look: Look, path: str) -> Iterator[Finding]:
+    wanted = look.instance.limits
+    if wanted is None:
+        return
+    look.checked += 1
+    before = _text(path)
+    if before == wanted:
+        return
+    written = look.record.files().get(path)
+    outside = written is not None and (before is None or digest(before) != written)
+    yield look.found(
+        "unit.limits",
+        State.FILE_CHANGED_OUTSIDE if outside else State.DECLARED_NOT_APPLIED,
+        expected=f"{path} as provision writes it",
+        actual="no such file" if before is None else "another text" + ("" if outside else ", of an earlier run"),
+        why="guide 3.1",
+        remedy=RUN if outside else "run provision, which writes it",
+        since=host.modified(path) if outside and before is not None else "",
+    )
+
+
 def _is_edited(path: str, package: str) -> bool:
     """Whether a packaged file is another than dpkg installed."""
     expected = _packaged_digests(package).get(path.removeprefix("/usr").lstrip("/"))
@@ -111,3 +166,8 @@ def _packaged_digests(package: str) -> dict[str, str]:
         line.split(None, 1) for line in host.read(f"/var/lib/dpkg/info/{package}.md5sums").splitlines()
     ]
     return {row[1].removeprefix("usr/"): row[0] for row in rows if len(row) == 2}
+
+
+def _text(path: str) -> Optional[str]:
+    """None when there is none."""
+    return host.read(path) if Path(path).exists() else None

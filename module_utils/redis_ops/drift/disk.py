@@ -1,0 +1,104 @@
+"""What an instance has on disk: its configuration file, its append-only file and its directories."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .. import host
+from ..files import Target, is_open
+from ..findings import Finding
+from .look import Look
+from .options import RUN
+from .states import State
+
+
+def config_file(look: Look) -> Iterator[Finding]:
+    """Whether it is there, and what may hold a password is closed."""
+    config = look.instance.config
+    if config is None:
+        return
+    look.checked += 2
+    if look.snapshot and look.snapshot.observed.file is None and not Path(config.path).exists():
+        yield look.found(
+            "file",
+            State.FILE_CHANGED_OUTSIDE if look.record.applied() else State.DECLARED_NOT_APPLIED,
+            expected=f"{config.path}",
+            actual="no such file; the next start of the server fails",
+            why="guide 9",
+            remedy=f"{RUN}; a copy is {look.record.last_good_path}",
+        )
+    for name, target in (("file.mode", config), *_remembered(look)):
+        if not is_open(target):
+            continue
+        yield look.found(
+            name,
+            State.FILE_CHANGED_OUTSIDE,
+            expected=f"{target.path} with mode {target.mode:04o}, {target.owner}:{target.group}",
+            actual=host.mode_and_owner(target.path),
+            why="it may hold a password",
+            remedy=RUN if target is config else f"chmod {target.mode:04o} {target.path}",
+            since=host.modified(target.path, status=True),
+        )
+
+
+def _remembered(look: Look) -> list[tuple[str, Target]]:
+    """What a run keeps for itself, where it keeps anything."""
+    paths = [look.record.path, look.record.last_good_path] if look.record.path else []
+    return [
+        (f"record.mode.{Path(path).name}", Target(path, 0o600, os.geteuid(), os.getegid()))
+        for path in paths
+        if Path(path).is_file()
+    ]
+
+
+def append_only_file(look: Look) -> Iterator[Finding]:
+    """Whether it is whole, and nothing else lies there."""
+    snapshot = look.snapshot
+    store = snapshot.store if snapshot else None
+    if store is None or look.instance.config is None or (look.live or {}).get("appendonly") != "yes":
+        return
+    rewriting = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "loading")
+    if snapshot is None or any(int(snapshot.info.get(name, 0)) for name in rewriting):
+        return  # its files change under our eyes, or are not there yet
+    look.checked += 2
+    # a rewrite may have ended between two files: what is still so at a second look is so
+    problems = [problem for problem in store.problems() if problem in store.problems()]
+    if problems:
+        yield look.found(
+            "aof.files",
+            State.FILE_CHANGED_OUTSIDE,
+            expected=f"a complete AOF at {store.aof}",
+            actual="; ".join(problems),
+            why="guide 2.2",
+            remedy="BGREWRITEAOF writes it anew from memory; do it before any restart",
+        )
+    orphans = [name for name in store.orphans() if name in store.orphans()]
+    if orphans:
+        yield look.found(
+            "aof.orphans",
+            State.UNMANAGED_SET,
+            expected=f"in {store.aof.parent} only what its manifest lists",
+            actual=f"{len(orphans)} more: {', '.join(orphans[:3])}" + (" ..." if len(orphans) > 3 else ""),
+            why="Redis documentation, persistence: such files are never read and take space",
+            remedy="look at them, then move them away",
+        )
+
+
+def directories(look: Look) -> Iterator[Finding]:
+    """Whether they are there, and the server's alone."""
+    for target in look.instance.directories:
+        look.checked += 1
+        missing = not Path(target.path).is_dir()
+        if missing or host.foreign_owner(target.path, str(target.owner)) or host.anybody_writes(target.path):
+            yield look.found(
+                f"directory.{target.path}",
+                State.FILE_CHANGED_OUTSIDE,
+                expected=f"{target.path}, which {target.owner} and nobody else can write",
+                actual="no such directory" if missing else host.mode_and_owner(target.path),
+                why="it holds the data",
+                remedy=RUN
+                if missing
+                else f"chown {target.owner}:{target.group} {target.path}; chmod o-w {target.path}",
+            )
