@@ -393,12 +393,20 @@ def test_a_control_group_that_is_smaller_than_the_host():
     assert group.subject == "instance cache: memory of its control group /system.slice/redis.service"
 
 
-def test_a_control_group_is_found_by_its_smallest_limit(monkeypatch):
+@pytest.mark.parametrize(
+    ("line", "base", "name", "none"),
+    [
+        ("0::", "", "memory.max", "max"),
+        ("12:pids:/\n4:memory:", "/memory", "memory.limit_in_bytes", "9223372036854771712"),
+    ],
+    ids=["version 2", "version 1"],
+)
+def test_a_control_group_is_found_by_its_smallest_limit(monkeypatch, line, base, name, none):
     texts = {
-        "/proc/42/cgroup": "0::/system.slice/redis.service\n",
-        "/sys/fs/cgroup/system.slice/redis.service/memory.max": "max\n",
-        "/sys/fs/cgroup/system.slice/memory.max": "1000\n",
-        "/sys/fs/cgroup/memory.max": "2000\n",
+        "/proc/42/cgroup": f"{line}/system.slice/redis.service\n",
+        f"/sys/fs/cgroup{base}/system.slice/redis.service/{name}": f"{none}\n",
+        f"/sys/fs/cgroup{base}/system.slice/{name}": "1000\n",
+        f"/sys/fs/cgroup{base}/{name}": "2000\n",
     }
     monkeypatch.setattr(capacity.host, "read", lambda path: texts.get(path, ""))
     assert capacity._group(42) == capacity.Group("/system.slice", 1000)
@@ -407,12 +415,24 @@ def test_a_control_group_is_found_by_its_smallest_limit(monkeypatch):
 
 @pytest.mark.parametrize(
     ("limit", "left"),
-    [({}, 500 * 1024), ({"max": "max", "current": "7"}, 500 * 1024), ({"max": "9000", "current": "5000"}, 4000 + 300)],
+    [
+        ({}, 500 * 1024),
+        ({"memory.max": "max", "memory.current": "7"}, 500 * 1024),
+        ({"memory.max": "9000", "memory.current": "5000", "memory.stat": "active_file 5\ninactive_file 300"}, 4300),
+        ({"memory.max": "9000", "memory.current": "9500"}, 0),
+        (
+            {
+                "memory/memory.limit_in_bytes": "9000",
+                "memory/memory.usage_in_bytes": "5000",
+                "memory/memory.stat": "inactive_file 7\ntotal_inactive_file 200",
+            },
+            4200,
+        ),
+    ],
 )
 def test_available_memory(monkeypatch, limit, left):
-    texts = {f"/sys/fs/cgroup/memory.{name}": f"{text}\n" for name, text in limit.items()}
+    texts = {f"/sys/fs/cgroup/{name}": f"{text}\n" for name, text in limit.items()}
     texts |= {"/proc/meminfo": "MemTotal: 900 kB\nMemAvailable:    500 kB\n"}
-    texts["/sys/fs/cgroup/memory.stat"] = "active_file 5\ninactive_file 300\n"
     monkeypatch.setattr(capacity.host, "read", lambda path: texts.get(path, ""))
     assert capacity.available() == left
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from .. import host, persistence, preflight
 from ..comparison import RESERVED_FILES
@@ -27,9 +27,31 @@ MEBIBYTE = 1024**2
 TIGHT = 0.8  # share of a limit on connections above which one user more than planned is too many
 
 
+class _Files(NamedTuple):
+    """Of control groups with memory: their line of /proc/PID/cgroup, and where what stands; cgroups(7)."""
+
+    line: str
+    directory: str
+    limit: str
+    used: str
+    cached: str
+
+
+_CONTROL_GROUPS = (
+    _Files("0:", "/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    _Files(
+        r"\d+:memory",
+        "/sys/fs/cgroup/memory",
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
+)
+
+
 @dataclass(frozen=True)
 class Group:
-    """A control group that limits memory. path: below /sys/fs/cgroup. limit: bytes, 0 for none."""
+    """A control group that limits memory. path: as /proc/PID/cgroup tells it. limit: bytes, 0 for none."""
 
     path: str = ""
     limit: int = 0
@@ -101,11 +123,11 @@ def available() -> Optional[int]:
     None when nothing tells.
     """
     found = [size for size in [_kilobytes("MemAvailable", "/proc/meminfo")] if size is not None]
-    base = "/sys/fs/cgroup"
-    limit, current = (host.read(f"{base}/memory.{name}").strip() for name in ("max", "current"))
-    if limit.isdigit() and current.isdigit():
-        cached = re.search(r"^inactive_file (\d+)$", host.read(f"{base}/memory.stat"), re.MULTILINE)
-        found.append(max(int(limit) - int(current) + int(cached[1] if cached else 0), 0))
+    for files in _CONTROL_GROUPS:
+        limit, used = (host.read(f"{files.directory}/{name}").strip() for name in (files.limit, files.used))
+        if limit.isdigit() and used.isdigit():  # 'max' is no limit
+            cached = re.search(rf"^{files.cached} (\d+)$", host.read(f"{files.directory}/memory.stat"), re.MULTILINE)
+            found.append(max(int(limit) - int(used) + int(cached[1] if cached else 0), 0))
     return min(found, default=None)
 
 
@@ -128,13 +150,16 @@ def _size(path: Path) -> int:
 
 
 def _group(pid: int) -> Group:
-    """The control group with the smallest limit of those around a process, cgroups(7)."""
-    found = re.search(r"^0::(/.*)$", host.read(f"/proc/{pid}/cgroup"), re.MULTILINE) if pid else None
-    if not found:
-        return Group()
-    own = PurePosixPath(found[1])
-    limits = {place: host.read(f"/sys/fs/cgroup{place}/memory.max").strip() for place in (own, *own.parents)}
-    groups = [Group(str(place), int(text)) for place, text in limits.items() if text.isdigit()]  # 'max' is no limit
+    """The control group with the smallest limit of those around a process."""
+    told = host.read(f"/proc/{pid}/cgroup") if pid else ""
+    groups = []
+    for files in _CONTROL_GROUPS:
+        for own in re.findall(rf"^{files.line}:(/.*)$", told, re.MULTILINE):
+            places = (PurePosixPath(own), *PurePosixPath(own).parents)
+            limits = {
+                place: host.read(str(PurePosixPath(f"{files.directory}{place}", files.limit))) for place in places
+            }
+            groups += [Group(str(place), int(text)) for place, text in limits.items() if text.strip().isdigit()]
     return min(groups, key=lambda group: group.limit, default=Group())
 
 

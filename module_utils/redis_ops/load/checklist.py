@@ -14,6 +14,7 @@ from typing import Any, Optional, Union
 from .. import drift, host, kernel, persistence, queues
 from ..comparison import Entry
 from ..declared import Declared
+from ..drift import unit
 from ..drift.states import NO_DRIFT
 from ..errors import InvalidInput, Problem
 from ..findings import Finding, Status, as_records
@@ -57,8 +58,16 @@ def check(declared: Declared, wanted: kernel.Wanted, version: str, load: Load) -
     if first.status is Status.FAIL:
         return {"findings": as_records([first]), "instances": []}
     scopes = drift.check(declared, wanted, version)
-    found, seen = judge(declared.instances(), scopes, wanted, load.connections)
+    found, seen = judge(_instances(declared), scopes, wanted, load.connections)
     return {"findings": as_records([first, *found]), "instances": [one.as_record() for one in seen]}
+
+
+def _instances(declared: Declared) -> list[Instance]:
+    """With one question to systemd for all of them."""
+    resolved = declared.resolved(declared.engine())
+    pid_files = {one.layout.service: str(one.desired.get("pidfile")) for one in resolved}
+    units = unit.see(pid_files, declared.product.package, systemd=host.has_systemd())
+    return [declared.instance(one, units[one.layout.service]) for one in resolved]
 
 
 def judge(
@@ -298,7 +307,7 @@ def bullmq(seen: Seen) -> Finding:
 def slow_log(seen: Seen) -> Finding:
     """Old entries do no harm: ids only rise, so what the load adds is told from them."""
     subject, why = f"{seen.where}: slow log", "guide 5.3, 7; Redis documentation, SLOWLOG"
-    expected = f"switched on, with room for {LOG_ROOM} entries"
+    expected = f"switched on, and not full where it has room for fewer than {LOG_ROOM} entries"
     if "slowlog" in seen.untold:
         refused = "let the user that looks SLOWLOG GET: ACL SETUSER <user> +slowlog|get"
         return row("slowlog", subject, Status.SKIP, expected, seen.untold["slowlog"], why, refused)
