@@ -1,0 +1,242 @@
+"""What happened while the load ran: a drawing for each thing that was watched, all over the same time. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Optional
+
+from . import plot
+from .figures import BINARY, number, size
+
+# Name of a phase in the samples -> what people read
+PHASES = {"connect": "connect", "warm_up": "warm-up", "sustained": "judged", "ending": "ending"}
+KINDS = {  # of events
+    "save": "saving to disk (RDB)",
+    "rewrite": "rewriting the AOF",
+    "fork": "fork",
+    "fsync": "a write waited for the disk",
+    "gone": "no answer",
+}
+EVENTS = {"rdb_bgsave_in_progress": "save", "aof_rewrite_in_progress": "rewrite", "error": "gone"}  # fields of samples
+NARROW = 0.4  # per cent of the width: less cannot be seen
+_DETAIL = 5  # a limit so many times above all values would flatten them, and is told instead of drawn
+
+Samples = Sequence[Mapping[str, Any]]
+
+
+def drawings(load: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the load of users. Empty without two samples. Times are seconds since its phases began."""
+    samples = [sample for sample in load["samples"] if sample["phase"] != "starting"]
+    if len(samples) < 2:
+        return {}
+    axis = plot.Axis(min(0.0, samples[0]["t"]), samples[-1]["t"])
+    watched = _Watched(samples, load, axis)
+    events = _events(samples)
+    kinds = {event["kind"] for event in events}
+    return {
+        "ticks": axis.ticks(),
+        "phases": list(_phases(samples, load.get("window") or (), axis)),
+        "events": [_band(event, axis) for event in events],
+        "kinds": [(kind, name) for kind, name in KINDS.items() if kind in kinds],
+        "told": [f"{_when(event)} {event['told']}" for event in events],
+        "counted": _counted(samples),
+        "judged": watched.judged,
+        "panels": list(filter(None, (draw(watched) for draw in _PANELS))),
+        "height": plot.HEIGHT,
+        "width": plot.WIDTH,
+    }
+
+
+class _Watched:
+    """The samples, and those of them that are judged; all where the load did not come so far."""
+
+    def __init__(self, samples: Samples, load: Mapping[str, Any], axis: plot.Axis) -> None:
+        self.samples, self.load, self.axis = samples, load, axis
+        self.sustained = [sample for sample in samples if sample["phase"] == "sustained"]
+        self.judged = len(self.sustained) > 1
+
+    def line(self, name: str, field: str, factor: float = 1.0) -> Optional[dict[str, Any]]:
+        """name: for people. None where no sample has the field."""
+        return self.of(name, [(sample["t"], _scaled(sample, field, factor)) for sample in self.samples])
+
+    def of(self, name: str, points: plot.Points) -> Optional[dict[str, Any]]:
+        times = {sample["t"] for sample in (self.sustained if self.judged else self.samples)}
+        told = [value for time, value in points if value is not None and time in times]
+        if not told:
+            return None
+        return {"name": name, "points": points, "usual": statistics.median(told), "most": max(told)}
+
+
+def _scaled(sample: Mapping[str, Any], field: str, factor: float) -> Optional[float]:
+    value = sample.get(field)
+    return None if value is None or "error" in sample else value * factor
+
+
+def _panel(
+    watched: _Watched,
+    title: str,
+    unit: str,
+    lines: Sequence[Optional[dict[str, Any]]],
+    *,
+    limit: Optional[tuple[str, float]] = None,
+    logarithmic: bool = False,
+    top: float = 0.0,
+    marks: Sequence[tuple[float, str]] = (),
+) -> Optional[dict[str, Any]]:
+    """limit: its name and value. top: the scale reaches at least so far. marks: time, and what was then."""
+    found = [line for line in lines if line]
+    if not found:
+        return None
+    values = [value for line in found for _, value in line["points"] if value is not None]
+    highest = max(values)
+    drawn = limit if limit and (limit[1] <= _DETAIL * highest or not highest) else None
+    scale = plot.scale_of([*values, top, drawn[1] if drawn else 0.0], logarithmic=logarithmic and plot.wide(values))
+    keys = [
+        {"line": "abc"[index], "name": line["name"], "usual": number(line["usual"]), "most": number(line["most"])}
+        for index, line in enumerate(found)
+    ]
+    beyond = f"{limit[0]} {number(limit[1])} {unit}" if limit else ""
+    told = [f"{key['name']} usually {key['usual']}, at most {key['most']}" for key in keys]
+    return {
+        "title": title,
+        "unit": unit + (", logarithmic" if scale.logarithmic else ""),
+        "keys": keys,
+        "lines": [
+            {"line": key["line"], "d": plot.path(line["points"], watched.axis, scale)} for key, line in zip(keys, found)
+        ],
+        "ticks": [{"y": scale.at(value), "label": number(value)} for value in scale.ticks()],
+        "limit": {"y": scale.at(drawn[1]), "label": beyond} if drawn else None,
+        "off_scale": beyond if limit and not drawn else "",
+        "marks": [{"x": watched.axis.at(time), "told": f"{plot.clock(time)} {what}"} for time, what in marks],
+        "told": f"{title} over time in {unit}: {'; '.join(told)}" + (f"; {beyond}" if beyond else ""),
+    }
+
+
+def _latency(watched: _Watched) -> Optional[dict[str, Any]]:
+    names = {"p50": "canary_p50", "p95": "canary_p95", "longest": "canary_max"}
+    lines = [watched.line(name, field, 1 / 1000) for name, field in names.items()]
+    logged = [(time, f"{new} new in the slow log") for time, new in _new(watched.samples, "slowlog_len")]
+    return _panel(watched, "Latency of a probe beside the load", "ms", lines, logarithmic=True, marks=logged)
+
+
+def _operations(watched: _Watched) -> Optional[dict[str, Any]]:
+    # the first sample has no rate yet, and says 0
+    line = watched.line("in the server", "ops_per_second")
+    wanted = ("wanted", float(watched.load["rate"]["wanted"]))
+    return _panel(watched, "Operations", "per second", [line], limit=wanted)
+
+
+def _memory(watched: _Watched) -> Optional[dict[str, Any]]:
+    most = max((sample.get("used_memory_rss", 0) for sample in watched.samples), default=0)
+    unit = next(name for name in reversed(BINARY) if most >= BINARY[name] or name == "B")
+    lines = [
+        watched.line(name, field, 1 / BINARY[unit])
+        for name, field in {"data": "used_memory", "of the process": "used_memory_rss"}.items()
+    ]
+    limit = max((sample.get("maxmemory", 0) for sample in watched.samples), default=0)
+    told = ("maxmemory", limit / BINARY[unit]) if limit else None
+    drawn = _panel(watched, "Memory", unit, lines, limit=told)
+    if drawn and drawn["off_scale"]:
+        drawn["off_scale"] = f"maxmemory {size(limit)}"
+    return drawn
+
+
+def _connections(watched: _Watched) -> Optional[dict[str, Any]]:
+    wanted = ("wanted", float(watched.load["connections"]["wanted"]))
+    return _panel(watched, "Connections", "of the load", [watched.line("open", "users")], limit=wanted)
+
+
+def _evictions(watched: _Watched) -> Optional[dict[str, Any]]:
+    rates: list[tuple[float, Optional[float]]] = []
+    for before, after in zip(watched.samples, watched.samples[1:]):
+        seen = "evicted" in before and "evicted" in after and after["t"] > before["t"]
+        # a counter that fell is one of a new process
+        change = max(0, after["evicted"] - before["evicted"]) / (after["t"] - before["t"]) if seen else None
+        rates.append((after["t"], change))
+    if not any(rate for _, rate in rates):
+        return None
+    return _panel(watched, "Evicted keys", "per second", [watched.of("evicted", rates)])
+
+
+def _processors(watched: _Watched) -> Optional[dict[str, Any]]:
+    generators = watched.load["generators"]
+    cores = generators[0].get("cores") or 1 if generators else 1
+    lines = [
+        watched.line("the generator's machine", "machine_cpu"),
+        watched.line("k6 alone", "k6_cpu", 1 / cores),
+    ]
+    return _panel(watched, "Processors of the generator", "% of all cores", lines, top=100.0)
+
+
+_PANELS: Sequence[Callable[[_Watched], Optional[dict[str, Any]]]] = (
+    _latency,
+    _operations,
+    _memory,
+    _connections,
+    _evictions,
+    _processors,
+)
+
+
+def _new(samples: Samples, field: str) -> Iterator[tuple[float, int]]:
+    """When a number rose, and by how much."""
+    seen = [sample for sample in samples if field in sample]
+    for before, after in zip(seen, seen[1:]):
+        if after[field] > before[field]:
+            yield after["t"], after[field] - before[field]
+
+
+def _phases(samples: Samples, window: Sequence[float], axis: plot.Axis) -> Iterator[dict[str, Any]]:
+    """Each up to the beginning of the next."""
+    begins: dict[str, float] = {}
+    for sample in samples:
+        if sample["phase"] in PHASES:
+            begins.setdefault(sample["phase"], sample["t"])
+    if window:
+        begins["sustained"] = window[0]
+        begins["ending"] = window[1]
+    if begins:
+        begins[next(iter(begins))] = axis.begin
+    for (phase, begin), end in zip(begins.items(), [*list(begins.values())[1:], axis.end]):
+        name = PHASES[phase]
+        yield {
+            "phase": phase,
+            "name": name,
+            "x": axis.at(begin),
+            "width": round(axis.at(end) - axis.at(begin), 2),
+            "told": f"{name} {plot.clock(begin)} to {plot.clock(end)}",
+        }
+
+
+def _events(samples: Samples) -> list[dict[str, Any]]:
+    """What of the server itself explains a peak, in the order in which it began."""
+    found = []
+    for field, kind in EVENTS.items():
+        for begin, end in plot.spans(samples, field):
+            errors = sorted({s["error"] for s in samples if begin <= s["t"] <= end and "error" in s and kind == "gone"})
+            found.append({"kind": kind, "begin": begin, "end": end, "told": ": ".join([KINDS[kind], *errors])})
+    for time, _ in _new(samples, "aof_delayed_fsync"):
+        found.append({"kind": "fsync", "begin": time, "end": time, "told": KINDS["fsync"]})
+    forks = [sample for sample in samples if "latest_fork_usec" in sample]
+    for before, after in zip(forks, forks[1:]):
+        if after["latest_fork_usec"] != before["latest_fork_usec"] and after["latest_fork_usec"]:
+            told = f"fork, {number(after['latest_fork_usec'] / 1000)} ms"
+            found.append({"kind": "fork", "begin": after["t"], "end": after["t"], "told": told})
+    return sorted(found, key=lambda event: float(event["begin"]))
+
+
+def _band(event: Mapping[str, Any], axis: plot.Axis) -> dict[str, Any]:
+    x, right = axis.at(event["begin"]), axis.at(event["end"])
+    return {"kind": event["kind"], "x": min(x, 100 - NARROW), "width": round(max(right - x, NARROW), 2)}
+
+
+def _counted(samples: Samples) -> str:
+    evicted = max((sample.get("evicted", 0) for sample in samples), default=0)
+    logged = sum(new for _, new in _new(samples, "slowlog_len"))
+    return f"{number(evicted)} keys evicted, {number(logged)} new entries in the slow log"
+
+
+def _when(event: Mapping[str, Any]) -> str:
+    begin, end = plot.clock(event["begin"]), plot.clock(event["end"])
+    return begin if begin == end else f"{begin} to {end}"
