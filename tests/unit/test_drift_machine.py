@@ -96,6 +96,11 @@ def test_a_file_that_sorts_behind_ours_has_the_last_word_at_boot(steady):
     assert found(steady) == {"kernel.vm.overcommit_memory.boot": UNMANAGED}
 
 
+def test_a_kernel_that_grants_too_few_files_is_told(steady):
+    steady.put({"proc/sys/fs/nr_open": "11023\n"})
+    assert found(steady) == {"kernel.fs.nr_open": AHEAD}
+
+
 def test_before_the_first_run_everything_is_not_applied_yet(host):
     assert set(found(host, provisioned=False).values()) == {AHEAD}
     assert len(found(host, provisioned=False)) == len(KNOBS) + 2

@@ -27,21 +27,26 @@ class Host:
 
 def check(declared: Host, machine: kernel.Machine) -> Scope:
     """The host's own scope. machine: where its kernel values and their files are."""
-    seen = [*_kernel(declared, machine), *_boot(declared, machine), *_package(declared), *_undeclared(declared)]
+    at_boot = kernel.values_at_boot(machine)
+    seen = [
+        *_kernel(declared, machine, at_boot),
+        *_boot(declared, machine, at_boot),
+        *_package(declared),
+        *_undeclared(declared),
+    ]
     # each value now and after a boot; package; undeclared instances
     return Scope("", 2 * len(declared.wanted.knobs) + 2, seen)
 
 
-def _kernel(declared: Host, machine: kernel.Machine) -> Iterator[Finding]:
+def _kernel(declared: Host, machine: kernel.Machine, at_boot: kernel.BootValues) -> Iterator[Finding]:
     """What a run would change is the drift; what this machine refuses is its owner's."""
     planned = kernel.plan(machine, declared.wanted)
     refused = kernel.refusals(machine, declared.wanted)
     knobs = {knob.path: knob for knob in declared.wanted.knobs}
-    files = {change.path: change for change in planned.files}
     written = kernel.written(machine)
     for change in planned.live:
         knob = knobs[change.path]
-        last = kernel.values_at_boot(machine, knob.boot).get(knob.path)
+        last = at_boot.get(knob.path)
         right_at_boot = last is not None and knob.accepts(last.value)
         state = State.LIVE_NOT_PERSISTED if right_at_boot else _of_file(machine, knob.boot.ours, written, declared)
         mine = change.path not in refused
@@ -56,7 +61,8 @@ def _kernel(declared: Host, machine: kernel.Machine) -> Iterator[Finding]:
             remedy=RUN if mine else "whoever runs this container's host sets it",
             values={"declared": change.after, "running": change.before},
         )
-    for path, file in files.items():
+    for file in planned.files:
+        path = file.path
         if path in refused:
             continue
         state = _of_file(machine, path, written, declared)
@@ -80,10 +86,10 @@ def _of_file(machine: kernel.Machine, path: PurePosixPath, written: dict[str, st
     return State.DECLARED_NOT_APPLIED if untouched else State.FILE_CHANGED_OUTSIDE
 
 
-def _boot(declared: Host, machine: kernel.Machine) -> Iterator[Finding]:
+def _boot(declared: Host, machine: kernel.Machine, at_boot: kernel.BootValues) -> Iterator[Finding]:
     """A file of somebody else that has the last word at boot; and limits of the kernel that are too small."""
     for knob in declared.wanted.knobs:
-        last = kernel.values_at_boot(machine, knob.boot).get(knob.path)
+        last = at_boot.get(knob.path)
         if last is not None and last.file != knob.boot.ours and not knob.accepts(last.value):
             yield found(
                 f"kernel.{knob.name}.boot",
@@ -95,8 +101,8 @@ def _boot(declared: Host, machine: kernel.Machine) -> Iterator[Finding]:
                 remedy=f"take {knob.name} out of /{last.file}",
                 since=host.modified(str(machine.root / last.file)),
             )
-    for verdict in kernel.findings(machine, declared.wanted, {}):
-        if verdict.id in ("kernel.fs.nr_open", "kernel.fs.file-max") and verdict.status is Status.FAIL:
+    for verdict in kernel.open_files(machine, declared.wanted.open_files):
+        if verdict.status is Status.FAIL:
             yield found(
                 verdict.id,
                 f"host: {verdict.subject}",

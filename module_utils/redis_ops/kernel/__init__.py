@@ -11,20 +11,22 @@ from __future__ import annotations
 from typing import Any
 
 from ..findings import outcome
-from .boot import values_at_boot
+from .boot import BootValues, values_at_boot
 from .knobs import UNMANAGED, Wanted, parse_wanted
 from .machine import Foretold, Machine
 from .memory import PATH, digest_of, is_kept, keep, written
 from .plan import apply, plan, refusals
-from .verdict import findings
+from .verdict import findings, open_files
 
 __all__ = [
     "UNMANAGED",
+    "BootValues",
     "Machine",
     "Wanted",
     "converge",
     "digest_of",
     "findings",
+    "open_files",
     "parse_wanted",
     "plan",
     "refusals",

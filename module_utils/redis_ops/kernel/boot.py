@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from .knobs import HUGE_PAGES_PATH, SYSCTL, Boot
+from .knobs import HUGE_PAGES_PATH, SYSCTL, TMPFILES, Boot
 from .machine import Machine
 
 SYSCTL_CONF = PurePosixPath("etc/sysctl.conf")
@@ -25,10 +25,12 @@ class BootValue:
 BootValues = dict[PurePosixPath, BootValue]
 
 
-def values_at_boot(machine: Machine, boot: Boot) -> BootValues:
-    """What the files of this kind would set, were the machine to boot now."""
-    found = drop_ins(machine, boot)
-    return read_sysctl(machine, found) if boot is SYSCTL else _read_tmpfiles(machine, found)
+def values_at_boot(machine: Machine) -> BootValues:
+    """What the files of all kinds would set, were the machine to boot now."""
+    return {
+        **read_sysctl(machine, drop_ins(machine, SYSCTL)),
+        **_read_tmpfiles(machine, drop_ins(machine, TMPFILES)),
+    }
 
 
 def drop_ins(machine: Machine, boot: Boot) -> list[PurePosixPath]:

@@ -10,7 +10,7 @@ from string import Template
 from typing import NamedTuple, Optional
 
 from ..findings import Finding, Status
-from .boot import SYSCTL_CONF, BootValue, nothing_applies, read_sysctl, values_at_boot
+from .boot import SYSCTL_CONF, BootValue, BootValues, nothing_applies, read_sysctl, values_at_boot
 from .knobs import HUGE_PAGES, HUGE_PAGES_PATH, HUGE_PAGES_WHY, SYSCTL, TMPFILES, Knob, Wanted, number, sysctl_path
 from .machine import NOT_ALLOWED, Machine
 from .plan import Refusals
@@ -43,7 +43,7 @@ class Verdict(NamedTuple):
 
 def findings(machine: Machine, wanted: Wanted, refused: Refusals) -> Iterator[Finding]:
     """One finding for each knob that is right, and one for each cause that is not."""
-    judge = Judge(machine, refused, machine.container())
+    judge = Judge(machine, refused, machine.container(), values_at_boot(machine))
     causes: dict[object, list[tuple[Knob, Verdict, str]]] = {}
     for knob in wanted.knobs:
         for verdict, value in judge.knob(knob):
@@ -54,9 +54,23 @@ def findings(machine: Machine, wanted: Wanted, refused: Refusals) -> Iterator[Fi
         yield _finding([knob for knob, _, _ in told], told[0][1], [value for _, _, value in told])
     if all(knob.name != HUGE_PAGES for knob in wanted.knobs):
         yield judge.huge_pages_left_alone()
-    for name in ("fs.nr_open", "fs.file-max"):
-        yield judge.open_files(name, wanted.open_files)
+    yield from open_files(machine, wanted.open_files)
     yield judge.swap()
+
+
+def open_files(machine: Machine, need: int) -> Iterator[Finding]:
+    """One finding for each limit of the kernel on open files. need: of one server, with room for its own files."""
+    why = "Redis lowers maxclients by itself when it gets fewer files than maxclients + 32 (guide 3.1)"
+    for name in ("fs.nr_open", "fs.file-max"):
+        value = machine.value(sysctl_path(name))
+        status = Status.SKIP if not value else Status.PASS if number(value) >= need else Status.FAIL
+        remedy = "" if status is Status.PASS else f"raise it (sysctl -w {name}=...), or lower maxclients"
+        actual = value or f"{_here(machine.container())} has none"
+        yield Finding(f"kernel.{name}", f"{name} now", status, f"at least {need}", actual, why, remedy)
+
+
+def _here(container: str) -> str:
+    return f"this container ({container})" if container else "this host"
 
 
 def _finding(knobs: Sequence[Knob], verdict: Verdict, values: Sequence[str]) -> Finding:
@@ -104,10 +118,11 @@ class Judge:
     machine: Machine
     refused: Refusals
     container: str
+    at_boot: BootValues
 
     @property
     def here(self) -> str:
-        return f"this container ({self.container})" if self.container else "this host"
+        return _here(self.container)
 
     def knob(self, knob: Knob) -> Iterator[tuple[Verdict, str]]:
         """Each verdict, with what was found."""
@@ -128,7 +143,7 @@ class Judge:
             yield self._after_reboot(knob)
 
     def _after_reboot(self, knob: Knob) -> tuple[Verdict, str]:
-        found = values_at_boot(self.machine, knob.boot).get(knob.path)
+        found = self.at_boot.get(knob.path)
         if found is None or not knob.accepts(found.value):
             return self._wrong_after_reboot(knob, found)
         gap, remedy = nothing_applies(self.machine, knob.boot)
@@ -170,14 +185,6 @@ class Judge:
         identity = (f"kernel.{HUGE_PAGES}", f"{HUGE_PAGES} now, left alone as asked")
         actual = value or f"{self.here} has none"
         return Finding(*identity, status, "madvise or never", actual, HUGE_PAGES_WHY, remedy)
-
-    def open_files(self, name: str, need: int) -> Finding:
-        why = "Redis lowers maxclients by itself when it gets fewer files than maxclients + 32 (guide 3.1)"
-        value = self.machine.value(sysctl_path(name))
-        status = Status.SKIP if not value else Status.PASS if number(value) >= need else Status.FAIL
-        remedy = "" if status is Status.PASS else f"raise it (sysctl -w {name}=...), or lower maxclients"
-        actual = value or f"{self.here} has none"
-        return Finding(f"kernel.{name}", f"{name} now", status, f"at least {need}", actual, why, remedy)
 
     def swap(self) -> Finding:
         found = re.search(r"^SwapTotal:\s+(\d+) kB", self.machine.read(PurePosixPath("proc/meminfo")), re.MULTILINE)
