@@ -10,6 +10,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ansible import context
@@ -21,12 +22,14 @@ type: aggregate
 short_description: End a run with what changed, what is verified, what is owed and what to do next
 description:
   - Reads the C(actions), C(findings) and C(pending_restart) of this project's modules and prints them after the recap.
+  - Says nothing after a run without C(provision.yml) and without a task of the roles C(redis_host) and C(redis_server).
   - The command to type next is the one that was typed, through C(ansible-playbook) or, with E(REDIS_MAKE_ARGS), C(make).
 requirements:
   - enabled in C(callbacks_enabled), which this project's ansible.cfg does
 """
 
-# What a run looks at, and the tag of the tasks that do.
+PROVISION = "provision.yml"  # the playbook that looks at all of these
+# What a run looks at, and the role of the tasks that do, which is their tag as well.
 PARTS = {"kernel": "redis_host", "Redis": "redis_server"}
 # Modules and task names tell what to do; after it was done, it is told as done.
 DONE = {
@@ -72,6 +75,12 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self._hosts: dict[str, Host] = defaultdict(Host)
         self._is_report = False
+        self._looks_at_all = False
+        self._is_ours = False
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        # FILE:LINE
+        self._looks_at_all |= Path(str(play.get_path()).rpartition(":")[0]).name == PROVISION
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._collect(result)
@@ -82,20 +91,26 @@ class CallbackModule(CallbackBase):
             self._fail(result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        host = self._hosts[result._host.get_name()]  # noqa: SLF001 - the callback interface of ansible-core
+        host = self._host_of(result)
         told = str(result._result.get("msg") or "no reason given").splitlines()  # noqa: SLF001
         host.errors.append("could not be reached: " + told[0])
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
+        if not (self._looks_at_all or self._is_ours):
+            return
         if self._is_report and not any(host.actions for host in self._hosts.values()):
             return  # a check ends with its report, see redis_report
         for name in sorted(self._hosts):
             self._show(name, self._hosts[name], stats.summarize(name))
 
+    def _host_of(self, result: Any) -> Host:
+        self._is_ours |= result._task.get_name().partition(" : ")[0] in PARTS.values()  # noqa: SLF001
+        return self._hosts[result._host.get_name()]  # noqa: SLF001 - the callback interface of ansible-core
+
     def _collect(self, result: Any) -> None:
         found = result._result  # noqa: SLF001
         self._is_report = self._is_report or "report" in found
-        host = self._hosts[result._host.get_name()]  # noqa: SLF001
+        host = self._host_of(result)
         parts = [part for part in found.get("results") or [found] if isinstance(part, dict)]
         ours = [part for part in parts if {"actions", "findings"} & part.keys()]
         check = bool(getattr(result._task, "check_mode", False))  # noqa: SLF001
@@ -130,7 +145,7 @@ class CallbackModule(CallbackBase):
         passed = host.with_status("PASS")
         # what is owed has a section of its own
         warned = [finding for finding in host.with_status("WARN") if finding["id"] != "verify.settings"]
-        passed_over = [] if failed else _passed_over(host)
+        passed_over = _passed_over(host) if self._looks_at_all and not failed else []
         verdict = "FAILED" if failed else "would change" if host.check_mode and host.actions else "ok"
         if len(passed_over) == len(PARTS):
             verdict = "nothing was looked at"

@@ -34,8 +34,9 @@ def typed(monkeypatch):
 class Run:
     """A play on some hosts; told() ends it."""
 
-    def __init__(self) -> None:
+    def __init__(self, playbook: str = "/srv/x/playbooks/provision.yml") -> None:
         self.plugin = redis_summary.CallbackModule()
+        self.plugin.v2_playbook_on_play_start(SimpleNamespace(get_path=lambda: f"{playbook}:3"))
         self.lines: list[tuple[str, str | None]] = []
         self.plugin._display = SimpleNamespace(display=lambda text, color=None: self.lines.append((text, color)))
         self.recap = {"failures": 0, "unreachable": 0, "changed": 0, "ok": 0, "skipped": 0}
@@ -53,8 +54,8 @@ class Run:
         self.plugin.v2_runner_on_ok(self._result(result, host, task, check=check))
         return self
 
-    def failed(self, result: dict, *, ignore: bool = False) -> Run:
-        self.plugin.v2_runner_on_failed(self._result({"failed": True, **result}, "web1", "x", check=False), ignore)
+    def failed(self, result: dict, *, ignore: bool = False, task: str = "x") -> Run:
+        self.plugin.v2_runner_on_failed(self._result({"failed": True, **result}, "web1", task, check=False), ignore)
         self.recap["failures"] += not ignore
         return self
 
@@ -277,6 +278,36 @@ def test_a_tag_that_no_task_has(typed):
 def test_both_tags_leave_nothing_out(typed):
     typed("provision.yml", tags=("redis_host", "redis_server"))
     assert Run().ok(KERNEL).ok(REDIS).told()[-1] == AGAIN
+
+
+@pytest.mark.parametrize("playbook", ["molecule/_lab/create.yml", "playbooks/waive_drift.yml"])
+def test_a_run_that_has_nothing_to_do_with_it_is_not_told_of(playbook, typed):
+    typed(playbook, skip_tags=("notest",))
+    run = Run(playbook).ok({"changed": True}, host="localhost", task="Start the hosts").failed({"msg": "no"})
+    assert run.told() == [""]
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (
+            {"actions": ["move a to b"], "files": []},
+            ["  changed         move a to b", "  next            nothing to do"],
+        ),
+        (
+            KERNEL,
+            ["  changed         nothing", "  verified        kernel: vm.swappiness", "  next            nothing to do"],
+        ),
+    ],
+)
+def test_another_playbook_with_our_roles_is_told_of_and_owes_nothing_more(result, told, typed):
+    typed("site.yml", tags=("mine",))
+    assert Run("site.yml").ok(result).told() == ["web1: ok", *told]
+
+
+def test_another_playbook_whose_first_task_of_ours_fails_is_told_of():
+    run = Run("site.yml").failed({"msg": "a: hz: bad"}, task="redis_server : Preflight | Look")
+    assert run.told()[:2] == ["web1: FAILED", "  error           a: hz: bad"]
 
 
 def test_what_failed_early_was_not_left_out(typed):
