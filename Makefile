@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help provision check drift waivers test lint types unit contract molecule lock docs screenshot clean runtime dev
+.PHONY: help provision check drift waivers preflight loadtest compare test lint types unit contract molecule lock docs screenshot clean runtime dev
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 # a clone in a world-writable directory, or a locale that this host lacks, must not change what Ansible does
@@ -30,6 +30,15 @@ drift: runtime ## say what is other than declared, and who made it so; change no
 
 waivers: runtime ## accept for a while what the last drift found (REASON='why', and ARGS as for drift)
 	@ansible-playbook playbooks/waive_drift.yml $(ARGS)
+
+preflight: runtime ## say whether a load test would prove anything; load nothing
+	@ansible-playbook playbooks/preflight.yml $(ask_become) $(ARGS)
+
+loadtest: runtime ## put 1,000 users on this Redis for two minutes, and say whether it holds
+	@ansible-playbook playbooks/loadtest.yml $(ask_become) $(ARGS)
+
+compare: runtime ## say what got better or worse between load tests with two labels (A=before B=after)
+	@ansible-playbook playbooks/compare.yml -e redis_loadtest_compare_a=$(A) -e redis_loadtest_compare_b=$(B) $(ARGS)
 
 test: lint types unit contract molecule ## run every test, in this order (as root: the test hosts are containers)
 

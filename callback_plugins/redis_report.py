@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ description:
   - Prints the C(report) of the last report module of a run after the recap.
   - Ansible ends with 2 when any task failed, whatever the reason. A report with another C(exit_code), such as V(1) for a check
     that itself failed somewhere, or V(3) for a measurement that cannot be trusted, ends the run with that.
+  - While M(redis_load_follow) runs, the first Ctrl-C ends the load and lets the run go on to its report; the second ends the run.
   - A run of C(drift.yml), C(validate.yml) or C(waive_drift.yml) without any report, as where no host matched, ends with 1,
     never with 0 or 2.
 requirements:
@@ -24,12 +28,18 @@ requirements:
 
 
 COLORS = {"clean:": "green", "DRIFT:": "yellow", "FAILED:": "red", "PASS:": "green", "FAIL:": "red", "INVALID:": "red"}
+COLORS |= {"READY:": "green", "NOT READY:": "red"}
+FOLLOW = "redis_load_follow"  # the task during which Ctrl-C ends the load, and not the run
+INTERRUPT = "REDIS_LOADTEST_INTERRUPT"  # names the file that tells this task so
 ANSIBLE_S_OWN = (0, 2)  # with which it ends by itself, as a report's 2 fails a task
 NO_ANSWER = 1
 # the playbooks that owe an answer, and what is so without one
 OURS = {
     "drift.yml": "nothing was checked",
     "validate.yml": "nothing was checked",
+    "preflight.yml": "nothing was checked",
+    "loadtest.yml": "there is no verdict",
+    "compare.yml": "nothing was compared",
     "waive_drift.yml": "no waiver was written",
 }
 
@@ -44,6 +54,8 @@ class CallbackModule(CallbackBase):
 
     def __init__(self) -> None:
         super().__init__()
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        self._usual: Any = signal.SIG_DFL
         self._begin()
 
     def _begin(self) -> None:
@@ -54,6 +66,26 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_start(self, playbook: Any) -> None:
         self._begin()
         self._owes = _owed(str(playbook._file_name))  # noqa: SLF001 - the callback interface of ansible-core
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        del is_conditional
+        self._give_back()
+        if task.action.rpartition(".")[2] == FOLLOW:
+            self._directory = tempfile.TemporaryDirectory(prefix="redis-loadtest-")
+            os.environ[INTERRUPT] = str(Path(self._directory.name, "interrupt"))  # for the process of the task
+            self._usual = signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, *_: Any) -> None:
+        """The first time. What is in the way of the second one is taken away."""
+        Path(os.environ[INTERRUPT]).touch()
+        signal.signal(signal.SIGINT, self._usual)
+        self._display.display("\nthe load is being stopped, its keys are removed, and there will be a report")
+
+    def _give_back(self) -> None:
+        if self._directory:
+            signal.signal(signal.SIGINT, self._usual)
+            self._directory.cleanup()
+            self._directory = None
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         # of a playbook that imports ours; FILE:LINE
@@ -73,6 +105,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         del stats
+        self._give_back()
         if not self._last:
             if self._owes:
                 self._tell_of_nothing()

@@ -74,10 +74,7 @@ from ansible.module_utils.redis_ops import edge
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=dict(edge.DRIFT_WAIVE_ARGUMENTS), supports_check_mode=True)
-    module.fail_json(
-        msg="the action plugin of this name was not found; set action_plugins as this project's ansible.cfg does"
-    )
+    edge.only_on_control_node(AnsibleModule(argument_spec=dict(edge.DRIFT_WAIVE_ARGUMENTS), supports_check_mode=True))
 
 
 if __name__ == "__main__":

@@ -9,24 +9,51 @@ module: redis_load_report
 short_description: Judge what a load did to every Redis of a play
 description:
   - Keeps what M(redis_snapshot) found before a load, registered as C(__redis_loadtest_snapshot), and compares it with what
-    it finds afterwards and when the clients have gone.
+    it finds afterwards and when the clients have gone, and with what the load programs measured.
   - The verdict is V(PASS), V(FAIL), or V(INVALID) when the measurement cannot be trusted, such as after a restart, a reset
-    of the counters or a change of the configuration in between.
-  - Writes C(latest.json), C(latest.txt) and one dated JSON file. Run it once for a play.
+    of the counters, a change of the configuration in between, or where a load generator was too slow.
+  - Before a load it sums up what M(redis_load_preflight) and the generators found.
+  - Writes C(latest.html), C(latest.json), C(latest.xml) (JUnit), C(latest.txt) and one dated JSON file. Run it once for a play.
 options:
   directory:
     description: Where to write, on the control node.
     type: path
     required: true
   moment:
-    description: Which snapshot this is. V(cooled) is the last one, and ends the window with a verdict.
+    description: What there is to keep. V(checklist) is before the first snapshot; V(cooled) is the last snapshot, and ends
+      the window with a verdict.
     type: str
-    choices: [before, after, cooled]
+    choices: [checklist, before, after, cooled]
     required: true
-  targets:
-    description: Other limits than those of the tuning guide, by name of the metric; a null leaves the target out.
+  whole:
+    description: Whether this run loads and judges as well, so that a checklist that is in order needs no report of its own.
+    type: bool
+    default: false
+  profile:
+    description: Which limits, V(guide) or V(strict) or one of O(profiles).
+    type: str
+    default: guide
+  profiles:
+    description: Further profiles, as name to limits by metric.
     type: dict
     default: {}
+  targets:
+    description: Other limits than those of the profile, by name of the metric; a null leaves the target out.
+    type: dict
+    default: {}
+  accept:
+    description: Failures of the checklist, by id, that are to be warnings.
+    type: list
+    elements: str
+    default: []
+  label:
+    description: What this run is called, to compare it with others.
+    type: str
+    default: ""
+  keep:
+    description: How many dated reports are kept; V(0) for all.
+    type: int
+    default: 50
 attributes:
   check_mode:
     support: full
@@ -72,10 +99,7 @@ from ansible.module_utils.redis_ops import edge
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=dict(edge.LOAD_REPORT_ARGUMENTS), supports_check_mode=True)
-    module.fail_json(
-        msg="the action plugin of this name was not found; set action_plugins as this project's ansible.cfg does"
-    )
+    edge.only_on_control_node(AnsibleModule(argument_spec=dict(edge.LOAD_REPORT_ARGUMENTS), supports_check_mode=True))
 
 
 if __name__ == "__main__":

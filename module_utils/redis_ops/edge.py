@@ -86,11 +86,41 @@ DRIFT_WAIVE_ARGUMENTS: Mapping[str, Any] = {
     "ids": {"type": "list", "elements": "str", "default": ["*"]},
 }
 
-# Of the verdict on a load, which is made there too.
+# Of the plan of a load, of looking at it while it runs, and of the verdict on it, which are made there too.
+LOAD_PLAN_ARGUMENTS: Mapping[str, Any] = {
+    "run_id": {"type": "str", "required": True},
+    "host": {"type": "str", "required": True},
+    "address": {"type": "str", "required": True},
+    "local": {"type": "bool", "required": True},
+    "instances": {"type": "list", "elements": "dict", "required": True},
+    "generators": {"type": "list", "elements": "dict", "required": True},
+    "users": {"type": "dict", "required": True},
+    "jobs": {"type": "dict", "required": True},
+    "users_on": {"type": "list", "elements": "str", "default": []},
+    "jobs_on": {"type": "list", "elements": "str", "default": []},
+}
+LOAD_FOLLOW_ARGUMENTS: Mapping[str, Any] = {
+    "progress": {"type": "list", "elements": "path", "required": True},
+    "ended": {"type": "list", "elements": "path", "required": True},
+    "seconds": {"type": "int", "required": True},
+}
 LOAD_REPORT_ARGUMENTS: Mapping[str, Any] = {
     "directory": {"type": "path", "required": True},
-    "moment": {"type": "str", "choices": ["before", "after", "cooled"], "required": True},
+    "moment": {"type": "str", "choices": ["checklist", "before", "after", "cooled"], "required": True},
+    "whole": {"type": "bool", "default": False},
+    "profile": {"type": "str", "default": "guide"},
+    "profiles": {"type": "dict", "default": {}},
     "targets": {"type": "dict", "default": {}},
+    "accept": {"type": "list", "elements": "str", "default": []},
+    "label": {"type": "str", "default": ""},
+    "keep": {"type": "int", "default": 50},
+}
+# Of the comparison of several of them.
+LOAD_COMPARE_ARGUMENTS: Mapping[str, Any] = {
+    "directory": {"type": "path", "required": True},
+    "a": {"type": "raw", "required": True},
+    "b": {"type": "raw", "required": True},
+    "effect": {"type": "float", "default": 5.0},
 }
 
 
@@ -197,6 +227,13 @@ def answer(module: Module, work: Callable[[], Mapping[str, Any]]) -> None:
         )
     else:
         module.exit_json(**printable(result))
+
+
+def only_on_control_node(module: Module) -> None:
+    """All that is left for a module whose action plugin does the work: it was not found."""
+    module.fail_json(
+        msg="the action plugin of this name was not found; set action_plugins as this project's ansible.cfg does"
+    )
 
 
 def printable(value: Any) -> Any:

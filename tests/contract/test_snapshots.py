@@ -8,7 +8,7 @@ import time
 
 import pytest
 from ansible.module_utils.redis_ops import observe
-from ansible.module_utils.redis_ops.load import snapshot, targets, verdict, window
+from ansible.module_utils.redis_ops.load import guide, snapshot, verdict, window
 from instances import Lab, laboratory
 
 SECRET = "a-word-of-a-key"
@@ -32,7 +32,7 @@ def look(lab: Lab) -> dict:
 
 def judged(found: window.Window, **how: object) -> verdict.Verdict:
     given = {"instance": "lab", "evicts": True, "queue": False, "distrust": found.void, **how}
-    return verdict.judge(found.metrics, targets.TARGETS, notes=found.notes, **given)
+    return verdict.judge(found.metrics, guide.TARGETS, notes=found.notes, **given)
 
 
 def status(result: verdict.Verdict, metric: str) -> str:

@@ -6,7 +6,7 @@ from copy import deepcopy
 
 import pytest
 from ansible.module_utils.redis_ops.errors import InvalidInput
-from ansible.module_utils.redis_ops.load import targets, verdict, window
+from ansible.module_utils.redis_ops.load import guide, targets, verdict, window
 from ansible.module_utils.redis_ops.load.snapshot import histograms
 from ansible.module_utils.redis_ops.report import loadtest
 
@@ -57,7 +57,7 @@ def after(**numbers: float) -> dict:
 def judged(then: dict, *, cooled: dict | None = None, **how: object) -> verdict.Verdict:
     seen = window.between(BEFORE, then, cooled)
     given = {"instance": "cache", "evicts": True, "queue": False, "distrust": seen.void, **how}
-    return verdict.judge(seen.metrics, targets.TARGETS, notes=seen.notes, **given)
+    return verdict.judge(seen.metrics, guide.TARGETS, notes=seen.notes, **given)
 
 
 def missed(result: verdict.Verdict) -> set[str]:
@@ -179,11 +179,14 @@ def test_histograms(reply):
 
 
 def test_targets_of_ones_own():
-    changed = {target.metric: target for target in targets.adjusted({"hit_ratio": 80, "ops_per_second": None})}
+    changed = {
+        target.metric: target
+        for target in targets.adjusted(guide.TARGETS, {"hit_ratio": 80, "ops_per_second": None}, "mine")
+    }
     assert changed["hit_ratio"].limit == 80
     assert "ops_per_second" not in changed
     with pytest.raises(InvalidInput) as raised:
-        targets.adjusted({"hitratio": 80, "fork_ms": "many"})
+        targets.adjusted(guide.TARGETS, {"hitratio": 80, "fork_ms": "many"}, "mine")
     assert "did you mean hit_ratio" in str(raised.value)
     assert "fork_ms: 'many'" in str(raised.value)
 
@@ -192,7 +195,7 @@ def document(*changes: dict) -> dict:
     hosts = {
         f"h{number}": {"before": [BEFORE], "after": [{**after(), **change}]} for number, change in enumerate(changes)
     }
-    return loadtest.build(hosts, targets.TARGETS, time="2026-11-23T00:00:00+00:00", inventory="inventories/local")
+    return loadtest.build(hosts, guide.TARGETS, time="2026-11-23T00:00:00+00:00", inventory="inventories/local")
 
 
 def test_one_bad_place_decides():
@@ -205,9 +208,9 @@ def test_no_load_proves_nothing():
     made = document({"numbers": {**BEFORE["numbers"], "total_commands_processed": 200}})
     assert made["verdict"] == "INVALID"
     assert "no load" in "\n".join(loadtest.render(made))
-    assert loadtest.build({}, targets.TARGETS, time="", inventory="")["verdict"] == "INVALID"
+    assert loadtest.build({}, guide.TARGETS, time="", inventory="")["verdict"] == "INVALID"
 
 
 def test_a_window_that_nobody_closed_proves_nothing():
-    made = loadtest.build({"h": {"before": [BEFORE]}}, targets.TARGETS, time="", inventory="")
+    made = loadtest.build({"h": {"before": [BEFORE]}}, guide.TARGETS, time="", inventory="")
     assert made["verdict"] == "INVALID"

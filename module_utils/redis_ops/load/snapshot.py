@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import catalog, host
 from ..engine import Engine
-from ..errors import CommandRefused, RedisOpsError
+from ..errors import CommandRefused
 from ..observe import Instance, Snapshot, look
 from ..server import Connection, engine_of
 
@@ -21,12 +21,13 @@ _PARTS = re.compile(r"cmdstat_|errorstat_|latency_percentiles_|db\d+$")
 
 
 def take_all(instances: Sequence[Instance]) -> list[dict[str, Any]]:
-    """Of every instance of a host. Raises RedisOpsError for one that does not run: there is nothing to measure."""
+    """Of every instance of a host; of one that does not run its name and 'down', which says so."""
     found = []
     for instance in instances:
         seen = look(instance)
         if seen.connection is None:
-            raise RedisOpsError(f"{instance.where}: it does not run; start it, or leave it out with --limit")
+            found.append({"schema": SCHEMA, "instance": instance.name, "down": "it does not run"})
+            continue
         found.append(take(instance, seen, seen.connection))
         seen.connection.close()
     return found

@@ -35,10 +35,13 @@ def judge(
     queue: bool,
     notes: Mapping[str, str],
     distrust: Sequence[str],
+    shortfalls: Sequence[str] = (),
 ) -> Verdict:
     """evicts: whether keys of this instance may be evicted. queue: whether a BullMQ queue lives in it.
 
-    A broken test never passes: with a reason to distrust it the verdict is INVALID, whatever the numbers say.
+    A broken test never passes: with a reason to distrust it the verdict is INVALID, whatever the numbers say. What fell
+    short of the plan, such as requests for which no user was free, is what a server does that is too slow: where a
+    target was missed it is a consequence of that, and the verdict FAIL. Where none was, nobody knows, and it is INVALID.
     """
     found = [
         _finding(target, metrics.get(target.metric), instance, notes.get(target.metric, ""))
@@ -48,8 +51,8 @@ def judge(
     if (queue or not evicts) and metrics.get("evicted_keys"):
         found.append(_lost(instance, metrics["evicted_keys"] or 0))
     judged = [finding for finding in found if finding.status is not Status.SKIP]
-    reasons = [*distrust, *([] if judged else ["nothing could be judged"])]
     failed = any(finding.status is Status.FAIL for finding in found)
+    reasons = [*distrust, *([] if judged else ["nothing could be judged"]), *([] if failed else shortfalls)]
     return Verdict(INVALID if reasons else FAIL if failed else PASS, found, reasons)
 
 

@@ -24,6 +24,8 @@ _ONLY_RISE = (
 # Errors of which one in a run is one too many.
 _SERIOUS = ("OOM", "MISCONF", "LOADING", "NOAUTH", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS")
 MEBIBYTE = 1024**2
+# Those who look at a server: their commands are no part of the load.
+_LOOKS = ("info", "ping", "config|get", "latency|histogram", "slowlog|get", "slowlog|len", "client|list", "acl|list")
 
 
 @dataclass(frozen=True)
@@ -96,16 +98,20 @@ def _void(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -
 
 
 def _traffic(delta: _Delta, seconds: float) -> dict[str, Optional[float]]:
-    hits, misses = delta.number("keyspace_hits"), delta.number("keyspace_misses")
     cpu = delta.number("used_cpu_user_main_thread") + delta.number("used_cpu_sys_main_thread")
     return {
         "ops_per_second": delta.number("total_commands_processed") / seconds,
-        "hit_ratio": 100 * hits / (hits + misses) if hits + misses >= LOOKUPS else None,
+        "hit_ratio": hit_ratio(delta.number("keyspace_hits"), delta.number("keyspace_misses")),
         "rejected_connections": delta.number("rejected_connections"),
         "evicted_clients": delta.number("evicted_clients"),
         "output_buffer_disconnections": delta.number("client_output_buffer_limit_disconnections"),
         "main_thread_cpu": 100 * cpu / seconds,
     }
+
+
+def hit_ratio(hits: float, misses: float) -> Optional[float]:
+    """Percent of the lookups that found their key."""
+    return 100 * hits / (hits + misses) if hits + misses >= LOOKUPS else None
 
 
 def _eviction(delta: _Delta, after: Mapping[str, Any]) -> dict[str, Optional[float]]:
@@ -138,7 +144,7 @@ def _latency(before: Mapping[str, Any], after: Mapping[str, Any], notes: dict[st
     total = sum(told["calls"] for told in after["histograms"].values()) or 1
     for command, told in after["histograms"].items():
         found = percentile(before["histograms"].get(command), told, 0.99)
-        if found is not None and told["calls"] >= total / 1000:
+        if found is not None and told["calls"] >= total / 1000 and command not in _LOOKS:
             worst = max(worst, (found, command))
     if not after["histograms"]:
         return {"command_p99_ms": None}

@@ -1,4 +1,4 @@
-"""The document of one load test, from which every output is made. Pure. docs/load-testing.md describes it."""
+"""The document of one load test, from which every output is made. Pure. docs/loadtest-report.schema.json describes it."""
 
 from __future__ import annotations
 
@@ -6,70 +6,81 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from ..findings import as_records
-from ..load import window
+from ..load import clients, merge, window
 from ..load.targets import Target
 from ..load.verdict import EXIT_CODES, FAIL, INVALID, PASS, judge
 
 SCHEMA = "redis-loadtest/1"
 OPERATIONS = 10_000  # below this a window proves nothing
+USERS, JOBS = "users", "jobs"
+
+Snapshots = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def build(
-    hosts: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]],
+    hosts: Mapping[str, Snapshots],
     targets: Sequence[Target],
     *,
     time: str,
     inventory: str,
-    clients: Optional[Mapping[str, Any]] = None,
+    label: str = "",
+    runs: Sequence[Mapping[str, Any]] = (),
+    checklist: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """hosts: host -> 'before', 'after' and perhaps 'cooled' -> snapshots of its instances.
 
-    clients: what the load generator measured, with 'metrics' and 'distrust'; None where somebody else made the load.
+    runs: what the load generators measured, empty where somebody else made the load: host, instance, kind (users or
+    jobs), name of the generator, result (None without one) and said, what the program said then.
+    checklist: the findings before the load, each with its host.
     """
-    told = clients or {}
     places = [
-        _place(host, before, snapshots, targets, told)
+        _place(host, before, snapshots, targets, runs)
         for host, snapshots in sorted(hosts.items())
         for before in snapshots.get("before", ())
     ]
     done = sum(place["metrics"].get("operations") or 0 for place in places)
-    distrust = [f"only {done:.0f} operations in all: that is no load"] if done < OPERATIONS else []
+    distrust = [] if done >= OPERATIONS else [f"only {done:.0f} operations in all: that is no load"]
     words = [*(place["verdict"] for place in places), *([INVALID] if distrust else [])]
     word = INVALID if not words or INVALID in words else FAIL if FAIL in words else PASS
     return {
         "schema": SCHEMA,
         "time": time,
         "inventory": inventory,
+        "label": label,
         "verdict": word,
         "exit_code": EXIT_CODES[word],
         "distrust": distrust,
+        "checklist": list(checklist),
         "instances": places,
-        "generator": dict(told),
     }
 
 
 def _place(
     host: str,
     before: Mapping[str, Any],
-    snapshots: Mapping[str, Sequence[Mapping[str, Any]]],
+    snapshots: Snapshots,
     targets: Sequence[Target],
-    clients: Mapping[str, Any],
+    runs: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     name = before["instance"]
-    after, cooled = (_of(snapshots.get(which, ()), name) for which in ("after", "cooled"))
-    if after is None:
-        seen = window.Window(0, {}, {}, ("there is no second snapshot",))
-    else:
-        seen = window.between(before, after, cooled)
+    mine = [run for run in runs if (run["host"], run["instance"]) == (host, name)]
+    loads, failed = _loads(mine)
+    seen = _window(before, snapshots, name)
+    told = clients.told(loads)
+    metrics = {**seen.metrics, **told.metrics}
+    if loads and USERS not in loads:
+        metrics.pop("ops_per_second", None)  # the guide's number is for users, not for jobs
+    notes = {**seen.notes, **told.notes}
     config = before["config"]
     verdict = judge(
-        {**seen.metrics, **clients.get("metrics", {})},
+        metrics,
         targets,
         instance=name,
         evicts=config.get("maxmemory-policy") != "noeviction" and config.get("maxmemory", "0") != "0",
-        queue=bool(before.get("queue")),
-        notes=seen.notes,
-        distrust=[*seen.void, *clients.get("distrust", ())],
+        queue=JOBS in loads,
+        notes=notes,
+        distrust=[*seen.void, *failed, *told.distrust],
+        shortfalls=told.shortfalls,
     )
     return {
         "host": host,
@@ -78,11 +89,35 @@ def _place(
         "seconds": round(seen.seconds, 1),
         "verdict": verdict.word,
         "distrust": list(verdict.distrust),
-        "metrics": dict(seen.metrics),
-        "notes": {metric: note for metric, note in seen.notes.items() if note},
+        "shortfalls": list(told.shortfalls),
+        "metrics": metrics,
+        "notes": {metric: note for metric, note in notes.items() if note},
         "findings": as_records(verdict.findings),
         "config": dict(config),
+        "loads": loads,
     }
+
+
+def _window(before: Mapping[str, Any], snapshots: Snapshots, name: str) -> window.Window:
+    after, cooled = (_of(snapshots.get(which, ()), name) for which in ("after", "cooled"))
+    if after is None or "down" in after:
+        return window.Window(0, {}, {}, (after["down"] if after else "there is no second snapshot",))
+    if cooled is not None and "down" in cooled:
+        return window.Window(0, {}, {}, (f"after the load {cooled['down']}",))
+    return window.between(before, after, cooled)
+
+
+def _loads(runs: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[str]]:
+    """What the generators measured, and which of them have no result."""
+    loads: dict[str, Any] = {}
+    failed = [f"{run['name']}: no result: {run['said'] or 'it said nothing'}" for run in runs if not run["result"]]
+    users = [run for run in runs if run["kind"] == USERS and run["result"]]
+    jobs = [run for run in runs if run["kind"] == JOBS and run["result"]]
+    if users:
+        loads[USERS] = merge.users(users)
+    if jobs:
+        loads[JOBS] = dict(jobs[0]["result"])
+    return loads, failed
 
 
 def _of(snapshots: Sequence[Mapping[str, Any]], name: str) -> Optional[Mapping[str, Any]]:
@@ -90,24 +125,48 @@ def _of(snapshots: Sequence[Mapping[str, Any]], name: str) -> Optional[Mapping[s
 
 
 def render(document: Mapping[str, Any], report: str = "") -> list[str]:
-    """The report as lines for a terminal: verdict last."""
-    lines = []
+    """The report as lines for a terminal: what was met in one line, what was not in full, the verdict last."""
+    lines = [
+        f"{item['status']}  {item['host']} before the load: {item['subject']}: {item['actual']}"
+        for item in document["checklist"]
+        if item["status"] in ("FAIL", "WARN")
+    ]
     for place in document["instances"]:
-        lines.append(
-            f"{place['host']} {place['instance']}  {place['server']}: {place['verdict']} over {place['seconds']} s"
-        )
-        lines += [f"  NOT TRUSTED  {reason}" for reason in place["distrust"]]
-        lines += [
-            f"  {finding['status']:<5} {finding['subject'].partition(': ')[2]}: {finding['actual']} (target {finding['expected']})"
-            + (f"\n        -> {finding['remedy']}" if finding["remedy"] else "")
-            for finding in place["findings"]
-        ]
+        lines += _told(place)
     lines.append("")
     lines += [f"NOT TRUSTED  {reason}" for reason in document["distrust"]]
     if report:
         lines.append(f"report: {report}")
     lines.append(f"{document['verdict']}: {_sentence(document)}")
     return [line for text in lines for line in text.split("\n")]
+
+
+def _told(place: Mapping[str, Any]) -> list[str]:
+    lines = [f"{place['host']} {place['instance']}  {place['server']}: {place['verdict']} over {place['seconds']} s"]
+    users, jobs = (place["loads"].get(kind) for kind in (USERS, JOBS))
+    if users:
+        rate, connections = users["rate"], users["connections"]
+        lines.append(
+            f"  load   {connections['reached']:.0f} of {connections['wanted']:.0f} users, {rate['reached']:.0f} of "
+            f"{rate['wanted']:.0f} operations per second, for {users['offered']['duration']:g} s"
+        )
+    if jobs:
+        done = jobs["phases"].get("load", {})
+        lines.append(
+            f"  jobs   {done.get('completed', 0)} of {done.get('jobs', 0)} done, {done.get('rate', 0)} per second"
+        )
+    lines += [f"  NOT TRUSTED  {reason}" for reason in place["distrust"]]
+    if place["verdict"] == FAIL:
+        lines += [f"  SHORT  {reason}; the missed target explains it" for reason in place["shortfalls"]]
+    lines += [
+        f"  {finding['status']:<5} {finding['subject'].partition(': ')[2]}: {finding['actual']} (target {finding['expected']})"
+        + (f"\n        -> {finding['remedy']}" if finding["remedy"] else "")
+        for finding in sorted(place["findings"], key=lambda finding: _ORDER.index(finding["status"]))
+    ]
+    return lines
+
+
+_ORDER = ("FAIL", "WARN", "PASS", "SKIP")
 
 
 def _sentence(document: Mapping[str, Any]) -> str:

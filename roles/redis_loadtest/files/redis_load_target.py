@@ -78,7 +78,9 @@ class Client:
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
-        self._socket = None
+        if self._reader is not None:
+            self._reader.close()
+        self._socket = self._reader = None
 
     def _open(self) -> None:
         config = self._config

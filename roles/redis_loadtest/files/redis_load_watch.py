@@ -17,7 +17,8 @@ from redis_load_target import Client, Refused, noise, timed
 
 CANARY = 0.05  # seconds between two looks of the canary
 COUNTERS = (  # of INFO, as they are; a server that lacks one has none in its samples
-    *("used_memory", "used_memory_rss", "maxmemory", "connected_clients", "blocked_clients", "evicted_keys"),
+    *("used_memory", "used_memory_rss", "maxmemory", "connected_clients", "maxclients", "blocked_clients"),
+    *("evicted_keys",),
     *("expired_keys", "keyspace_hits", "keyspace_misses", "rejected_connections", "total_connections_received"),
     *("total_commands_processed", "latest_fork_usec", "rdb_bgsave_in_progress", "aof_rewrite_in_progress"),
     *("aof_current_size", "aof_delayed_fsync", "aof_pending_bio_fsync", "mem_fragmentation_bytes"),
@@ -163,6 +164,7 @@ class Watch:
         try:
             info = self._client.info()
             now["ops"] = int(info["total_commands_processed"]) - sum(self._client.sent.values())
+            now["server"] = sum(float(info.get(f"used_cpu_{kind}_main_thread", 0)) for kind in ("user", "sys"))
             sample.update({name: int(info[name]) for name in COUNTERS if name in info})
             sample["users"] = max(0, sample["connected_clients"] - int(self._first["connected_clients"]))
             sample["evicted"] = sample["evicted_keys"] - int(self._first["evicted_keys"])
@@ -184,6 +186,8 @@ class Watch:
         seconds, ticks = now["at"] - last["at"], now["machine"][1] - last["machine"][1]
         if ticks:
             rates["machine_cpu"] = round(100 * (now["machine"][0] - last["machine"][0]) / ticks, 1)
+        if seconds and "server" in now and "server" in last:  # percent of one core, of its main thread
+            rates["server_cpu"] = round(100 * (now["server"] - last["server"]) / seconds, 1)
         if seconds and "ops" in now and "ops" in last:
             rates["ops_per_second"] = round((now["ops"] - last["ops"]) / seconds, 1)
         if seconds and "k6" in now and "k6" in last:

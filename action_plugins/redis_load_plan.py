@@ -1,0 +1,39 @@
+# Copyright: ansible-redis contributors. MIT license, see LICENSE.
+"""Decide which program loads which instance, on the control node. library/redis_load_plan.py documents it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ansible.module_utils
+from ansible.plugins.action import ActionBase
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
+    ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
+
+from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
+from ansible.module_utils.redis_ops.errors import RedisOpsError  # noqa: E402
+from ansible.module_utils.redis_ops.load import plan  # noqa: E402
+
+
+class ActionModule(ActionBase):
+    """Computes only."""
+
+    _requires_connection = False
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Fails for what was typed and does not fit the instances."""
+        result = super().run(tmp, task_vars)
+        _, given = self.validate_argument_spec(dict(edge.LOAD_PLAN_ARGUMENTS))
+        instances, generators = given.pop("instances"), given.pop("generators")
+        try:
+            runs = plan.runs(instances, generators, **given)
+        except RedisOpsError as error:
+            result.update(failed=True, msg=str(error))
+            return result
+        result.update(changed=False, runs=runs)
+        return result

@@ -1,0 +1,95 @@
+#!/usr/bin/python
+# Copyright: ansible-redis contributors. MIT license, see LICENSE.
+"""Documents the action plugin of the same name, which does the work on the control node."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_load_plan
+short_description: Decide which load program loads which Redis instance, from which machine
+description:
+  - Computes only. Several load generators share the users of an instance; each has keys of its own.
+options:
+  run_id:
+    description: What the keys of this load test have in their names.
+    type: str
+    required: true
+  host:
+    description: Name of the host of the instances.
+    type: str
+    required: true
+  address:
+    description: Where a load generator elsewhere finds this host.
+    type: str
+    required: true
+  local:
+    description: Whether this host is the machine that the play runs on.
+    type: bool
+    required: true
+  instances:
+    description: As M(redis_load_preflight) returns them.
+    type: list
+    elements: dict
+    required: true
+  generators:
+    description: Of each load generator its name, the directory of this run, python and k6.
+    type: list
+    elements: dict
+    required: true
+  users:
+    description: Options of redis_load.py.
+    type: dict
+    required: true
+  jobs:
+    description: Options of redis_jobs.py.
+    type: dict
+    required: true
+  users_on:
+    description: Names of the instances for users; empty for those where keys may be evicted, or all where there is none.
+    type: list
+    elements: str
+    default: []
+  jobs_on:
+    description: Names of the instances for jobs; empty for those where no key may be evicted.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: full
+    description: It changes nothing in any mode.
+author:
+  - ansible-redis contributors
+"""
+
+EXAMPLES = r"""
+- name: Plan the load
+  redis_load_plan:
+    run_id: today
+    host: redis1
+    address: 192.0.2.10
+    local: false
+    instances: "{{ checklist.instances }}"
+    generators: [{name: localhost, directory: /tmp/load, python: python3, k6: k6}]
+    users: {users: 1000, rate: 5500}
+    jobs: {rate: 50, seconds: 60}
+"""
+
+RETURN = r"""
+runs:
+  description: The programs to start, each with the files that it reads and writes and its settings, without a password.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.redis_ops import edge
+
+
+def main() -> None:
+    edge.only_on_control_node(AnsibleModule(argument_spec=dict(edge.LOAD_PLAN_ARGUMENTS), supports_check_mode=True))
+
+
+if __name__ == "__main__":
+    main()

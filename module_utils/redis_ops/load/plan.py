@@ -1,0 +1,136 @@
+"""Which program puts which load on which instance, from which machine. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InvalidInput, Problem
+
+USERS, JOBS = "users", "jobs"
+LOCALHOST = "localhost"  # what Ansible calls the machine that the play runs on
+
+
+def runs(
+    instances: Sequence[Mapping[str, Any]],
+    generators: Sequence[Mapping[str, Any]],
+    *,
+    run_id: str,
+    host: str,
+    address: str,
+    local: bool,
+    users: Mapping[str, Any],
+    jobs: Mapping[str, Any],
+    users_on: Sequence[str],
+    jobs_on: Sequence[str],
+) -> list[dict[str, Any]]:
+    """The programs to run for the instances of one host, each with its name, generator and configuration; no secret.
+
+    instances: as module redis_load_preflight returns them. generators: name, directory for this run, python and k6.
+    host: its name; address: for a generator elsewhere; local: it is the machine that the play runs on. users, jobs: options of redis_load.py and of redis_jobs.py.
+    users_on, jobs_on: names of instances; empty for those that suit: users where keys may be evicted, or anywhere when
+    that is nowhere; jobs where none may. Raises InvalidInput for a name that is no instance's, one that has no port, and
+    fewer users than generators.
+    """
+    names = [instance["name"] for instance in instances]
+    problems = list(_unknown("redis_loadtest_users_on", users_on, names))
+    problems += _unknown("redis_loadtest_jobs_on", jobs_on, names)
+    caches = [instance["name"] for instance in instances if instance["evicts"]] or names
+    queues = [instance["name"] for instance in instances if not instance["evicts"]]
+    wanted = {USERS: users_on or caches, JOBS: jobs_on or queues}
+    problems += [
+        Problem(
+            f"instance {instance['name']}", "no port", "a TCP port: load generators use no Unix socket", "give it one"
+        )
+        for instance in instances
+        if not instance["port"] and any(instance["name"] in places for places in wanted.values())
+    ]
+    if int(users.get("users", len(generators))) < len(generators):
+        expected = f"at least one for each of {len(generators)} generators"
+        problems.append(Problem("redis_loadtest_users", str(users["users"]), expected, "raise it"))
+    if problems:
+        raise InvalidInput(problems)
+    where = _Where(run_id, host, address, local)
+    found = []
+    for instance in instances:
+        if instance["name"] in wanted[USERS]:
+            found += [where.users(instance, generators, number, users) for number in range(len(generators))]
+        if instance["name"] in wanted[JOBS]:
+            found.append(where.jobs(instance, generators[0], jobs))
+    return found
+
+
+@dataclass(frozen=True)
+class _Where:
+    run_id: str
+    host: str
+    address: str
+    local: bool
+
+    def users(
+        self,
+        instance: Mapping[str, Any],
+        generators: Sequence[Mapping[str, Any]],
+        number: int,
+        options: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """A part of the users. Each generator has keys of its own: who ends first removes nobody else's."""
+        count = len(generators)
+        parts = [f"{part}/{count}" for part in range(1, count)]
+        config = {
+            "host": self._host(generators[number]),
+            "port": instance["port"],
+            "tls": instance["tls"],
+            "k6": generators[number]["k6"],
+            "run_id": f"{self.run_id}-{number + 1}",
+            **options,
+        }
+        if count > 1:
+            config["segment"] = f"{['0', *parts][number]}:{[*parts, '1'][number]}"
+            config["segment_sequence"] = ",".join(["0", *parts, "1"])
+        return self._run(USERS, instance, generators[number], config)
+
+    def jobs(
+        self, instance: Mapping[str, Any], generator: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        connection = {"host": self._host(generator), "port": instance["port"]}
+        if instance["tls"]:
+            connection["ssl"] = True
+        connection.update(options.get("connection", {}))
+        return self._run(JOBS, instance, generator, {"run": self.run_id, **options, "connection": connection})
+
+    def _host(self, generator: Mapping[str, Any]) -> str:
+        same = generator["name"] == self.host or (self.local and generator["name"] == LOCALHOST)
+        return "127.0.0.1" if same else self.address
+
+    def _run(
+        self, kind: str, instance: Mapping[str, Any], generator: Mapping[str, Any], config: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        name = f"{kind}-{instance['name']}"
+        files = {what: f"{generator['directory']}/{name}.{what}" for what in ("config", "result", "progress", "ended")}
+        return {
+            "kind": kind,
+            "instance": instance["name"],
+            "generator": generator["name"],
+            "python": generator["python"],
+            "directory": generator["directory"],
+            **files,
+            "arguments": files["config"] if kind == USERS else f"--config={files['config']}",
+            "settings": {
+                **config,
+                "result": files["result"],
+                "progress": files["progress"],
+                "stop": f"{generator['directory']}/stop",
+            },
+        }
+
+
+def _unknown(variable: str, given: Sequence[str], names: Sequence[str]) -> Iterator[Problem]:
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            yield Problem(
+                variable, name, f"one of {', '.join(names)}", f"did you mean {near[0]}?" if near else "correct it"
+            )

@@ -1,0 +1,201 @@
+"""What the load's own clients measured, with numbers typed by hand, and what it makes of the verdict."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+from ansible.module_utils.redis_ops.load import clients
+from ansible.module_utils.redis_ops.report import loadtest
+from test_load import BEFORE, after, guide
+
+TIMES = {"count": 5000, "mean": 0.5, "max": 9.0, "quantiles": [[50, 0.4], [95, 2.0], [99, 3.0], [99.9, 5.0]]}
+SAMPLE = {"phase": "sustained", "used_memory": 500 << 20, "maxmemory": 1 << 30, "connected_clients": 1001}
+SAMPLE |= {"maxclients": 10_000, "evicted_keys": 0, "canary_max": 1500.0, "server_cpu": 20.0}
+FLOWS = ("session_write", "session_read", "session_refresh", "cache_get", "cache_fill")
+
+
+def result(**changes: object) -> dict:
+    """Of redis_load.py."""
+    made = {
+        "started": "2026-11-23T00:00:00+00:00",
+        "config": dict.fromkeys(
+            (
+                "users",
+                "rate",
+                "ramp",
+                "warm_up",
+                "duration",
+                "cache_keys",
+                "value_bytes",
+                "session_bytes",
+                "cache_ttl",
+                "session_ttl",
+                "skew",
+                "write_share",
+            ),
+            10,
+        ),
+        "k6": {
+            "sustained": {
+                "flows": dict.fromkeys(FLOWS, TIMES),
+                "iterations": 5000,
+                "dropped_iterations": 0,
+                "sessions_lost": 0,
+            }
+        },
+        "baseline": {name: {"count": 100, "p95": 150.0} for name in FLOWS[:4]},
+        "canary": {},
+        "errors": {},
+        "error_examples": [],
+        "rate": {"wanted": 5500.0, "reached": 5499.0},
+        "connections": {"wanted": 1000, "reached": 1000, "server": 1000, "k6": 1000},
+        "trust": [],
+        "generator": {"cores": 2.0},
+        "versions": {"k6": "1.1.0", "python": "3.11"},
+        "samples": [{**SAMPLE, "t": t, "keyspace_hits": t * 990, "keyspace_misses": t * 10} for t in range(1, 11)],
+    }
+    return {**made, **changes}
+
+
+JOBS = {
+    "phases": {
+        "baseline": {"enqueue_us": {"p95": 2000}},
+        "load": {
+            "enqueue_us": {"p95": 12_000},
+            "end_to_end_us": {"p95": 15_000},
+            "late_us": {"p95": 300},
+            "added": 100,
+        },
+    },
+    **dict.fromkeys(("lost", "failed", "without_data"), 0),
+    "add_errors": {},
+    "interrupted": False,
+    "cpu": {"producer": 0.2, "workers": [0.3]},
+}
+
+
+def document(*results: dict | None, kind: str = "users", then: dict | None = None) -> dict:
+    hosts = {"h": {"before": [BEFORE], "after": [then or after()]}}
+    runs = [
+        {"host": "h", "instance": "cache", "kind": kind, "name": f"g{number}", "result": one, "said": "it broke"}
+        for number, one in enumerate(results)
+    ]
+    return loadtest.build(hosts, guide.TARGETS, time="", inventory="", runs=runs)
+
+
+def finding(made: dict, metric: str) -> dict:
+    return next(item for item in made["instances"][0]["findings"] if item["id"] == f"load.{metric}")
+
+
+def test_a_good_load():
+    made = document(result())
+    assert made["verdict"] == "PASS"
+    metrics = made["instances"][0]["metrics"]
+    assert metrics["session_p95_ms"] == 2.0
+    assert metrics["session_baseline_ms"] == 0.15
+    assert metrics["hit_ratio"] == 99
+    assert metrics["client_share"] == pytest.approx(10.01)
+    assert metrics["longest_pause_ms"] == 1.5
+    assert metrics["ops_per_second"] == 5499
+
+
+SLOW = {name: {**TIMES, "quantiles": [[95, 20.0]], "max": 30.0} for name in FLOWS}
+
+
+@pytest.mark.parametrize(
+    ("change", "metric"),
+    [
+        ({"errors": {"timeout": 100}}, "failed_operations"),
+        ({"baseline": {"session_read": {"count": 100, "p95": 2500.0}}}, "session_baseline_ms"),
+        ({"k6": {"sustained": {**result()["k6"]["sustained"], "flows": SLOW}}}, "session_p95_ms"),
+    ],
+)
+def test_each_miss_fails_for_its_own_reason(change, metric):
+    made = document(result(**change))
+    assert made["verdict"] == "FAIL"
+    assert finding(made, metric)["status"] == "FAIL"
+
+
+def test_an_error_that_the_end_of_the_load_makes_is_none():
+    assert document(result(errors={"interrupted": 900}))["verdict"] == "PASS"
+
+
+def test_a_hash_of_all_sessions_counts_as_one_key_and_is_found_by_its_size():
+    samples = deepcopy(result()["samples"])
+    for sample in samples[5:]:
+        sample.update(used_memory=300 << 20, evicted_keys=1)
+    made = document(result(samples=samples), then=after(evicted_keys=1))
+    assert finding(made, "evicted_share")["status"] == "PASS"
+    assert finding(made, "largest_eviction")["status"] == "FAIL"
+    assert made["verdict"] == "FAIL"
+
+
+def test_memory_that_falls_without_an_eviction_is_no_eviction():
+    samples = deepcopy(result()["samples"])
+    for sample in samples[5:]:
+        sample.update(used_memory=300 << 20)
+    assert document(result(samples=samples))["verdict"] == "PASS"
+
+
+@pytest.mark.parametrize("doubt", ["generator_cpu", "late", "k6_exit", "interrupted", "too_few", "restarted"])
+def test_a_broken_generator_proves_nothing(doubt):
+    made = document(result(trust=[{"id": doubt, "text": "why"}], errors={"timeout": 100}))
+    assert made["verdict"] == "INVALID"
+    assert made["instances"][0]["distrust"] == ["why"]
+
+
+@pytest.mark.parametrize("doubt", clients.SHORTFALLS)
+def test_what_fell_short_is_a_failure_where_a_missed_target_explains_it_and_invalid_where_none_does(doubt):
+    short = [{"id": doubt, "text": "why"}]
+    made = document(result(trust=short))
+    assert (made["verdict"], made["instances"][0]["distrust"]) == ("INVALID", ["why"])
+    made = document(result(trust=short), then=after(rejected_connections=500))
+    assert (made["verdict"], made["instances"][0]["shortfalls"]) == ("FAIL", ["why"])
+    assert any("SHORT  why" in line for line in loadtest.render(made))
+
+
+def test_two_generators_are_one_load():
+    half = result(rate={"wanted": 2750.0, "reached": 2749.0}, connections={"wanted": 500, "reached": 500})
+    made = document(half, {**half, "trust": [{"id": "late", "text": "slow"}]})
+    users = made["instances"][0]["loads"]["users"]
+    assert users["rate"] == {"wanted": 5500, "reached": 5498}
+    assert users["connections"] == {"wanted": 1000, "reached": 1000}
+    assert users["flows"]["cache_get"]["count"] == 10_000
+    assert made["instances"][0]["distrust"] == ["g1: slow"]
+
+
+def test_a_generator_without_a_result_proves_nothing():
+    made = document(result(), None)
+    assert made["verdict"] == "INVALID"
+    assert "it broke" in made["instances"][0]["distrust"][0]
+
+
+def test_jobs():
+    made = document(JOBS, kind="jobs")
+    assert made["verdict"] == "PASS"
+    assert made["instances"][0]["metrics"]["job_p95_ms"] == 12
+    assert "ops_per_second" not in made["instances"][0]["metrics"]  # the guide's number is for users
+    lost = document({**JOBS, "lost": 3, "add_errors": {"TimeoutError": 2}}, kind="jobs")
+    assert lost["verdict"] == "FAIL"
+    assert finding(lost, "jobs_lost")["actual"] == "5 (3 lost, 2 refused)"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"interrupted": True},
+        {"cpu": {"producer": 0.95, "workers": []}},
+        {"phases": {"load": {"added": 0}}},
+        {"phases": {"load": {"added": 5, "late_us": {"p95": 50_000}}}},
+    ],
+)
+def test_jobs_that_prove_nothing(change):
+    assert document({**JOBS, **change}, kind="jobs")["verdict"] == "INVALID"
+
+
+def test_a_server_that_is_gone_makes_it_invalid():
+    gone = {"instance": "cache", "down": "it does not run"}
+    made = document(result(), then=gone)
+    assert made["verdict"] == "INVALID"
+    assert "it does not run" in made["instances"][0]["distrust"]

@@ -1,0 +1,77 @@
+"""Which program puts which load where."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from ansible.module_utils.redis_ops.errors import InvalidInput
+from ansible.module_utils.redis_ops.load import plan
+
+CACHE = {"name": "cache", "port": 6379, "tls": False, "evicts": True}
+QUEUE = {"name": "queue", "port": 6380, "tls": True, "evicts": False}
+HERE = {"name": "localhost", "directory": "/tmp/a", "python": "/p", "k6": "/k6"}
+AWAY = {"name": "load2", "directory": "/tmp/b", "python": "/p", "k6": "/k6"}
+
+
+def runs(instances: list[dict], generators: list[dict], **how: object) -> list[dict]:
+    told = {"run_id": "r", "host": "redis1", "address": "192.0.2.1", "local": False, "users": {"users": 1000}}
+    return plan.runs(instances, generators, **{**told, "jobs": {"rate": 50}, "users_on": [], "jobs_on": [], **how})
+
+
+def kinds(found: list[dict]) -> list[tuple[str, str, str]]:
+    return [(run["kind"], run["instance"], run["generator"]) for run in found]
+
+
+def test_users_go_where_keys_may_be_evicted_and_jobs_where_none_may():
+    assert kinds(runs([CACHE, QUEUE], [HERE])) == [("users", "cache", "localhost"), ("jobs", "queue", "localhost")]
+
+
+def test_one_instance_gets_what_suits_it():
+    assert kinds(runs([CACHE], [HERE])) == [("users", "cache", "localhost")]
+    assert kinds(runs([QUEUE], [HERE])) == [("users", "queue", "localhost"), ("jobs", "queue", "localhost")]
+
+
+def test_who_knows_better_says_so():
+    found = runs([CACHE, QUEUE], [HERE], users_on=["queue"], jobs_on=["cache"])
+    assert kinds(found) == [("jobs", "cache", "localhost"), ("users", "queue", "localhost")]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_generators_share_the_users_without_a_gap(count):
+    found = runs([CACHE], [{**AWAY, "name": f"load{number}"} for number in range(count)])
+    if count == 1:
+        assert "segment" not in found[0]["settings"]
+        return
+    parts = [tuple(map(Fraction, run["settings"]["segment"].split(":"))) for run in found]
+    assert parts[0][0] == 0
+    assert parts[-1][1] == 1
+    assert all(before[1] == after[0] for before, after in zip(parts, parts[1:]))
+    sequence = [Fraction(part) for part in found[0]["settings"]["segment_sequence"].split(",")]
+    assert sequence == [parts[0][0], *(part[1] for part in parts)]
+    assert len({run["settings"]["run_id"] for run in found}) == count  # and so its keys
+
+
+@pytest.mark.parametrize(
+    ("generator", "local", "address"),
+    [
+        (HERE, True, "127.0.0.1"),
+        (HERE, False, "192.0.2.1"),
+        (AWAY, True, "192.0.2.1"),
+        ({**AWAY, "name": "redis1"}, False, "127.0.0.1"),
+    ],
+)
+def test_the_shortest_way(generator, local, address):
+    [users] = runs([CACHE], [generator], local=local)
+    assert users["settings"]["host"] == address
+    [jobs] = runs([QUEUE], [generator], local=local, users_on=["queue"])[1:]
+    assert jobs["settings"]["connection"] == {"host": address, "port": 6380, "ssl": True}
+
+
+def test_what_does_not_fit_is_told_at_once():
+    with pytest.raises(InvalidInput) as raised:
+        runs([{**CACHE, "port": 0}, QUEUE], [HERE, AWAY], users={"users": 1}, jobs_on=["queues"])
+    said = str(raised.value)
+    assert "did you mean queue?" in said
+    assert "instance cache" in said
+    assert "redis_loadtest_users" in said
