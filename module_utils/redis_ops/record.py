@@ -17,7 +17,8 @@ from .files import Target, read_optional, write
 from .plan import Plan
 
 SCHEMA = 1
-_COMPARED_ELSEWHERE = ("user", "replicaof", "slaveof")  # by what they mean, not as lines
+FOLLOWS = ("replicaof", "slaveof")  # one option under two names
+_COMPARED_ELSEWHERE = ("user", *FOLLOWS)  # by what they mean, not as lines
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Optional
 
 from .. import conffile
 from ..findings import Finding
-from ..record import foreign_lines, shown
+from ..record import FOLLOWS, foreign_lines, shown
 from .options import RUN
 from .states import State, found
 
@@ -39,9 +39,8 @@ def role(live: str, now: conffile.ConfFile, then: Optional[conffile.ConfFile], w
 
     live: host and port of the primary that it follows, '' for none.
     """
-    followed = {line.arguments for line in then.directives if line.name in ("replicaof", "slaveof")} if then else set()
-    in_file = [line.arguments for line in now.directives if line.name in ("replicaof", "slaveof")]
-    if then is None or followed or not (live or in_file):
+    in_file = _followed(now)
+    if then is None or _followed(then) or not (live or in_file):
         return
     actual = f"follows {live}" if live else f"will follow {' '.join(in_file[-1])} after its next start"
     yield found(
@@ -53,3 +52,8 @@ def role(live: str, now: conffile.ConfFile, then: Optional[conffile.ConfFile], w
         why="Redis documentation, replication: a replica takes the data of its primary for its own",
         remedy="if nobody meant it: REPLICAOF NO ONE; if it is meant, run provision, which keeps it",
     )
+
+
+def _followed(parsed: conffile.ConfFile) -> list[Sequence[str]]:
+    """Host and port of each line that makes a replica."""
+    return [line.arguments for line in parsed.directives if line.name in FOLLOWS]
