@@ -60,10 +60,10 @@ def found(lock: Path) -> tuple[Path, str]:
 def make(place: Path, lock: Path) -> str:
     """What went wrong, or nothing."""
     place.parent.mkdir(parents=True, exist_ok=True)
+    quiet = ("-qq", "--disable-pip-version-check", "--no-input", "--no-compile")
     commands = (
         [sys.executable, "-m", "venv", "--clear", str(place)],
-        [str(place / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
-        + ["--no-compile", "--require-hashes", "-r", str(lock)],
+        [str(place / "bin" / "python"), "-m", "pip", "install", *quiet, "--require-hashes", "-r", str(lock)],
     )
     for command in commands:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
