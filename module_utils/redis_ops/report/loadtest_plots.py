@@ -56,9 +56,15 @@ class _Watched:
         self.sustained = [sample for sample in samples if sample["phase"] == "sustained"]
         self.judged = len(self.sustained) > 1
 
-    def line(self, name: str, field: str, factor: float = 1.0) -> Optional[dict[str, Any]]:
-        """name: for people. None where no sample has the field."""
-        return self.of(name, [(sample["t"], _scaled(sample, field, factor)) for sample in self.samples])
+    def line(self, name: str, field: str, factor: float = 1.0, *, of_server: bool = True) -> Optional[dict[str, Any]]:
+        """name: for people. of_server: it has a gap where the server did not answer. None where no sample has it."""
+        return self.of(
+            name,
+            [
+                (sample["t"], None if of_server and "error" in sample else _times(sample.get(field), factor))
+                for sample in self.samples
+            ],
+        )
 
     def of(self, name: str, points: plot.Points) -> Optional[dict[str, Any]]:
         times = {sample["t"] for sample in (self.sustained if self.judged else self.samples)}
@@ -68,9 +74,8 @@ class _Watched:
         return {"name": name, "points": points, "usual": statistics.median(told), "most": max(told)}
 
 
-def _scaled(sample: Mapping[str, Any], field: str, factor: float) -> Optional[float]:
-    value = sample.get(field)
-    return None if value is None or "error" in sample else value * factor
+def _times(value: Optional[float], factor: float) -> Optional[float]:
+    return None if value is None else value * factor
 
 
 def _panel(
@@ -163,10 +168,11 @@ def _processors(watched: _Watched) -> Optional[dict[str, Any]]:
     generators = watched.load["generators"]
     cores = generators[0].get("cores") or 1 if generators else 1
     lines = [
-        watched.line("the generator's machine", "machine_cpu"),
-        watched.line("k6 alone", "k6_cpu", 1 / cores),
+        watched.line("the server, of one core", "server_cpu"),
+        watched.line("the generator's machine, of all cores", "machine_cpu", of_server=False),
+        watched.line("k6, of all cores", "k6_cpu", 1 / cores, of_server=False),
     ]
-    return _panel(watched, "Processors of the generator", "% of all cores", lines, top=100.0)
+    return _panel(watched, "Processors", "%", lines, top=100.0)
 
 
 _PANELS: Sequence[Callable[[_Watched], Optional[dict[str, Any]]]] = (
