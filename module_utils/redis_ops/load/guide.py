@@ -14,6 +14,8 @@ _SLOW_CLIENT = (
 )
 _SCALE = "see command_p99_ms and main_thread_cpu: with both low it is the client's side; else spread over instances"
 
+_HOLDS_UP = "a command that looks at many keys or elements holds up all others"
+_SEE_WHICH = "see which; replace KEYS by SCAN, large reads by ranges"
 _STRANGER = "another load on this machine, a slow network, or a server that is busy before the load begins"
 _ALONE = "look at what else runs; measure from a host near the server"
 
@@ -76,6 +78,7 @@ TARGETS: Sequence[Target] = (
         "a fork, a slow command, a slow disk or no processor time for the server",
         "see slow_commands, fork_ms and delayed_fsyncs",
         hard=False,
+        slows=True,
     ),
     Target(
         "ops_per_second",
@@ -213,8 +216,8 @@ TARGETS: Sequence[Target] = (
         "",
         "commands in the slow log",
         "guide 5.3, 7",
-        "a command that looks at many keys or elements holds up all others",
-        "see which; replace KEYS by SCAN, large reads by ranges",
+        _HOLDS_UP,
+        _SEE_WHICH,
     ),
     Target(
         "slowest_ms",
@@ -223,8 +226,8 @@ TARGETS: Sequence[Target] = (
         " ms",
         "the slowest command",
         "guide 7",
-        "as slow_commands",
-        "as slow_commands",
+        _HOLDS_UP,
+        _SEE_WHICH,
     ),
     Target(
         "command_p99_ms",
@@ -246,6 +249,7 @@ TARGETS: Sequence[Target] = (
         "one core is full",
         "fewer or cheaper commands, io-threads for large replies, or more instances",
         hard=False,
+        slows=True,
     ),
     Target(
         "persistence_failures",
@@ -267,6 +271,7 @@ TARGETS: Sequence[Target] = (
         "the disk is slower than appendfsync asks for",
         "a faster disk, or appendfsync everysec",
         hard=False,
+        slows=True,
     ),
     Target(
         "fork_ms",
@@ -278,6 +283,7 @@ TARGETS: Sequence[Target] = (
         "a large data set, or huge pages",
         "smaller instances; transparent huge pages off",
         hard=False,
+        slows=True,
     ),
 )
 

@@ -15,7 +15,8 @@ AT_MOST, AT_LEAST = "at most", "at least"
 @dataclass(frozen=True)
 class Target:
     """metric: of a Window, or of the load generator. limit: in `unit`. caches: only where keys may be evicted.
-    hard: a miss fails the verdict; else it warns.
+    hard: a miss fails the verdict; else it warns. slows: a miss makes clients wait, so that it fails the verdict when the
+    load fell short of its plan.
     """
 
     metric: str
@@ -28,6 +29,7 @@ class Target:
     remedy: str
     hard: bool = True
     caches: bool = False
+    slows: bool = False
 
     def holds(self, value: float) -> bool:
         return value <= self.limit if self.sense == AT_MOST else value >= self.limit

@@ -41,10 +41,11 @@ def judge(
 
     A broken test never passes: with a reason to distrust it the verdict is INVALID, whatever the numbers say. What fell
     short of the plan, such as requests for which no user was free, is what a server does that is too slow: where a
-    target was missed it is a consequence of that, and the verdict FAIL. Where none was, nobody knows, and it is INVALID.
+    target was missed it is a consequence of that, and the verdict FAIL: also by a target that else only warns, where it
+    makes clients wait. Where none was, nobody knows, and it is INVALID.
     """
     found = [
-        _finding(target, metrics.get(target.metric), instance, notes.get(target.metric, ""))
+        _finding(target, metrics.get(target.metric), instance, notes.get(target.metric, ""), short=bool(shortfalls))
         for target in targets
         if target.metric in metrics and (evicts or not target.caches)
     ]
@@ -56,12 +57,12 @@ def judge(
     return Verdict(INVALID if reasons else FAIL if failed else PASS, found, reasons)
 
 
-def _finding(target: Target, value: Optional[float], instance: str, note: str) -> Finding:
+def _finding(target: Target, value: Optional[float], instance: str, note: str, *, short: bool) -> Finding:
     told = f" ({note})" if note else ""
     if value is None:
         status, actual = Status.SKIP, f"too little data{told}"
     else:
-        missed = Status.FAIL if target.hard else Status.WARN
+        missed = Status.FAIL if target.hard or (short and target.slows) else Status.WARN
         status, actual = Status.PASS if target.holds(value) else missed, f"{target.told(value)}{told}"
     good = status in (Status.PASS, Status.SKIP)
     return Finding(

@@ -85,6 +85,8 @@ def _void(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -
     if seconds <= 0:
         yield f"the second snapshot is {-seconds:.1f} s older than the first"
     shrank = [name for name in _ONLY_RISE if after["numbers"].get(name, 0) < before["numbers"].get(name, 0)]
+    # soon after a reset all may be higher than before: since Redis 7.0 it counts itself
+    shrank += ["CONFIG RESETSTAT"] * (_calls(after, "config|resetstat") > _calls(before, "config|resetstat"))
     if shrank:
         yield f"somebody reset its counters ({', '.join(shrank)})"
     if after["slowlog"]["last_id"] < before["slowlog"]["last_id"]:
@@ -95,6 +97,12 @@ def _void(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -
     changed = sorted(name for name in names if before["config"].get(name) != after["config"].get(name))
     if changed:
         yield f"its configuration changed: {', '.join(changed)}"
+    elif _calls(after, "config|set") > _calls(before, "config|set"):
+        yield "its configuration changed, and changed back: CONFIG SET was called"
+
+
+def _calls(snapshot: Mapping[str, Any], command: str) -> int:
+    return int(snapshot["commands"].get(command, {}).get("calls", 0))
 
 
 def _traffic(delta: _Delta, seconds: float) -> dict[str, Optional[float]]:
