@@ -37,7 +37,12 @@ BEFORE = {
     "errors": {"ERR": 4},
     "keys": 100,
     "histograms": {"get": {"calls": 100, "buckets": [[1, 50], [2, 100]]}},
-    "slowlog": {"threshold": 10_000, "room": 100, "entries": [], "last_id": 7},
+    "slowlog": {
+        "threshold": 10_000,
+        "room": 100,
+        "entries": [{"id": 7, "usec": 11_000, "command": "SORT"}],
+        "last_id": 7,
+    },
     "clients": {},
     "config": {"maxmemory": "1073741824", "maxmemory-policy": "allkeys-lru", "hz": "10"},
     "host": {"swapped": 0, "available": 0, "memory": 0, "listen_overflows": 1, "listen_drops": 1},
@@ -109,6 +114,13 @@ def test_each_miss_fails_for_its_own_reason(change, metrics):
         assert (finding.remedy != "") == (finding.status.value in ("FAIL", "WARN"))
 
 
+def test_an_empty_slow_log_does_not_tell_how_far_its_ids_have_come():
+    empty = {"threshold": 10_000, "room": 100, "entries": [], "last_id": -1}
+    then = after()
+    then["slowlog"] = {**empty, "last_id": 41, "entries": [{"id": 41, "usec": 12_000, "command": "KEYS"}]}
+    assert window.between({**BEFORE, "slowlog": empty}, then).metrics["slow_commands"] == 1
+
+
 def test_what_is_no_fault_of_the_server_only_warns():
     result = judged(after(total_commands_processed=1100))
     assert result.word == "PASS"
@@ -137,6 +149,8 @@ def test_where_nothing_may_be_evicted_one_is_too_many():
         ({"role": "slave"}, "role"),
         ({"config": {**BEFORE["config"], "hz": "77"}}, "hz"),
         ({"numbers": {**BEFORE["numbers"], "total_commands_processed": 5}}, "reset"),
+        ({"commands": {"config|resetstat": {"calls": 1}}}, "reset"),
+        ({"commands": {"config|set": {"calls": 2}}}, "changed back"),
         # ids go on rising, but an empty log has none
         ({"slowlog": {**BEFORE["slowlog"], "last_id": -1}}, "slow log"),
     ],

@@ -155,6 +155,17 @@ def test_what_fell_short_is_a_failure_where_a_missed_target_explains_it_and_inva
     assert any("SHORT  why" in line for line in loadtest.render(made))
 
 
+def test_what_only_warns_fails_where_it_makes_clients_wait_and_the_load_fell_short():
+    samples = [{**sample, "canary_max": 900_000.0, "connected_clients": 9000} for sample in result()["samples"]]
+    made = document(result(samples=samples))
+    assert made["verdict"] == "PASS"
+    assert finding(made, "longest_pause_ms")["status"] == "WARN"
+    made = document(result(samples=samples, trust=[{"id": "dropped", "text": "why"}]))
+    assert made["verdict"] == "FAIL"
+    assert finding(made, "longest_pause_ms")["status"] == "FAIL"
+    assert finding(made, "client_share")["status"] == "WARN"  # many connections make nobody wait
+
+
 def test_two_generators_are_one_load():
     half = result(rate={"wanted": 2750.0, "reached": 2749.0}, connections={"wanted": 500, "reached": 500})
     made = document(half, {**half, "trust": [{"id": "late", "text": "slow"}]})

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -158,11 +160,11 @@ def result(**other) -> dict:
     """One that nothing speaks against, but for what `other` says, with dots for depth."""
     found = {
         "status": "completed",
-        "config": {"duration": 60},
+        "config": {"duration": 60, "write_share": 0.2},
         "k6": {
             "exit_code": 0,
             "sustained": {
-                "flows": {name: {"count": 1000} for name in numbers.JUDGED} | {"cache_fill": {"count": 0}},
+                "flows": {"session_read": {"count": 1000}},
                 "start_lag": {"count": 1000, "p99": 110},
                 "iterations": 99_900,
                 "dropped_iterations": 100,
@@ -202,9 +204,11 @@ def test_nothing_speaks_against_a_good_run_at_its_limits():
         ("connections", {"connections__reached": 949}),
         ("restarted", {"window__end": {"info": {"run_id": "b"}}}),
         ("no_answer", {"samples": [{"phase": "sustained"}] * 58 + [{"phase": "sustained", "error": "refused"}]}),
-        ("too_few", {"samples": [{"phase": "sustained"}] * 51}),
-        ("too_few", {"k6__sustained__flows__cache_get": {"count": 999}}),
-        ("too_few", {"window": {"start": {"info": {"run_id": "a"}}}}),
+        ("no_answer", {"samples": [{"phase": "sustained"}] * 51}),
+        ("reset", {"samples": [{"phase": "sustained", numbers.COUNTER: count} for count in range(59, 0, -1)]}),
+        ("too_few", {"config": {"duration": 4.9, "write_share": 0.2}}),
+        ("too_few", {"config": {"duration": 60, "write_share": 0.01}}),
+        ("too_few", {"config": {"duration": 60, "write_share": 0.99}}),
     ],
 )
 def test_one_thing_speaks_against_it(doubt, about):
@@ -218,7 +222,38 @@ def test_a_run_that_was_stopped_before_its_load_is_doubted_and_no_error():
     found = result(
         status="interrupted", k6__sustained=nothing, window={}, samples=[], generator__k6_cpu={}, rate__reached=0
     )
-    assert [doubt["id"] for doubt in numbers.doubts(found)] == ["interrupted", "rate", "too_few"]
+    assert [doubt["id"] for doubt in numbers.doubts(found)] == ["interrupted", "rate"]
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_an_operation_that_nobody_asked_for_is_not_missed(share):
+    assert numbers.doubts(result(config={"duration": 60, "write_share": share})) == []
+
+
+def test_the_machine_is_what_this_process_may_use_of_it():
+    whole = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(whole)})
+        one = watch.machine()[1]
+    finally:
+        os.sched_setaffinity(0, whole)
+    assert one == pytest.approx(watch.machine()[1] / len(whole), rel=0.1)
+
+
+def test_a_canary_that_got_no_answer_has_waited_and_one_that_was_refused_has_not(monkeypatch):
+    def client(*words: object) -> None:
+        if words[0] == "GET":
+            time.sleep(0.06)
+            raise TimeoutError
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(watch, "cores", lambda: 1.0)
+    seen = watch.Watch(redis_load_config.Config(), client, None)
+    seen._look("sustained")
+    assert seen.canary_errors == 3
+    [waited] = seen._recent
+    assert 60_000 < waited < 1_000_000
+    assert set(seen.canary) == {"get"}
 
 
 # --- what it is told --------------------------------------------------------------------------------------------------

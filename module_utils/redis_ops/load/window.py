@@ -138,8 +138,9 @@ def _slow(before: Mapping[str, Any], after: Mapping[str, Any], notes: dict[str, 
         notes["slow_commands"] = "slowlog-log-slower-than -1: nothing is logged"
         return {"slow_commands": None, "slowest_ms": None}
     first = before["slowlog"]["last_id"]
-    new = max(after["slowlog"]["last_id"] - first, 0)
     entries = [entry for entry in after["slowlog"]["entries"] if entry["id"] > first]
+    # an empty log does not tell how far its ids have come
+    new = max(after["slowlog"]["last_id"] - first, 0) if before["slowlog"]["entries"] else len(entries)
     names = sorted({entry["command"] for entry in entries})
     notes["slow_commands"] = ", ".join(names) + (f"; {new - len(entries)} more fell out" if new > len(entries) else "")
     slowest = max((entry["usec"] for entry in entries), default=0)

@@ -49,7 +49,8 @@ def machine() -> tuple[int, int]:
     """
     ours = {f"cpu{number}" for number in os.sched_getaffinity(0)}
     rows = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
-    ticks = [sum(column) for column in zip(*(map(int, row[1:9]) for row in rows if row[0] in ours))]
+    rows = [row for row in rows if row[0] in ours] or rows[:1]  # a container may be shown others
+    ticks = [sum(column) for column in zip(*(map(int, row[1:9]) for row in rows))]
     return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 
 
