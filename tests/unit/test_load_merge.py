@@ -15,7 +15,7 @@ SHAPES = ("expovariate", "paretovariate", "random")
 
 
 def measured(number: int, size: int, shape: str) -> list[float]:
-    source = random.Random(number)  # noqa: S311 - the same each time
+    source = random.Random(number)
     return [0.01 + (source.random() if shape == "random" else getattr(source, shape)(1.5)) for _ in range(size)]
 
 
