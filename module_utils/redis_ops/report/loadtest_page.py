@@ -38,6 +38,10 @@ OFFERED = {  # of a load: what it is for people, and its unit
     "cache_ttl": ("a cache key lives", " s"),
     "session_ttl": ("a session lives", " s"),
     "work_ms": ("work of a job", " ms"),
+    "skew": ("skew towards popular keys", ""),
+    "write_share": ("share of requests that write their session", ""),
+    "workers": ("worker processes", ""),
+    "concurrency": ("jobs that each has at once", ""),
 }
 TILES = {  # metrics that everybody asks for first
     "session_p95_ms": "sessions, p95",
@@ -54,7 +58,7 @@ TROUBLES = ("lost", "failed", "failed_attempts", "stalled", "duplicates", "witho
 WORST_FIRST = ("FAIL", "WARN", "SKIP", "PASS")
 # The probe saw so little of what the users saw: they waited in the generator. Times, and milliseconds to speak of.
 APART, SPEAKABLE = 5, 1.0
-_UNIT = re.compile(r"(?<=\d) (?=[%µm]?[%bs]\b|%)")  # between a number and its unit, where no line may end
+_UNIT = re.compile(r"(?<=\d) (?=%|[mµ]?s\b)")  # between a number and its unit, where no line may end
 _CAUSES = {target.metric: target.cause for target in TARGETS}
 
 
@@ -90,14 +94,14 @@ def _all(document: Mapping[str, Any], status: str) -> list[Mapping[str, Any]]:
 
 
 def _sentence(document: Mapping[str, Any]) -> str:
-    missed = len(_all(document, "FAIL"))
-    judged = missed + len(_all(document, "WARN")) + len(_all(document, "PASS"))
+    missed, warned = len(_all(document, "FAIL")), len(_all(document, "WARN"))
+    judged = missed + warned + len(_all(document, "PASS"))
     if document["verdict"] == INVALID:
         return "The measurement cannot be trusted, so it proves nothing, neither good nor bad."
     load = _load(document)
     held = f" under {load}" if load else " by a server under somebody else's load"
     if document["verdict"] == PASS:
-        return f"Every target was met{held}."
+        return f"Every target was met{held}" + (f", but for {many(warned, 'warning')}." if warned else ".")
     return f"{missed} of {many(judged, 'target')} missed{held}."
 
 
@@ -117,8 +121,11 @@ def _todo(document: Mapping[str, Any]) -> str:
         return "Mend what is named here, and measure again:"
     if document["verdict"] == FAIL:
         return "Mend what is named here, and run the same load again:"
-    warned = len(_all(document, "WARN"))
-    return f"Nothing has to be done. {many(warned, 'warning')} below." if warned else "Nothing has to be done."
+    return (
+        "Nothing has to be done. What is to be looked at stands first below."
+        if _all(document, "WARN")
+        else "Nothing has to be done."
+    )
 
 
 def _reasons(document: Mapping[str, Any]) -> list[dict[str, str]]:
