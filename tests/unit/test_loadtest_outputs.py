@@ -39,6 +39,8 @@ DOCUMENTS = {
     "two generators": build(run("users", users()), run("users", users(), name="generator2.example.com")),
     "no host": build(seen={"before": []}),
 }
+FOUR = build(run("users", users()))
+DOCUMENTS["four instances"] = {**FOUR, "instances": [{**FOUR["instances"][0], "instance": name} for name in "abcd"]}
 every = pytest.mark.parametrize("made", DOCUMENTS.values(), ids=DOCUMENTS)
 
 
@@ -70,6 +72,7 @@ def test_the_documents_are_what_their_names_say():
         "no second look": "INVALID",
         "two generators": "PASS",
         "no host": "INVALID",
+        "four instances": "PASS",
     }
 
 

@@ -316,3 +316,10 @@ def test_the_host_is_named_where_there_are_several_instances():
     page = loadtest_page.view(made)
     assert [miss["where"] for miss in page["misses"]] == [f"{HOST} sessions", f"{HOST} other"]
     assert len({found["anchor"] for found in page["places"]}) == 2
+
+
+def test_what_is_worst_stands_first():
+    made = build(run("users", users()))
+    failed = build(run("users", users()), seen=snapshots(evicted_keys=500))["instances"][0]
+    made["instances"].append({**failed, "instance": "full"})
+    assert [found["verdict"] for found in loadtest_page.view(made)["places"]] == ["FAIL", "PASS"]

@@ -14,6 +14,7 @@ from .figures import milliseconds, number, size
 from .loadtest_plots import drawings
 from .text import at, many
 
+OPEN = 3  # of more instances than these, those that passed are folded
 NAMED = 5  # so many misses stand in the head of the page
 EXAMPLES = 3  # so many errors in their own words
 SHARES = ("p50", "p95", "p99", "p99.9", "max")
@@ -51,10 +52,11 @@ TILES = {  # metrics that everybody asks for first
     "ops_per_second": "operations",
     "hit_ratio": "hit ratio",
     "evicted_share": "keys evicted",
-    "memory_share": "of maxmemory, peak",
+    "memory_share": "memory, peak",
     "main_thread_cpu": "main thread",
 }
 TROUBLES = ("lost", "failed", "failed_attempts", "stalled", "duplicates", "without_data", "unknown")
+VERDICTS = (INVALID, FAIL, PASS)
 WORST_FIRST = ("FAIL", "WARN", "SKIP", "PASS")
 # The probe saw so little of what the users saw: they waited in the generator. Times, and milliseconds to speak of.
 APART, SPEAKABLE = 5, 1.0
@@ -66,7 +68,8 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that the template prints, as text, numbers and lists."""
     document = printable(document)
     trusted = not document["distrust"]
-    places = [_place(place, trusted, index) for index, place in enumerate(document["instances"], start=1)]
+    worst_first = sorted(document["instances"], key=lambda place: VERDICTS.index(place["verdict"]))
+    places = [_place(place, trusted, index) for index, place in enumerate(worst_first, start=1)]
     checks = _findings(document["checklist"])
     misses = list(_misses(document)) if document["verdict"] == FAIL else []
     return {
@@ -80,6 +83,7 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
         "time": at(document["time"]),
         "inventory": document["inventory"],
         "places": places,
+        "several": len(places) > OPEN,
         "shares": SHARES,
         "checks": _parted(checks),
         "checks_told": _counted(checks),
