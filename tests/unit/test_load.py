@@ -225,6 +225,10 @@ def test_no_load_proves_nothing():
     assert loadtest.build({}, guide.TARGETS, time="", inventory="")["verdict"] == "INVALID"
 
 
+def test_what_is_void_was_not_counted():
+    assert document({"run_id": "b"})["distrust"] == []
+
+
 def test_a_window_that_nobody_closed_proves_nothing():
     made = loadtest.build({"h": {"before": [BEFORE]}}, guide.TARGETS, time="", inventory="")
     assert made["verdict"] == "INVALID"

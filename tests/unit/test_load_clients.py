@@ -166,6 +166,22 @@ def test_what_only_warns_fails_where_it_makes_clients_wait_and_the_load_fell_sho
     assert finding(made, "client_share")["status"] == "WARN"  # many connections make nobody wait
 
 
+def test_writes_that_wait_for_the_disk_are_told_of_it():
+    config = {**BEFORE["config"], "appendonly": "yes", "appendfsync": "always"}
+    hosts = {"h": {"before": [{**BEFORE, "config": config}], "after": [{**after(), "config": config}]}}
+    run = {"host": "h", "instance": "cache", "kind": "users", "name": "g", "said": ""}
+    made = loadtest.build(hosts, guide.TARGETS, time="", inventory="", runs=[{**run, "result": result()}])
+    assert "(appendfsync always" in finding(made, "session_p95_ms")["actual"]
+    assert "appendfsync" not in finding(made, "cache_p95_ms")["actual"]
+    assert not any("appendfsync" in item["actual"] for item in document(result())["instances"][0]["findings"])
+
+
+def test_a_load_of_our_own_that_a_slow_server_cut_short_is_a_load():
+    slow = result(trust=[{"id": "rate", "text": "100 of 5500"}], errors={"timeout": 900})
+    made = document(slow, then=after(total_commands_processed=5100))
+    assert (made["verdict"], made["distrust"]) == ("FAIL", [])
+
+
 def test_two_generators_are_one_load():
     half = result(rate={"wanted": 2750.0, "reached": 2749.0}, connections={"wanted": 500, "reached": 500})
     made = document(half, {**half, "trust": [{"id": "late", "text": "slow"}]})
@@ -174,6 +190,16 @@ def test_two_generators_are_one_load():
     assert users["connections"] == {"wanted": 1000, "reached": 1000}
     assert users["flows"]["cache_get"]["count"] == 10_000
     assert made["instances"][0]["distrust"] == ["g1: slow"]
+
+
+@pytest.mark.parametrize(("seconds", "verdict"), [(0.5, "PASS"), (10, "INVALID")])
+def test_generators_that_did_not_begin_together_prove_nothing(seconds, verdict):
+    def begun(at: float) -> dict:
+        return {"start": {"info": {"server_time_usec": str(int(at * 1e6))}}}
+
+    made = document(result(window=begun(1000)), result(window=begun(1000 + seconds)))
+    assert made["verdict"] == verdict
+    assert [text.startswith("g1: it began") for text in made["instances"][0]["distrust"]] == [True] * (seconds > 2)
 
 
 def test_a_generator_without_a_result_proves_nothing():

@@ -12,11 +12,14 @@ from .targets import AT_LEAST, AT_MOST, Target
 _SLOW_CLIENT = (
     "queueing: the server's own time is in command_p99_ms; the rest is network, client or one core that is full"
 )
-_SCALE = "see command_p99_ms and main_thread_cpu: with both low it is the client's side; else spread over instances"
+_SCALE = (
+    "see command_p99_ms and main_thread_cpu: with both low it is the client's side, or the disk with appendfsync always; "
+    "else spread over instances"
+)
 
 _HOLDS_UP = "a command that looks at many keys or elements holds up all others"
 _SEE_WHICH = "see which; replace KEYS by SCAN, large reads by ranges"
-_STRANGER = "another load on this machine, a slow network, or a server that is busy before the load begins"
+_STRANGER = "another load on this machine, a slow network or disk, or a server that is busy before the load begins"
 _ALONE = "look at what else runs; measure from a host near the server"
 
 TARGETS: Sequence[Target] = (

@@ -24,6 +24,8 @@ _ONLY_RISE = (
 # Errors of which one in a run is one too many.
 _SERIOUS = ("OOM", "MISCONF", "LOADING", "NOAUTH", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS")
 MEBIBYTE = 1024**2
+# What clients measure who write.
+_WRITES = ("session_baseline_ms", "session_p95_ms", "job_baseline_ms", "job_p95_ms", "longest_pause_ms")
 # Those who look at a server: their commands are no part of the load.
 _LOOKS = ("info", "ping", "config|get", "latency|histogram", "slowlog|get", "slowlog|len", "client|list", "acl|list")
 
@@ -60,6 +62,8 @@ def between(before: Mapping[str, Any], after: Mapping[str, Any], cooled: Optiona
         **_clients(before, after, cooled),
         **_host(before, after),
     }
+    if after["config"].get("appendonly") == "yes" and after["config"].get("appendfsync") == "always":
+        notes.update(dict.fromkeys(_WRITES, "appendfsync always: each write waits for the disk"))
     serious = {name: delta.error(name) for name in _SERIOUS if delta.error(name)}
     metrics["error_replies"] = float(sum(serious.values()))
     notes["error_replies"] = ", ".join(f"{count} {name}" for name, count in serious.items())
