@@ -7,10 +7,11 @@ distributions can be added: that of all generators is the mean of theirs, weight
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 NAMED = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9}
+TOGETHER = 2  # seconds between the first generator and the last one
 _HALVINGS = 60  # of an interval, until it is a point
 
 
@@ -97,7 +98,8 @@ def users(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "iterations": sum(result["k6"]["sustained"]["iterations"] for result in results),
         "dropped": sum(result["k6"]["sustained"]["dropped_iterations"] for result in results),
         "sessions_lost": sum(result["k6"]["sustained"].get("sessions_lost", 0) for result in results),
-        "trust": [{**doubt, "generator": part["name"]} for part in parts for doubt in part["result"]["trust"]],
+        "trust": [{**doubt, "generator": part["name"]} for part in parts for doubt in part["result"]["trust"]]
+        + list(_apart(parts)),
         "generators": [{"name": part["name"], **part["result"]["generator"]} for part in parts],
         "versions": {name: first["versions"][name] for name in ("k6", "python")},
         "samples": first["samples"],
@@ -108,6 +110,20 @@ _OFFERED = (
     *("users", "rate", "ramp", "warm_up", "duration", "cache_keys", "value_bytes", "session_bytes"),
     *("cache_ttl", "session_ttl", "skew", "write_share"),
 )
+
+
+def _apart(parts: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    """Generators that did not measure at the same time, by the clock of the server that all of them asked."""
+    begun = {
+        part["name"]: int(start["info"]["server_time_usec"]) / 1e6
+        for part in parts
+        if (start := part["result"].get("window", {}).get("start")) and "server_time_usec" in start["info"]
+    }
+    late = max(begun, key=lambda name: begun[name], default="")
+    behind = begun[late] - min(begun.values()) if begun else 0.0
+    if behind > TOGETHER:
+        text = f"it began {behind:.1f} s after the first generator; expected {TOGETHER} s at most: set their clocks"
+        yield {"id": "apart", "text": text, "generator": late}
 
 
 def _flows(results: Sequence[Mapping[str, Any]]) -> list[str]:

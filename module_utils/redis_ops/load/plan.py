@@ -117,7 +117,7 @@ class _Where:
             "python": generator["python"],
             "directory": generator["directory"],
             **files,
-            "arguments": files["config"] if kind == USERS else f"--config={files['config']}",
+            "program": {USERS: "redis_load.py", JOBS: "redis_jobs.py"}[kind],
             "settings": {
                 **config,
                 "result": files["result"],

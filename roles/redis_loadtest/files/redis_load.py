@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -57,12 +57,15 @@ def main() -> int:
         action="store_true",
         help="load nothing; print as JSON whether this machine could: time, findings, k6, cores, memory_available; exit 0",
     )
+    parser.add_argument("--start-at", metavar="SECONDS", type=float, default=0, help="as the option start_at")
     given = parser.parse_args()
     if given.check:
         print(json.dumps(check(given.config, module_of, roomy)))
         return DONE
     try:
         config = load(given.config)
+        if given.start_at:
+            config = replace(config, start_at=given.start_at)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
         return run(config)
