@@ -62,7 +62,6 @@ findings:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.redis_ops import edge, findings, host, limits, preflight, resolve, survey
 from ansible.module_utils.redis_ops.errors import InvalidInput
-from ansible.module_utils.redis_ops.layout import PRODUCTS
 
 ARGUMENTS = {**edge.DECLARATION_ARGUMENTS, "somaxconn": {"type": "int", "default": 0}}
 
@@ -75,13 +74,10 @@ def main() -> None:
 def survey_and_judge(params: dict) -> dict:
     """The module's result. Raises InvalidInput with everything that is wrong."""
     systemd = host.has_systemd()
-    package = survey.package(PRODUCTS[params["product"]], params["version"])
-    instances = resolve.resolve(edge.declaration_of(params), package.product, package.engine, systemd=systemd)
-    logins = {
-        instance.layout.instance: edge.logins(params, instance.desired.get("requirepass") or "")
-        for instance in instances
-    }
-    facts = survey.facts(package.product, instances, logins, somaxconn=params["somaxconn"], systemd=systemd)
+    declared = edge.declared_of(params)
+    package = survey.package(declared.product, params["version"])
+    instances = declared.resolved(package.engine)
+    facts = survey.facts(declared.product, instances, declared.instance, somaxconn=params["somaxconn"], systemd=systemd)
     problems = preflight.problems(instances, facts)
     if problems:
         raise InvalidInput(problems)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from . import host, observe, persistence, preflight, server, service
 from .engine import Engine, parse_version
 from .errors import AccessDenied, CommandRefused, InvalidInput, Problem
-from .files import Target, read_optional
+from .files import read_optional
 from .layout import DEFAULT_INSTANCE, Layout, Product
 from .queues import has_queue
 from .record import foreign_lines, shown
@@ -123,12 +123,12 @@ def _pinned(product: Product, version: str) -> Engine:
 def facts(
     product: Product,
     instances: Sequence[Resolved],
-    logins: Mapping[str, Sequence[server.Credentials]],
+    with_service: Callable[[Resolved, service.Service], observe.Instance],
     *,
     somaxconn: int,
     systemd: bool,
 ) -> preflight.HostFacts:
-    """logins: instance name -> what to try.
+    """with_service: Declared.instance.
 
     Raises InvalidInput with what the plan of a running or stopped instance forbids, and when a running server lets
     nobody in.
@@ -138,7 +138,7 @@ def facts(
     for instance in instances:
         name = instance.layout.instance
         try:
-            found[name] = _instance_facts(instance, logins.get(name, ()))
+            found[name] = _instance_facts(instance, with_service)
         except InvalidInput as error:
             problems += error.problems
         except CommandRefused as error:
@@ -171,24 +171,16 @@ def facts(
     )
 
 
-def _instance_facts(instance: Resolved, logins: Sequence[server.Credentials]) -> preflight.InstanceFacts:
+def _instance_facts(
+    instance: Resolved, with_service: Callable[[Resolved, service.Service], observe.Instance]
+) -> preflight.InstanceFacts:
     layout, desired = instance.layout, instance.desired
     unit = service.of(layout.service, str(desired.get("pidfile")))
     pid = unit.pid()
     info: Mapping[str, Any] = {}
     live: Mapping[str, str] = {}
     queue = False
-    seen = observe.Instance(
-        layout.instance,
-        instance.where,
-        {**instance.settings, **instance.secrets},
-        config=Target(layout.config),
-        service=unit,
-        binary=layout.product.binary,
-        state=layout.state,
-        credentials=logins,
-        fallback_engine=desired.engine,
-    )
+    seen = with_service(instance, unit)
     taken_over = _taken_over(seen)
     # without redis-py, which the run is going to install, a running server is looked at only then
     if server.is_available() or not pid:
