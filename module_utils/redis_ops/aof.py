@@ -21,12 +21,12 @@ from typing import Any
 
 from . import host, persistence
 from .errors import ApplyFailed, InvalidValue
-from .live import SAVES, RunningServer, at_work, wait
+from .live import RunningServer, wait
 from .observe import Instance, Snapshot, observe
 
 QUARANTINE = "aof-quarantine"  # in the data directory, so that moving is a rename
 STALE = 3600.0  # seconds without a write until a temporary file of a dead process is left over
-_BUSY = (*SAVES, "loading")
+_BUSY = (*persistence.SAVES, "loading")
 
 
 @dataclass(frozen=True)
@@ -301,7 +301,7 @@ def _remove_empty(held: Path) -> None:
 
 
 def _busy(snapshot: Snapshot) -> list[str]:
-    return at_work(snapshot.connection.info() if snapshot.connection else {}, _BUSY)
+    return persistence.at_work(snapshot.connection.info() if snapshot.connection else {}, _BUSY)
 
 
 def _must_be_sound(instance: Instance, snapshot: Snapshot, store: persistence.Store) -> None:
@@ -343,7 +343,7 @@ def _must_pass_the_server_s_own_check(instance: Instance, store: persistence.Sto
 def _wait_until_idle(snapshot: Snapshot) -> None:
     connection = snapshot.connection
     if connection is not None:
-        wait(lambda: not at_work(connection.info(), _BUSY), "a running save to end")
+        wait(lambda: not persistence.at_work(connection.info(), _BUSY), "a running save to end")
 
 
 def _compact(instance: Instance, snapshot: Snapshot, *, check: bool) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from . import persistence, server
 from .comparison import Entry
@@ -15,9 +14,6 @@ from .observe import Snapshot
 
 POLL = 0.1  # seconds between two looks at a server that is busy
 SAVE_TIMEOUT = 3600.0  # seconds; an hour of writing is a disk that needs a person
-# fields of INFO persistence that are 1 while the server writes its files anew, or is about to
-REWRITES = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
-SAVES = (*REWRITES, "rdb_bgsave_in_progress")
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class RunningServer:
     def save(self) -> int:
         """Everything on disk in a dump, whatever the persistence settings are. The number of keys that must come back."""
         before = self.connection.info()
-        wait(lambda: not at_work(self.connection.info(), SAVES), "a running save to end")
+        wait(lambda: not persistence.at_work(self.connection.info(), persistence.SAVES), "a running save to end")
         started = int(before.get("rdb_last_save_time", 0))
         try:
             self.connection.call("BGSAVE")
@@ -96,7 +92,7 @@ class RunningServer:
 
     def _aof_ready(self) -> bool:
         info = self.connection.info()
-        if not at_work(info, REWRITES) and info.get("aof_last_bgrewrite_status") != "ok":
+        if not persistence.at_work(info, persistence.REWRITES) and info.get("aof_last_bgrewrite_status") != "ok":
             raise ApplyFailed(
                 f"{self.where}: the AOF could not be written, and all settings are as before; see the log"
             )
@@ -109,11 +105,6 @@ class RunningServer:
             raise ApplyFailed(
                 f"{self.where}: the server refuses the new settings: {error}; nothing was changed"
             ) from None
-
-
-def at_work(info: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
-    """Those of these fields of INFO that say so."""
-    return [name for name in fields if int(info.get(name, 0))]
 
 
 def wait(done: Callable[[], bool], what: str) -> None:

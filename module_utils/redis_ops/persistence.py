@@ -8,7 +8,7 @@ Valkey 9.1).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from .errors import InvalidValue
 from .kinds import Value
 
 MULTI_PART_AOF = "redis 7.0"
+# fields of INFO persistence that are 1 while the server writes its files anew, or is about to
+REWRITES = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
+SAVES = (*REWRITES, "rdb_bgsave_in_progress")
 
 
 @dataclass(frozen=True)
@@ -133,10 +136,15 @@ def highest_database(info: Mapping[str, Any]) -> int:
     return max((int(name[2:]) for name in info if re.fullmatch(r"db\d+", name)), default=-1)
 
 
+def at_work(info: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
+    """Those of these fields of INFO that say so."""
+    return [name for name in fields if int(info.get(name, 0))]
+
+
 def aof_is_on(info: Mapping[str, Any]) -> bool:
     """Whether an AOF that was switched on at run time is complete on disk (Redis documentation, persistence)."""
     return (
         bool(int(info.get("aof_enabled", 0)))
-        and not any(int(info.get(name, 0)) for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled"))
+        and not at_work(info, REWRITES)
         and info.get("aof_last_bgrewrite_status") == "ok"
     )

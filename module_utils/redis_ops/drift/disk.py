@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import host
+from .. import host, persistence
 from ..files import Target, is_open
 from ..findings import Finding
 from .look import Look
@@ -59,8 +59,7 @@ def append_only_file(look: Look) -> Iterator[Finding]:
     store = snapshot.store if snapshot else None
     if store is None or look.instance.config is None or (look.live or {}).get("appendonly") != "yes":
         return
-    rewriting = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "loading")
-    if snapshot is None or any(int(snapshot.info.get(name, 0)) for name in rewriting):
+    if snapshot is None or persistence.at_work(snapshot.info, (*persistence.REWRITES, "loading")):
         return  # its files change under our eyes, or are not there yet
     look.checked += 2
     # a rewrite may have ended between two files: what is still so at a second look is so
