@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.redis_ops.errors import InvalidInput, RedisOpsError
@@ -425,3 +427,18 @@ def test_lines_for_people():
     assert lines[-2] == "report: reports/loadtest/compare.json"
     assert lines[-1].startswith("WORSE: of 30 measures 1 worse, 1 better, ")
     assert max(map(len, lines)) <= 120
+
+
+def test_the_example_of_a_report_is_read():
+    """As people get it: docs/loadtest-report.schema.json."""
+    document = json.loads((Path(__file__).parent.parent.parent / "docs" / "loadtest-report.example.json").read_text())
+    one = runs.read("example.json", document)
+    assert (one.time, one.label, one.invalid) == (document["time"], document["label"], "")
+    names = {measure.name for place in one.places.values() for measure in place.measured}
+    assert {
+        f"{what} {at}" for what in (*FLOWS, "job enqueue", "job end_to_end") for at in ("p50", "p95", "p99")
+    } <= names
+    assert {"memory at its peak", "command_p99_ms", "main_thread_cpu", "100 % - hit_ratio"} <= names
+    offered = {name: text for place in one.places.values() for name, text in place.offered.items()}
+    assert offered["users: duration"] == str(round(document["instances"][0]["loads"]["users"]["offered"]["duration"]))
+    assert offered["jobs"] == "yes"
