@@ -62,6 +62,7 @@ class CallbackModule(CallbackBase):
         self._last: dict[str, Any] = {}
         self._owes = ""  # an answer: what is so without it
         self._reason = ""
+        self._opened = ""  # a window of validate.yml: what to do next
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         self._begin()
@@ -109,6 +110,8 @@ class CallbackModule(CallbackBase):
         if not self._last:
             if self._owes:
                 self._tell_of_nothing()
+            if self._opened:
+                self._display.display(f"\n{self._opened}")
             return
         self._display.display("")
         for line in self._last["report"]:
@@ -135,8 +138,8 @@ class CallbackModule(CallbackBase):
         found = result._result  # noqa: SLF001
         if {"report", "exit_code"} <= found.keys():
             self._last = found
-        elif found.get("opened"):  # a window of validate.yml: there is no verdict before its end
-            self._owes = ""
+        elif found.get("opened"):  # there is no verdict before its end
+            self._owes, self._opened = "", str(found["summary"])
 
 
 def _owed(path: str) -> str:

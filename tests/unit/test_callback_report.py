@@ -101,7 +101,7 @@ def test_a_report_decides():
 
 
 def test_a_window_that_is_open_has_no_verdict_yet_and_one_that_ends_has():
-    assert Run("validate.yml").ok(opened=True, summary="the window is open").end() == (None, "")
+    assert Run("validate.yml").ok(opened=True, summary="the window is open").end() == (None, "the window is open")
     assert Run("validate.yml").ok(summary="the load is over").failed(msg="down").end()[0] == 1
 
 

@@ -68,6 +68,13 @@ def test_the_shortest_way(generator, local, address):
     assert jobs["settings"]["connection"] == {"host": address, "port": 6380, "ssl": True}
 
 
+def test_hosts_that_share_a_generator_share_no_file():
+    found = [*runs([CACHE, QUEUE], [HERE], host="redis1"), *runs([CACHE, QUEUE], [HERE], host="redis/2")]
+    for what in ("config", "result", "progress", "ended"):
+        assert len({run[what] for run in found}) == len(found)
+        assert {run[what].rpartition("/")[0] for run in found} == {HERE["directory"]}
+
+
 def test_what_does_not_fit_is_told_at_once():
     with pytest.raises(InvalidInput) as raised:
         runs([{**CACHE, "port": 0}, QUEUE], [HERE, AWAY], users={"users": 1}, jobs_on=["queues"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -108,7 +109,8 @@ class _Where:
     def _run(
         self, kind: str, instance: Mapping[str, Any], generator: Mapping[str, Any], config: Mapping[str, Any]
     ) -> dict[str, Any]:
-        name = f"{kind}-{instance['name']}"
+        # hosts share the generators, and their instances have the same names
+        name = f"{kind}-{re.sub(r'[^A-Za-z0-9_.-]', '_', self.host)}-{instance['name']}"
         files = {what: f"{generator['directory']}/{name}.{what}" for what in ("config", "result", "progress", "ended")}
         return {
             "kind": kind,
