@@ -1,0 +1,68 @@
+"""Verdicts of whole load tests: a good one passes, a bad one fails for its own reason, a broken one proves nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from instances import OLD_AND_NEW, program
+from loaded import BAD, BROKEN, OF_A_BUSY_MACHINE, Case, Trial, carried_out, distrust, missed, nothing
+
+AT_ONCE = 2
+ONE, OTHERS = "redis 7.0.15", ("redis 6.2.14", "valkey 9.1.2")
+# What a generator says of a machine that does something else as well, as that of a test may, or of so short a test.
+OF_THE_MACHINE, OF_THE_TEST = ("generator_cpu", "late"), ("too_few",)
+Outcome = Callable[[str, str], Trial]
+
+
+@pytest.fixture(scope="module")
+def outcome(request, tmp_path_factory) -> Iterator[Outcome]:
+    """What became of a case on a server. They take seconds in which little happens, so two run at a time."""
+    chosen = [item.callspec.params for item in request.session.items if item.module is request.module]
+    wanted = [(one["case"], one["version"]) for one in chosen if "case" in one]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = {
+            (name, version): pool.submit(
+                carried_out, {**BAD, **BROKEN}[name], program(version), tmp_path_factory.mktemp("verdict")
+            )
+            for name, version in wanted
+        }
+        try:
+            yield lambda name, version: runs[name, version].result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@OLD_AND_NEW
+def test_a_good_one_passes(program, tmp_path):
+    trial = carried_out(Case(nothing, ""), program, tmp_path)
+    document = trial.document()
+    assert set(missed(document)) <= OF_A_BUSY_MACHINE
+    busy = trial.runs[0]["result"]["generator"]["machine_cpu"]["max"] > 80
+    assert document["verdict"] == "PASS" or busy, (missed(document), distrust(document))
+    assert {finding["status"] for finding in document["instances"][0]["findings"]} >= {"PASS"}
+
+
+@pytest.mark.parametrize(
+    ("case", "version"), [*((name, ONE) for name in BAD), *(("less memory than data", version) for version in OTHERS)]
+)
+def test_a_bad_one_fails_for_its_own_reason(outcome, case, version):
+    document, expected = outcome(case, version).document(*OF_THE_MACHINE), BAD[case]
+    found = missed(document)
+    assert document["verdict"] == "FAIL", distrust(document)
+    assert expected.misses <= set(found) <= expected.misses | expected.follows | OF_A_BUSY_MACHINE
+    for metric in expected.misses:
+        assert re.search("likely: |own with profile", found[metric])
+    assert any(re.search(expected.says, found[metric]) for metric in expected.misses), found
+
+
+@pytest.mark.parametrize("version", [ONE])
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_one_proves_nothing_and_says_why(outcome, case, version):
+    trial = outcome(case, version)
+    starved = case == "a generator without CPU"
+    document = trial.document(*OF_THE_TEST, *(() if starved else OF_THE_MACHINE))
+    assert (document["verdict"], document["exit_code"]) == ("INVALID", 3)
+    assert all(re.search(BROKEN[case].says, reason) for reason in distrust(document)), distrust(document)
