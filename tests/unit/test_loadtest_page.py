@@ -78,9 +78,12 @@ def test_a_remedy_that_no_target_has_stands_as_it_is():
     assert page["checks_told"] == "1 missed, 1 met"
 
 
-def test_where_nothing_is_to_be_seen_to_all_rows_stand_open():
-    page = view(checklist=[check("PASS")])
-    assert (len(page["checks"]["open"]), page["checks"]["folded"]) == (1, [])
+def test_a_checklist_in_order_is_folded_and_targets_that_are_all_met_are_not():
+    page = view(run("users", users(rate={"wanted": 5000.0, "reached": 5000.0})), checklist=[check("PASS")])
+    assert (page["checks"]["open"], len(page["checks"]["folded"])) == ([], 1)
+    targets = page["places"][0]["targets"]
+    assert len(targets["open"]) > 10
+    assert targets["folded"] == []
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -218,7 +221,8 @@ def test_where_the_server_did_not_answer_its_lines_have_a_gap_and_the_generators
     gone = [{"t": t, "phase": "sustained", "error": "refused", "machine_cpu": 50.0} for t in (16, 17)]
     samples = [*PHASES, *gone, *(sample(t) for t in range(18, 25))]
     assert [len(points(line["d"])) for line in panel(samples, "Memory")["lines"]] == [2, 2]
-    assert len(points(panel(samples, "Processors")["lines"][0]["d"])) == 1
+    server, machine, _ = panel(samples, "Processors")["lines"]
+    assert (len(points(server["d"])), len(points(machine["d"]))) == (2, 1)
     plots = drawn(samples)
     assert plots["told"] == ["0:16 to 0:18 no answer: refused"]
     assert [event["kind"] for event in plots["events"]] == ["gone"]

@@ -85,7 +85,7 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
         "places": places,
         "several": len(places) > OPEN,
         "shares": SHARES,
-        "checks": _parted(checks),
+        "checks": _parted(checks, fold_all=True),
         "checks_told": _counted(checks),
     }
 
@@ -211,10 +211,11 @@ def _finding(record: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _parted(findings: Sequence[dict[str, str]]) -> dict[str, Sequence[dict[str, str]]]:
-    """What stands open on the page, and what in a fold; all of it open where nothing is to be seen to."""
+def _parted(findings: Sequence[dict[str, str]], *, fold_all: bool = False) -> dict[str, Sequence[dict[str, str]]]:
+    """What stands open on the page, and what in a fold. fold_all: even where nothing stands open then."""
     off = [finding for finding in findings if finding["status"] != "PASS"]
-    return {"open": off or findings, "folded": [finding for finding in findings if finding["status"] == "PASS" and off]}
+    met = [finding for finding in findings if finding["status"] == "PASS"]
+    return {"open": off, "folded": met} if off or fold_all else {"open": met, "folded": []}
 
 
 def _tiles(findings: Sequence[Mapping[str, str]]) -> Iterator[dict[str, str]]:
