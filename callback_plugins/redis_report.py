@@ -29,6 +29,7 @@ requirements:
 
 COLORS = {"clean:": "green", "DRIFT:": "yellow", "FAILED:": "red", "PASS:": "green", "FAIL:": "red", "INVALID:": "red"}
 COLORS |= {"READY:": "green", "NOT READY:": "red"}
+COLORS |= {"WORSE:": "red", "BETTER:": "green", "NOT WORSE:": "green", "CANNOT TELL:": "yellow"}
 FOLLOW = "redis_load_follow"  # the task during which Ctrl-C ends the load, and not the run
 INTERRUPT = "REDIS_LOADTEST_INTERRUPT"  # names the file that tells this task so
 ANSIBLE_S_OWN = (0, 2)  # with which it ends by itself, as a report's 2 fails a task
