@@ -31,7 +31,7 @@ DURABLE = (
     f" && printf 'save 900 1\\nsave 300 10\\nsave 60 10000\\n' >>{rivals.CONFIG}"
 )
 USERS, REQUESTS, KEYS, BYTES = 1000, 150_000, 50_000, 1024
-ATTEMPTS = 4
+ATTEMPTS = 6
 FLOWS = ("session_read", "session_write", "cache_get")
 
 

@@ -47,7 +47,7 @@ class Writer:
     def __init__(self, host: Host, size: int = KILOBYTE, batch: int = 100) -> None:
         self.acknowledged: set[int] = set()
         self.refused: Counter[str] = Counter()
-        self.unanswered = self.breaks = 0
+        self.unanswered = 0
         self.longest = 0.0  # seconds between two answers
         self._host, self._size, self._batch = host, size, batch
 
@@ -60,7 +60,6 @@ class Writer:
             try:
                 answers = client.many([("SET", f"key:{n}", value(n, self._size)) for n in batch])
             except OSError:
-                self.breaks += 1
                 self.unanswered += len(batch)
                 client, answers = self._host.client(), []
             now = time.monotonic()
@@ -85,7 +84,6 @@ class Writer:
             "unanswered": self.unanswered,
             "refused": sum(self.refused.values()),
             "refused_oom": self.refused["OOM"],
-            "breaks": self.breaks,
             "longest_gap_ms": round(self.longest * 1000, 1),
         }
 
@@ -213,9 +211,9 @@ def through_a_rewrite(host: Host) -> Numbers:
             time.sleep(0.2)
             idle(host)
     kill(host)
-    lost = sum(some.numbers()["lost"] for some in (filled, quiet))
-    found = writer.numbers()
-    return {**found, "lost": found["lost"] + lost, "quiet_gap_ms": round(quiet.longest * 1000, 1)}
+    parts = [some.numbers() for some in (filled, quiet, writer)]
+    counts = {name: sum(part[name] for part in parts) for name in ("acknowledged", "readable", "lost")}
+    return {**parts[-1], **counts, "quiet_gap_ms": round(quiet.longest * 1000, 1)}
 
 
 def power_cut(host: Host) -> Numbers:
@@ -299,14 +297,15 @@ class Row:
 
 
 def _fate(seen: Seen) -> str:
-    killed = "once" if seen["oom_kills"] == "1" else f"{seen['oom_kills']} times"
+    killed = {"1": "once", "2": "twice"}.get(seen["oom_kills"], f"{seen['oom_kills']} times")
     if seen.never("restarts"):
         return "never down" if seen.never("oom_kills") else f"its saving child killed by the kernel {killed}"
     return f"killed by the kernel {killed}, started again by systemd"
 
 
 def _memory(seen: Seen) -> str:
-    kept = f"{seen['readable']} of {seen['acknowledged']} acknowledged writes left"
+    kept = f"{seen['readable']} of" if not seen.never("lost") else "all"
+    kept += f" {seen['acknowledged']} acknowledged writes left"
     if not seen.never("evicted"):
         kept += ", the others evicted"
     if not seen.never("refused_oom"):
@@ -323,6 +322,8 @@ def _connections(seen: Seen) -> str:
 def _fork(seen: Seen) -> str:
     saved = "snapshot written" if all(found["saved"] for found in seen.rounds) else "snapshot failed"
     kept = f"{seen['held_before']} keys before ({seen['used_mb_before']} MB), {seen['readable']} after"
+    if not seen.never("evicted_meanwhile"):
+        kept += ", as maxmemory evicts"
     if not seen.never("misconf_meanwhile"):
         kept += f"; {seen['misconf_meanwhile']} writes refused with MISCONF"
     return f"{_fate(seen)}; {saved}; {kept}; longest gap {seen['longest_gap_ms']} ms"
