@@ -55,10 +55,14 @@ types: dev ## check the types of the core
 unit: dev ## run the tests that need no server and no host
 	pytest tests --ignore=tests/contract
 
+# these measure, so nothing runs beside them
+LOADED := $(addprefix tests/contract/test_,load_on_a_server.py jobs.py verdicts.py)
+
 contract: dev ## hold the catalogue against real servers of several versions
 	@scripts/fetch-servers
 	@scripts/fetch-redis-py
-	pytest tests/contract
+	pytest tests/contract --numprocesses 2 --dist loadfile $(LOADED:%=--ignore %)
+	pytest $(LOADED)
 
 molecule: dev ## provision test hosts from bare to verified (SCENARIO=name for one)
 	@scripts/molecule $(SCENARIO)
