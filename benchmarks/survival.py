@@ -392,8 +392,7 @@ def main() -> None:
 def once(hosts: rivals.Rivals, row: Row, kind: str) -> Numbers:
     """Do it on a host of its own."""
     with hosts.stock(row.stock) if kind == STOCK else hosts.provisioned(row.profile) as host:
-        extra = [hosts.provision] if row.by_project else []
-        found = row.run(host, *extra)
+        found = row.run(host, *[hosts.provision] * row.by_project)
         return {**found, "restarts": host.restarts(), "oom_kills": host.oom_kills()}
 
 
