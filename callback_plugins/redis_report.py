@@ -34,6 +34,7 @@ FOLLOW = "redis_load_follow"  # the task during which Ctrl-C ends the load, and 
 INTERRUPT = "REDIS_LOADTEST_INTERRUPT"  # names the file that tells this task so
 ANSIBLE_S_OWN = (0, 2)  # with which it ends by itself, as a report's 2 fails a task
 NO_ANSWER = 1
+COMMAND_FAILED = "non-zero return code"  # which says nothing
 # the playbooks that owe an answer, and what is so without one
 OURS = {
     "drift.yml": "nothing was checked",
@@ -132,7 +133,9 @@ class CallbackModule(CallbackBase):
         """The first failure is the cause, those after it are its consequences."""
         found = result._result  # noqa: SLF001
         parts = [part for part in found.get("results") or () if isinstance(part, dict) and part.get("failed")]
-        told = " ".join(str((parts or [found])[0].get("msg") or "no reason given").split())
+        first = (parts or [found])[0]
+        said = first.get("stderr") if first.get("msg") == COMMAND_FAILED else ""
+        told = " ".join(str(said or first.get("msg") or "no reason given").split())
         self._reason = self._reason or f"{result._host.get_name()}: {told}"  # noqa: SLF001
 
     def _keep(self, result: Any) -> None:

@@ -120,11 +120,15 @@ def test_a_slow_server_shows_as_latency_of_the_jobs_that_came_meanwhile(jobs):
     assert load["late_us"]["p95"] < load["enqueue_us"]["p95"] / 2  # and this program was not what was late
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_who_stops_it_gets_what_was_measured_and_a_clean_server(jobs, number):
-    with jobs.started(seconds=60) as process:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, "its directory goes"])
+def test_who_stops_it_gets_what_was_measured_and_a_clean_server(jobs, how, tmp_path):
+    (tmp_path / "run").mkdir()
+    with jobs.started(seconds=60, stop=str(tmp_path / "run" / "stop")) as process:
         jobs.waits_for(80)
-        process.send_signal(number)
+        if how == "its directory goes":
+            (tmp_path / "run").rmdir()
+        else:
+            process.send_signal(how)
         _, said = process.communicate(timeout=30)
     told = jobs.told()
     assert (process.returncode, said) == (130, "")

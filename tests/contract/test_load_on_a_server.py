@@ -142,11 +142,17 @@ def test_the_password_is_nowhere(measured):
         assert PASSWORD not in text
 
 
-def test_who_stops_it_gets_a_result_and_leaves_no_key(tmp_path):
-    with running(REDIS_7, tmp_path) as server, load(server, tmp_path, duration=60) as process:
+@pytest.mark.parametrize("how", ["a signal", "its directory goes"])
+def test_who_stops_it_gets_a_result_and_leaves_no_key(how, tmp_path):
+    (tmp_path / "run").mkdir()
+    stop = str(tmp_path / "run" / "stop")
+    with running(REDIS_7, tmp_path) as server, load(server, tmp_path, duration=60, stop=stop) as process:
         while "sustained" not in (line := process.stderr.readline()):
             assert line, process.wait()
-        process.send_signal(signal.SIGTERM)
+        if how == "a signal":
+            process.send_signal(signal.SIGTERM)
+        else:
+            (tmp_path / "run").rmdir()
         assert process.wait(timeout=30) == 130
         assert server.ask("DBSIZE") == 0
         result = result_of(tmp_path)

@@ -1,8 +1,12 @@
-"""A check or a waiver without a report never ends as if it had one; broken YAML is told without its line."""
+"""A check or a waiver without a report never ends as if it had one; Ctrl-C ends a load and not its report; broken YAML is
+told without its line.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +66,8 @@ class Run:
     [
         ("playbooks/drift.yml", "nothing was checked"),
         ("/srv/x/playbooks/validate.yml", "nothing was checked"),
+        ("playbooks/preflight.yml", "nothing was checked"),
+        ("playbooks/loadtest.yml", "there is no verdict"),
         ("playbooks/waive_drift.yml", "no waiver was written"),
     ],
 )
@@ -78,6 +84,10 @@ def test_the_first_failure_is_the_reason():
     assert Run().away(ignore=False).end()[1].endswith("web1: no route")
     run = Run().failed(msg="All items", results=[{"msg": "good"}, {"failed": True, "msg": "bad"}])
     assert run.end() == (1, "FAILED: nothing was checked: web1: bad")
+    command = {"msg": "non-zero return code", "rc": 1}
+    run = Run().failed(msg="All items", results=[{"failed": True, **command, "stderr": "no k6\nhere\n"}])
+    assert run.end() == (1, "FAILED: nothing was checked: web1: no k6 here")
+    assert Run().failed(**command, stderr="").end()[1].endswith("web1: non-zero return code")
 
 
 def test_an_imported_playbook_owes_an_answer_too():
@@ -105,6 +115,64 @@ def test_a_window_that_is_open_has_no_verdict_yet_and_one_that_ends_has():
     assert Run("validate.yml").ok(summary="the load is over").failed(msg="down").end()[0] == 1
 
 
+def test_a_whole_load_test_opens_a_window_and_still_owes_its_verdict():
+    run = Run("loadtest.yml").ok(opened=False, summary="the window is open").failed(msg="no route")
+    assert run.end() == (1, "FAILED: there is no verdict: web1: no route")
+
+
+# --- Ctrl-C -----------------------------------------------------------------------------------------------------------
+
+
+def task(action):
+    return SimpleNamespace(action=action)
+
+
+@pytest.fixture
+def following(monkeypatch):
+    """A run at the task that shows the load; the handler of before is Python's own."""
+    monkeypatch.delenv(REPORT.INTERRUPT, raising=False)
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    run = Run("loadtest.yml")
+    run.plugin.v2_playbook_on_task_start(task("redis_load_plan"), False)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    run.plugin.v2_playbook_on_task_start(task("redis_load_follow"), False)
+    yield run
+    run.end()
+    signal.signal(signal.SIGINT, usual)
+
+
+def interrupt():
+    return Path(os.environ[REPORT.INTERRUPT])
+
+
+def test_the_first_ctrl_c_ends_the_load_and_the_second_the_run(following):
+    assert not interrupt().exists()
+    signal.raise_signal(signal.SIGINT)
+    assert interrupt().exists()
+    assert [line for line in following.lines if "there will be a report" in line]
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("pressed", [False, True])
+@pytest.mark.parametrize("end", ["a task", "the run"])
+def test_after_the_load_ctrl_c_is_the_usual_one(following, pressed, end):
+    if pressed:
+        signal.raise_signal(signal.SIGINT)
+    directory = interrupt().parent
+    if end == "a task":
+        following.plugin.v2_playbook_on_task_start(task("ansible.builtin.file"), False)
+    else:
+        following.end()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert not directory.exists()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+# --- ansible-playbook -------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     ("words", "so"),
     [
@@ -112,6 +180,8 @@ def test_a_window_that_is_open_has_no_verdict_yet_and_one_that_ends_has():
         (["drift.yml", "--tags", "nosuch"], "nothing was checked"),
         (["validate.yml", "-e", "redis_loadtest_window=end", "--limit", "web1"], "nothing was checked"),
         (["validate.yml", "-e", "redis_loadtest_window=nosuch", "--skip-tags", "all"], "nothing was checked"),
+        (["loadtest.yml", "--limit", "web1"], "there is no verdict"),
+        (["preflight.yml", "--limit", "web1"], "nothing was checked"),
         (["waive_drift.yml", "--limit", "web1"], "no waiver was written"),
     ],
 )

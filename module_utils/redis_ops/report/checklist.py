@@ -28,9 +28,9 @@ def of_generator(run: Mapping[str, Any], done: Mapping[str, Any]) -> Iterator[di
     try:
         found = json.loads(str(done.get("stdout") or ""))["findings"]
     except (ValueError, KeyError, TypeError):
-        said = str(done.get("stderr") or done.get("msg") or "it said nothing").strip().splitlines()
+        lines = f"{done.get('msg') or ''}\n{done.get('stderr') or ''}".strip().splitlines() or ["it said nothing"]
         problem = Finding(
-            "generator.program", subject, Status.FAIL, "a program that answers", said[-1], "redis_load.py --check",
+            "generator.program", subject, Status.FAIL, "a program that answers", lines[-1], "redis_load.py --check",
             "look at what it said",
         )  # fmt: skip
         yield from as_records([problem])

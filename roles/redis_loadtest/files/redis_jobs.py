@@ -186,8 +186,8 @@ class Run:
         }
 
     def heed(self, file: Path) -> None:
-        """Stop when it appears."""
-        if file.exists():
+        """Stop when it appears, or whoever started this has taken its directory away."""
+        if file.exists() or not file.parent.exists():
             self.stop.set()
         else:
             asyncio.get_running_loop().call_later(HURRY / 10, self.heed, file)

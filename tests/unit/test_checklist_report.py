@@ -1,0 +1,121 @@
+"""The checklist before a load as one list: what may be accepted, what generators say, worst first, and the exit code."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible.module_utils.redis_ops.report import checklist
+from hypothesis import given
+from hypothesis import strategies as st
+
+RUN = {"generator": "load2", "instance": "cache", "kind": "users"}
+STATUSES = ("PASS", "WARN", "FAIL", "SKIP")
+
+
+def finding(status, host="redis1", identity="checklist.memory", remedy="add some"):
+    return {
+        "host": host,
+        "id": identity,
+        "subject": f"host: {status.lower()}",
+        "status": status,
+        "expected": "much",
+        "actual": "little",
+        "why": "guide 7",
+        "remedy": "" if status in ("PASS", "SKIP") else remedy,
+    }
+
+
+# --- accepted ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_failure_that_somebody_accepts_is_a_warning_that_says_so():
+    given = finding("FAIL")
+    assert checklist.accepted(given, ["checklist.memory"]) == {
+        **given,
+        "status": "WARN",
+        "actual": "little (accepted by redis_loadtest_accept)",
+    }
+    assert given["status"] == "FAIL"
+
+
+@pytest.mark.parametrize("names", [[], ["checklist.mem"], ["checklist.*"], ["*"], ["memory"]])
+def test_only_by_its_whole_id(names):
+    assert checklist.accepted(finding("FAIL"), names) == finding("FAIL")
+
+
+@pytest.mark.parametrize("status", ["PASS", "WARN", "SKIP"])
+def test_nothing_else_is_touched(status):
+    assert checklist.accepted(finding(status), ["checklist.memory"]) == finding(status)
+
+
+def test_production_has_a_flag_and_no_list_waves_it_through():
+    refused = finding("FAIL", identity="checklist.production")
+    assert checklist.accepted(refused, ["checklist.production"]) == refused
+
+
+# --- of a generator ---------------------------------------------------------------------------------------------------
+
+
+def test_what_a_generator_found_says_where():
+    said = {"time": 1.5, "findings": [finding("PASS", identity="generator.k6"), finding("FAIL")], "cores": 2}
+    found = list(checklist.of_generator(RUN, {"stdout": json.dumps(said)}))
+    assert [item["status"] for item in found] == ["PASS", "FAIL"]
+    assert found[1]["subject"] == "generator load2 for instance cache: host: fail"
+    assert found[0] == {**said["findings"][0], "subject": "generator load2 for instance cache: host: pass"}
+
+
+@pytest.mark.parametrize(
+    ("done", "told"),
+    [
+        ({"stdout": '{"findings": [', "stderr": "Traceback:\n  in main\nValueError: bad\n"}, "ValueError: bad"),
+        ({"stdout": "", "stderr": "sh: python3: not found"}, "sh: python3: not found"),
+        ({"stdout": '{"cores": 2}', "stderr": ""}, "it said nothing"),
+        ({"stdout": '["findings"]'}, "it said nothing"),
+        ({"stdout": "7", "stderr": "\n \n"}, "it said nothing"),
+        ({"stdout": None, "msg": "Failed to connect"}, "Failed to connect"),
+        ({"msg": "no such\nfile"}, "file"),
+        ({}, "it said nothing"),
+    ],
+)
+def test_a_generator_that_says_nothing_to_be_read_is_not_ready(done, told):
+    [found] = checklist.of_generator(RUN, done)
+    assert (found["id"], found["status"], found["actual"]) == ("generator.program", "FAIL", told)
+    assert found["subject"] == "generator load2 for instance cache"
+    assert found["remedy"]
+
+
+# --- the answer -------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.builds(finding, st.sampled_from(STATUSES), st.sampled_from(["a", "b", "c"]))))
+def test_one_failure_is_enough_and_nothing_else_is(findings):
+    assert checklist.exit_code(findings) == (2 if "FAIL" in [item["status"] for item in findings] else 0)
+    last = checklist.render(findings)[-1]
+    assert last.startswith("NOT READY: " if checklist.exit_code(findings) else "READY: ")
+
+
+def test_worst_first_with_what_to_do_and_the_answer_last():
+    findings = [finding(status, host) for host in ("b", "a") for status in ("SKIP", "PASS", "WARN", "FAIL")]
+    assert checklist.render(findings) == [
+        "FAIL  a host: fail: little",
+        "      expected much -> add some",
+        "FAIL  b host: fail: little",
+        "      expected much -> add some",
+        "WARN  a host: warn: little",
+        "      expected much -> add some",
+        "WARN  b host: warn: little",
+        "      expected much -> add some",
+        "PASS  a host: pass: little",
+        "PASS  b host: pass: little",
+        "SKIP  a host: skip: little",
+        "SKIP  b host: skip: little",
+        "",
+        "NOT READY: 2 FAIL, 2 WARN, 2 PASS, 2 SKIP; nothing was loaded",
+    ]
+
+
+def test_a_host_that_is_ready():
+    assert checklist.render([finding("PASS"), finding("WARN", remedy="")])[-2:] == ["", "READY: 1 WARN, 1 PASS"]
+    assert "->" not in "".join(checklist.render([finding("WARN", remedy="")]))
+    assert checklist.render([]) == ["", "READY: nothing to check"]

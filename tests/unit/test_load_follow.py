@@ -1,0 +1,137 @@
+"""A load is shown while it runs: each line once, until all programs have ended, Ctrl-C, or the end of patience."""
+
+from __future__ import annotations
+
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from fcntl import ioctl
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
+import redis_load_follow as follow
+
+
+class Load:
+    """Programs on a generator, which is this machine: what they do between one look at them and the next."""
+
+    def __init__(self, directory, monkeypatch, columns=0):
+        self.shown, self.now, self._steps = [], 0.0, []
+        self.progress = [directory / f"{number} of two.progress" for number in (1, 2)]
+        self.ended = [path.with_suffix(".ended") for path in self.progress]
+        self.interrupt = directory / "interrupt"
+        monkeypatch.setenv(follow.INTERRUPT, str(self.interrupt))
+        monkeypatch.setattr(follow, "Display", lambda: SimpleNamespace(display=self._display))
+        monkeypatch.setattr(follow, "_columns", lambda: columns)
+        monkeypatch.setattr(follow, "time", SimpleNamespace(monotonic=lambda: self.now, sleep=self._sleep))
+
+    def then(self, *steps):
+        """Each is done while the task sleeps."""
+        self._steps += steps
+        return self
+
+    def says(self, *lines):
+        return lambda: [path.write_text(f"before\n{line}\n") for path, line in zip(self.progress, lines)]
+
+    def ends(self, *which):
+        return lambda: [self.ended[number].touch() for number in which]
+
+    def follow(self, seconds=60):
+        given = {"progress": list(map(str, self.progress)), "ended": list(map(str, self.ended)), "seconds": seconds}
+        action = follow.ActionModule(MagicMock(args=given, async_val=0, check_mode=False), *[MagicMock()] * 5)
+        action._low_level_execute_command = self._execute
+        return action.run(task_vars={})
+
+    def _execute(self, command, sudoable):
+        assert not sudoable
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+        return {"stdout": done.stdout}
+
+    def _sleep(self, seconds):
+        self.now += seconds
+        if self._steps:
+            self._steps.pop(0)()
+
+    def _display(self, text, newline=True, screen_only=False):
+        self.shown.append((text, newline, screen_only))
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    return Load(tmp_path, monkeypatch)
+
+
+def test_without_a_terminal_a_line_now_and_then_and_none_twice(load):
+    load.then(load.says("10 s left", "jobs 1"), *[lambda: None] * 5, load.says("0 s left", "jobs 9"), load.ends(0, 1))
+    result = load.follow()
+    assert (result["stopped"], result["changed"], result.get("failed")) == (False, False, None)
+    assert load.shown == [(line, True, False) for line in ("10 s left", "jobs 1", "0 s left", "jobs 9")]
+
+
+def test_too_often_is_left_out(load):
+    load.then(*(load.says(f"{left} s left") for left in range(20, 0, -2)), load.ends(0, 1))
+    load.follow()
+    assert [text for text, *_ in load.shown] == ["20 s left", "10 s left"]
+
+
+def test_on_a_terminal_one_line_that_rewrites_itself(tmp_path, monkeypatch):
+    load = Load(tmp_path, monkeypatch, columns=20)
+    load.then(load.says("users", "jobs"), load.says("users " * 9), lambda: None, load.ends(0, 1))
+    load.follow()
+    assert load.shown == [
+        ("\r\033[Kusers  |  jobs", False, True),
+        ("\r\033[Kusers users users u", False, True),
+        ("", True, True),  # whatever comes next begins a line of its own
+    ]
+
+
+def test_it_goes_on_until_all_have_ended(load):
+    load.then(load.ends(1), *[lambda: None] * 7, load.ends(0))
+    assert load.follow()["stopped"] is False
+    assert load.now == 9 * follow.LOOK
+
+
+def test_ctrl_c_ends_it(load):
+    load.then(lambda: None, load.interrupt.touch)
+    assert load.follow()["stopped"] is True
+    assert load.now == 3 * follow.LOOK
+
+
+def test_ctrl_c_that_comes_with_the_end_of_all_stops_nothing(load):
+    load.then(load.ends(0, 1)).interrupt.touch()
+    load.ends(0, 1)()
+    assert load.follow()["stopped"] is False
+
+
+def test_programs_that_never_end_do_not_hold_it_for_ever(load):
+    assert load.follow(seconds=7)["stopped"] is False
+    assert load.now == 4 * follow.LOOK
+
+
+def test_no_ctrl_c_without_the_callback(load, monkeypatch):
+    monkeypatch.delenv(follow.INTERRUPT)
+    load.interrupt.touch()
+    assert load.follow(seconds=4)["stopped"] is False
+
+
+@pytest.mark.parametrize("columns", [0, 77])
+def test_the_terminal_is_that_of_the_parent(columns, monkeypatch):
+    """Which is ansible-playbook: an action runs in a child that has none."""
+    main, other = pty.openpty()
+    ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=other if columns else subprocess.PIPE) as parent:
+        monkeypatch.setattr(os, "getppid", lambda: parent.pid)
+        assert follow._columns() == columns
+        parent.stdin.close()
+        parent.wait()
+    assert follow._columns() == 0  # a parent that has gone
+    os.close(main)
+    os.close(other)
