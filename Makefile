@@ -53,7 +53,7 @@ types: dev ## check the types of the core
 	mypy
 
 unit: dev ## run the tests that need no server and no host
-	pytest tests --ignore=tests/contract
+	pytest tests --ignore=tests/contract --numprocesses 2
 
 # these measure, so nothing runs beside them
 LOADED := $(addprefix tests/contract/test_,load_on_a_server.py jobs.py verdicts.py)

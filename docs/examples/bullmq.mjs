@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Queue, Worker } from 'bullmq';
 
-const options = JSON.parse(readFileSync(process.env.BULLMQ_OPTIONS ?? '/etc/redis-ops/bullmq-options.json', 'utf8'));
+const options = JSON.parse(readFileSync(process.env.BULLMQ_OPTIONS ?? '/etc/bullmq-options.json', 'utf8'));
 const redis = { host: process.env.REDIS_HOST ?? '127.0.0.1', port: Number(process.env.REDIS_PORT ?? 6380) };
 if (process.env.REDIS_PASSWORD) redis.password = process.env.REDIS_PASSWORD;
 

@@ -68,7 +68,7 @@ def sample(t: float, phase: str = "sustained", **more: Any) -> dict[str, Any]:
         "rdb_bgsave_in_progress": 0,
         "aof_rewrite_in_progress": 0,
         "latest_fork_usec": 0,
-        "slowlog_len": 0,
+        "slowlog_id": 0,
         "canary_p50": 200.0,
         "canary_p95": 900.0,
         "canary_max": 1500.0,

@@ -127,6 +127,26 @@ def test_what_is_no_fault_of_the_server_only_warns():
     assert [finding.id for finding in result.findings if finding.status.value == "WARN"] == ["load.ops_per_second"]
 
 
+@pytest.mark.parametrize(
+    ("used", "allocator", "lost"), [(200, 1.4, 300), (200, 1.1, 0), (50, 1.4, None)], ids=["holes", "peak", "small"]
+)
+def test_fragmentation_is_not_fooled_by_a_peak_or_by_small_data(used, allocator, lost):
+    ratios = {"mem_fragmentation_ratio": 2.5, "allocator_frag_ratio": allocator}
+    seen = window.between(BEFORE, after(used_memory=used << 20, mem_fragmentation_bytes=300 << 20, **ratios))
+    assert seen.metrics["fragmentation_mb"] == lost
+
+
+def test_who_stays_is_named():
+    then = after()
+    cooled = {**then, "numbers": {**then["numbers"], "connected_clients": 60}}
+    cooled["clients"] = {"all": 60, "idle": 0, "names": {"web": 52, "(no name)": 8}}
+    assert window.between(BEFORE, then, cooled).notes["leaked_clients"] == "52 of web, 8 of (no name)"
+
+
+def test_a_counter_that_this_version_lacks_is_not_judged():
+    assert window.between(BEFORE, after()).metrics["output_buffer_disconnections"] is None
+
+
 def test_too_few_lookups_say_nothing():
     result = judged(after(keyspace_hits=10, keyspace_misses=10))
     [finding] = [finding for finding in result.findings if finding.id == "load.hit_ratio"]

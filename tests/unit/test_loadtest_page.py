@@ -232,9 +232,9 @@ def test_what_the_server_did_meanwhile_is_told_in_its_order():
     samples = [
         *PHASES,
         sample(16, rdb_bgsave_in_progress=1, latest_fork_usec=2290),
-        sample(17, latest_fork_usec=2290, aof_rewrite_in_progress=1, slowlog_len=2),
-        sample(18, latest_fork_usec=2290, slowlog_len=2, aof_delayed_fsync=0),
-        sample(19, latest_fork_usec=2290, slowlog_len=2, aof_delayed_fsync=1),
+        sample(17, latest_fork_usec=2290, aof_rewrite_in_progress=1, slowlog_id=2),
+        sample(18, latest_fork_usec=2290, slowlog_id=2, aof_delayed_fsync=0),
+        sample(19, latest_fork_usec=2290, slowlog_id=2, aof_delayed_fsync=1),
     ]
     plots = drawn(samples)
     assert plots["told"] == [

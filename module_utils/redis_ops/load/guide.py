@@ -150,6 +150,17 @@ TARGETS: Sequence[Target] = (
         hard=False,
     ),
     Target(
+        "fragmentation_mb",
+        AT_MOST,
+        100,
+        " MB",
+        "memory lost to fragmentation",
+        "guide 1.3; Redis documentation, INFO memory: allocator_frag_ratio",
+        "values of changing sizes left holes that the allocator cannot give back",
+        "activedefrag yes, where the server has it; a restart at a quiet time",
+        hard=False,
+    ),
+    Target(
         "swapped_bytes",
         AT_MOST,
         0,

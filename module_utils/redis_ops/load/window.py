@@ -59,7 +59,7 @@ def between(before: Mapping[str, Any], after: Mapping[str, Any], cooled: Optiona
         **_latency(before, after, notes),
         **_memory(before, after),
         **_persistence(delta, after),
-        **_clients(before, after, cooled),
+        **_clients(before, after, cooled, notes),
         **_host(before, after),
     }
     if after["config"].get("appendonly") == "yes" and after["config"].get("appendfsync") == "always":
@@ -77,6 +77,10 @@ class _Delta:
 
     def number(self, name: str) -> float:
         return float(self.after["numbers"].get(name, 0) - self.before["numbers"].get(name, 0))
+
+    def known(self, name: str) -> Optional[float]:
+        """None of a counter that this version lacks."""
+        return self.number(name) if name in self.after["numbers"] else None
 
     def error(self, name: str) -> int:
         return int(self.after["errors"].get(name, 0) - self.before["errors"].get(name, 0))
@@ -115,8 +119,8 @@ def _traffic(delta: _Delta, seconds: float) -> dict[str, Optional[float]]:
         "ops_per_second": delta.number("total_commands_processed") / seconds,
         "hit_ratio": hit_ratio(delta.number("keyspace_hits"), delta.number("keyspace_misses")),
         "rejected_connections": delta.number("rejected_connections"),
-        "evicted_clients": delta.number("evicted_clients"),
-        "output_buffer_disconnections": delta.number("client_output_buffer_limit_disconnections"),
+        "evicted_clients": delta.known("evicted_clients"),
+        "output_buffer_disconnections": delta.known("client_output_buffer_limit_disconnections"),
         "main_thread_cpu": 100 * cpu / seconds,
     }
 
@@ -191,11 +195,17 @@ def _memory(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Op
     small = used < 100 * MEBIBYTE
     return {
         "memory_share": 100 * most / limit if limit else None,
-        "fragmentation_bytes": None if small else float(numbers.get("mem_fragmentation_bytes", 0)),
-        "fragmentation_ratio": None if small else float(numbers.get("mem_fragmentation_ratio", 0)),
-        "allocator_fragmentation": None if small else float(numbers.get("allocator_frag_ratio", 0)),
+        "fragmentation_mb": None if small else _fragmentation(numbers),
         "swapped_bytes": float(after["host"]["swapped"]) if after["host"] else None,
     }
+
+
+def _fragmentation(numbers: Mapping[str, float]) -> float:
+    """MB that the process holds beyond its data, where that is the allocator's doing: the ratio by itself is high after a
+    peak as well, and of a small server always.
+    """
+    high = numbers.get("mem_fragmentation_ratio", 0) > 1.5 and numbers.get("allocator_frag_ratio", 0) > 1.3
+    return numbers.get("mem_fragmentation_bytes", 0) / MEBIBYTE if high else 0.0
 
 
 def _persistence(delta: _Delta, after: Mapping[str, Any]) -> dict[str, Optional[float]]:
@@ -208,11 +218,15 @@ def _persistence(delta: _Delta, after: Mapping[str, Any]) -> dict[str, Optional[
 
 
 def _clients(
-    before: Mapping[str, Any], after: Mapping[str, Any], cooled: Optional[Mapping[str, Any]]
+    before: Mapping[str, Any], after: Mapping[str, Any], cooled: Optional[Mapping[str, Any]], notes: dict[str, str]
 ) -> dict[str, Optional[float]]:
     start, peak = before["numbers"].get("connected_clients", 0), after["numbers"].get("connected_clients", 0)
     most = after["numbers"].get("maxclients", 0)
     left = cooled["numbers"].get("connected_clients", 0) - start if cooled else None
+    if cooled:
+        were, are = (seen["clients"].get("names", {}) for seen in (before, cooled))
+        more = {name: count - were.get(name, 0) for name, count in are.items() if count > were.get(name, 0)}
+        notes["leaked_clients"] = ", ".join(f"{count} of {name}" for name, count in more.items())
     return {
         "connected_clients": float(peak),
         "client_share": 100 * peak / most if most else None,

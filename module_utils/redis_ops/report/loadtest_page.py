@@ -213,8 +213,8 @@ def _finding(record: Mapping[str, Any]) -> dict[str, str]:
 
 def _parted(findings: Sequence[dict[str, str]], *, fold_all: bool = False) -> dict[str, Sequence[dict[str, str]]]:
     """What stands open on the page, and what in a fold. fold_all: even where nothing stands open then."""
-    off = [finding for finding in findings if finding["status"] != "PASS"]
-    met = [finding for finding in findings if finding["status"] == "PASS"]
+    off = [finding for finding in findings if finding["status"] in ("FAIL", "WARN")]
+    met = [finding for finding in findings if finding not in off]
     return {"open": off, "folded": met} if off or fold_all else {"open": met, "folded": []}
 
 

@@ -121,7 +121,7 @@ def _panel(
 def _latency(watched: _Watched) -> Optional[dict[str, Any]]:
     names = {"p50": "canary_p50", "p95": "canary_p95", "longest": "canary_max"}
     lines = [watched.line(name, field, 1 / 1000) for name, field in names.items()]
-    logged = [(time, f"{new} new in the slow log") for time, new in _new(watched.samples, "slowlog_len")]
+    logged = [(time, f"{new} new in the slow log") for time, new in _new(watched.samples, "slowlog_id")]
     return _panel(watched, "Latency of a probe beside the load", "ms", lines, logarithmic=True, marks=logged)
 
 
@@ -190,7 +190,7 @@ def _new(samples: Samples, field: str) -> Iterator[tuple[float, int]]:
     seen = [sample for sample in samples if field in sample]
     for before, after in zip(seen, seen[1:]):
         if after[field] > before[field]:
-            yield after["t"], after[field] - before[field]
+            yield after["t"], after[field] - before[field] if before[field] >= 0 else 1  # an empty slow log has no id
 
 
 def _phases(samples: Samples, window: Sequence[float], axis: plot.Axis) -> Iterator[dict[str, Any]]:
@@ -239,7 +239,7 @@ def _band(event: Mapping[str, Any], axis: plot.Axis) -> dict[str, Any]:
 
 def _counted(samples: Samples) -> str:
     evicted = max((sample.get("evicted", 0) for sample in samples), default=0)
-    logged = sum(new for _, new in _new(samples, "slowlog_len"))
+    logged = sum(new for _, new in _new(samples, "slowlog_id"))
     return f"{number(evicted)} keys evicted, {number(logged)} new entries in the slow log"
 
 

@@ -177,7 +177,8 @@ class Watch:
             sample["users"] = max(0, sample["connected_clients"] - int(self._first["connected_clients"]))
             sample["evicted"] = sample["evicted_keys"] - int(self._first["evicted_keys"])
             with contextlib.suppress(Refused):
-                sample["slowlog_len"] = self._client("SLOWLOG", "LEN")
+                newest = self._client("SLOWLOG", "GET", 1)  # its length stays the same where it is full
+                sample["slowlog_id"] = newest[0][0] if newest else -1
         except (OSError, Refused) as error:
             sample["error"] = str(error)
         looks, self._recent = percentiles(self._recent), []
