@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import json
 import math
 import os
@@ -19,7 +20,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -38,6 +40,9 @@ _KERNEL = {Path("/proc/sys/vm/overcommit_memory"): "0", Path("/proc/sys/vm/swapp
 _PROVISIONED_KERNEL = {Path("/proc/sys/vm/overcommit_memory"): "1", _HUGE_PAGES: "never"}
 _CLONE_NEWNET = 0x40000000
 _PATIENCE = 60.0  # seconds for a host to boot, and for a server to answer
+KILOBYTE = 1024  # of a value
+_HEAD = 12  # characters of a value that say which key it belongs to
+_NOISE = os.urandom(KILOBYTE).hex()  # so that a snapshot cannot compress it to nothing
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -154,6 +159,69 @@ class Client:
 def encoded(words: Sequence[object]) -> bytes:
     parts = [str(word).encode() for word in words]
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
+
+
+class Writer:
+    """Writes numbered keys and remembers which of them the server has acknowledged. After a break it connects again."""
+
+    def __init__(self, host: Host, size: int = KILOBYTE, batch: int = 100) -> None:
+        self.acknowledged: set[int] = set()
+        self.refused: Counter[str] = Counter()
+        self.unanswered = 0
+        self.longest = 0.0  # seconds between two answers
+        self._host, self._size, self._batch = host, size, batch
+
+    def write(self, numbers: Iterable[int], until: Callable[[], bool] = lambda: False, rate: float = 0) -> Writer:
+        """Until there are no more. Raises TimeoutError when the server does not come back."""
+        source, client, begun, written = iter(numbers), self._host.client(), time.monotonic(), 0
+        last = begun
+        while (batch := list(itertools.islice(source, self._batch))) and not until():
+            written += len(batch)
+            try:
+                answers = client.many([("SET", f"key:{n}", value(n, self._size)) for n in batch])
+            except OSError:
+                self.unanswered += len(batch)
+                client, answers = self._host.client(), []
+            now = time.monotonic()
+            self.longest, last = max(self.longest, now - last), now
+            for number, answer in zip(batch, answers):
+                if isinstance(answer, Refused):
+                    self.refused[str(answer).split()[0]] += 1
+                else:
+                    self.acknowledged.add(number)
+            if rate:
+                time.sleep(max(0.0, begun + written / rate - now))
+        client.close()
+        return self
+
+    def numbers(self) -> dict[str, float]:
+        """With what is left of it, looked for now."""
+        left = readable(self._host, sorted(self.acknowledged))
+        return {
+            "acknowledged": len(self.acknowledged),
+            "readable": left,
+            "lost": len(self.acknowledged) - left,
+            "unanswered": self.unanswered,
+            "refused": sum(self.refused.values()),
+            "refused_oom": self.refused["OOM"],
+            "longest_gap_ms": round(self.longest * 1000, 1),
+        }
+
+
+def value(number: int, size: int) -> str:
+    """Begins with the number of its key."""
+    return f"{number:0{_HEAD}d}{_NOISE[: size - _HEAD]}"
+
+
+def readable(host: Host, numbers: Sequence[int]) -> int:
+    """How many of these keys are there, each with the value that belongs to it."""
+    client, found = host.client(), 0
+    for start in range(0, len(numbers), 500):
+        some = numbers[start : start + 500]
+        heads = client.many([("GETRANGE", f"key:{number}", 0, _HEAD - 1) for number in some])
+        found += sum(head == value(number, _HEAD) for number, head in zip(some, heads))
+    client.close()
+    return found
 
 
 @contextlib.contextmanager

@@ -20,87 +20,66 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import rivals
-from rivals import MEBIBYTE, PROVISIONED, STOCK, Host, Refused
+from rivals import KILOBYTE, MEBIBYTE, PROVISIONED, STOCK, Host, Writer, readable
 
-KILOBYTE = 1024  # of a value
 COST = 1400  # bytes of memory that a key with a value of a kilobyte takes, allocator included
-HEAD = 12  # characters of a value that say which key it belongs to
 CONNECTIONS = 10_000
 ANSWERED = b"+PONG\r\n"
 SAVE_EVERY = 60  # seconds: the shortest of the stock save points, once 10,000 keys have changed
 RATE = 1000  # writes a second of a client that does not hurry
+LRU = f"echo maxmemory-policy allkeys-lru >>{rivals.CONFIG}"
 AOF = f"sed -i 's/^appendonly no/appendonly yes/' {rivals.CONFIG}"
-NOISE = os.urandom(KILOBYTE).hex()  # so that a snapshot cannot compress it to nothing
+JOBS, JOBS_MEMORY = 10_000, "12mb"
+ADD_JOBS = """
+import asyncio, json, sys, warnings
+warnings.simplefilter("ignore")
+from bullmq import Queue
+
+async def main(count):
+    queue, added, refused = Queue("jobs", {"connection": "redis://127.0.0.1:6379"}), 0, 0
+    for start in range(0, count, 50):
+        tries = [queue.add("job", {"number": n, "noise": "x" * 1000}) for n in range(start, start + 50)]
+        answers = await asyncio.gather(*tries, return_exceptions=True)
+        refused += sum(isinstance(answer, Exception) for answer in answers)
+        added += sum(not isinstance(answer, Exception) for answer in answers)
+    await queue.close()
+    print(json.dumps({"added": added, "refused": refused}))
+
+asyncio.run(main(int(sys.argv[1])))
+"""
+WORK_JOBS = """
+import asyncio, json, time, warnings
+warnings.simplefilter("ignore")
+from bullmq import Worker
+
+async def main():
+    seen, bare, last = set(), 0, time.monotonic()
+
+    async def process(job, token):
+        nonlocal bare, last
+        last = time.monotonic()
+        if isinstance(job.data, dict) and "number" in job.data:
+            seen.add(job.data["number"])
+        else:
+            bare += 1
+
+    worker = Worker("jobs", process, {"connection": "redis://127.0.0.1:6379", "concurrency": 50})
+    worker.on("error", lambda *_: None)
+    while time.monotonic() < last + 10:
+        await asyncio.sleep(0.5)
+    await worker.close(True)
+    print(json.dumps({"processed": len(seen), "without_data": bare}))
+
+asyncio.run(main())
+"""
 
 Numbers = dict[str, float]
-
-
-class Writer:
-    """Writes numbered keys and remembers which of them the server has acknowledged. After a break it connects again."""
-
-    def __init__(self, host: Host, size: int = KILOBYTE, batch: int = 100) -> None:
-        self.acknowledged: set[int] = set()
-        self.refused: Counter[str] = Counter()
-        self.unanswered = 0
-        self.longest = 0.0  # seconds between two answers
-        self._host, self._size, self._batch = host, size, batch
-
-    def write(self, numbers: Iterable[int], until: Callable[[], bool] = lambda: False, rate: float = 0) -> Writer:
-        """Until there are no more. Raises TimeoutError when the server does not come back."""
-        source, client, begun, written = iter(numbers), self._host.client(), time.monotonic(), 0
-        last = begun
-        while (batch := list(itertools.islice(source, self._batch))) and not until():
-            written += len(batch)
-            try:
-                answers = client.many([("SET", f"key:{n}", value(n, self._size)) for n in batch])
-            except OSError:
-                self.unanswered += len(batch)
-                client, answers = self._host.client(), []
-            now = time.monotonic()
-            self.longest, last = max(self.longest, now - last), now
-            for number, answer in zip(batch, answers):
-                if isinstance(answer, Refused):
-                    self.refused[str(answer).split()[0]] += 1
-                else:
-                    self.acknowledged.add(number)
-            if rate:
-                time.sleep(max(0.0, begun + written / rate - now))
-        client.close()
-        return self
-
-    def numbers(self) -> Numbers:
-        """With what is left of it, looked for now."""
-        left = readable(self._host, sorted(self.acknowledged))
-        return {
-            "acknowledged": len(self.acknowledged),
-            "readable": left,
-            "lost": len(self.acknowledged) - left,
-            "unanswered": self.unanswered,
-            "refused": sum(self.refused.values()),
-            "refused_oom": self.refused["OOM"],
-            "longest_gap_ms": round(self.longest * 1000, 1),
-        }
-
-
-def value(number: int, size: int) -> str:
-    return f"{number:0{HEAD}d}{NOISE[: size - HEAD]}"
-
-
-def readable(host: Host, numbers: Sequence[int]) -> int:
-    """How many of these keys are there, each with the value that belongs to it."""
-    client, found = host.client(), 0
-    for start in range(0, len(numbers), 500):
-        some = numbers[start : start + 500]
-        heads = client.many([("GETRANGE", f"key:{number}", 0, HEAD - 1) for number in some])
-        found += sum(head == value(number, HEAD) for number, head in zip(some, heads))
-    client.close()
-    return found
 
 
 def more_than_memory(host: Host) -> Numbers:
@@ -239,6 +218,17 @@ def aof_on(host: Host, provision: Callable[[str], None]) -> Numbers:
     return {**found, "aof": int(host.client()("CONFIG", "GET", "appendonly")[1] == "yes")}
 
 
+def jobs(host: Host) -> Numbers:
+    """Added until there is no room for more; then there is room again, and a worker takes them."""
+    host.client()("CONFIG", "SET", "maxmemory", JOBS_MEMORY)
+    added: Numbers = json.loads(host.run(sys.executable, "-c", ADD_JOBS, str(JOBS)))
+    client = host.client()
+    there = client.many([("EXISTS", f"bull:jobs:{number}") for number in range(1, JOBS + 1)])
+    client("CONFIG", "SET", "maxmemory", 10 * MEBIBYTE + int(client.info("used_memory")) * 2)
+    worked: Numbers = json.loads(host.run(sys.executable, "-c", WORK_JOBS))
+    return {**added, "there": sum(there), **worked, "lost": added["added"] - worked["processed"]}
+
+
 @contextlib.contextmanager
 def meanwhile(stop: threading.Event, work: Callable[[], Any]) -> Iterator[None]:
     """In a thread while the block lasts; its error is raised."""
@@ -285,13 +275,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class Row:
-    """run: does it to a host. say: what happened there, in words. stock: what makes the row equal, before the start."""
+    """run: does it to a host. say: what happened there, in words. stock, equal: what is changed there before the start, and its name."""
 
     what: str
     profile: str
     run: Callable[..., Numbers]
     say: Callable[[Seen], str]
     stock: str = ""
+    equal: str = ""
     by_project: bool = False  # the row itself runs provision.yml
     numbers: dict[str, list[Numbers]] = field(default_factory=lambda: {STOCK: [], PROVISIONED: []})
 
@@ -339,6 +330,11 @@ def _cut(seen: Seen) -> str:
     return f"{lost}; {seen['longest_gap_ms']} ms without an answer"
 
 
+def _jobs(seen: Seen) -> str:
+    told = f"{seen['lost']} of {seen['added']} added jobs lost or without data"
+    return told if seen.never("refused") else f"{told}; {seen['refused']} refused with an error"
+
+
 def _aof(seen: Seen) -> str:
     return f"{seen['lost']} of {seen['acknowledged']} keys lost"
 
@@ -350,9 +346,12 @@ ROWS = {
     "fork": Row(
         "data for 70 % of its memory, a snapshot, all of it written anew meanwhile", "guide", fork_under_pressure, _fork
     ),
-    "rewrite": Row("a writer through three AOF rewrites, then kill -9", "guide", through_a_rewrite, _rewrite, AOF),
+    "rewrite": Row(
+        "a writer through three AOF rewrites, then kill -9", "guide", through_a_rewrite, _rewrite, AOF, "appendonly yes"
+    ),
     "power": Row("kill -9 under load, 90 s after the start", "guide", power_cut, _cut),
     "aof": Row("AOF switched on: in the file and a restart; by the project", "cache", aof_on, _aof, by_project=True),
+    "jobs": Row("10,000 BullMQ jobs where 12 MB are left", "queue", jobs, _jobs, LRU, "the guide's allkeys-lru"),
 }
 
 
@@ -386,7 +385,7 @@ def main() -> None:
     print("| | Debian's Redis as apt leaves it | provisioned, profile |\n|---|---|---|")
     for row in chosen.values():
         stock, ours = (row.say(Seen(row.numbers[kind])) for kind in (STOCK, PROVISIONED))
-        print(f"| {row.what} | {'with appendonly yes: ' * bool(row.stock)}{stock} | `{row.profile}`: {ours} |")
+        print(f"| {row.what} | {f'with {row.equal}: ' if row.equal else ''}{stock} | `{row.profile}`: {ours} |")
 
 
 def once(hosts: rivals.Rivals, row: Row, kind: str) -> Numbers:
