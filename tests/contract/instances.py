@@ -149,7 +149,7 @@ class Process:
             return
         until(lambda: not self.pid() or listens(process.pid), f"{self.name} to start")
         if not self.pid():
-            raise ApplyFailed(f"{self.name}: failed to start")
+            raise ApplyFailed(f"{self.name}: failed to start\n{self.log()}")
 
     def stop(self) -> None:
         pid = self.pid()
@@ -289,6 +289,8 @@ class Lab:
         self.start()
 
     def start(self) -> None:
+        """A child that saves outlives a killed server, and has its port for a moment."""
+        until(lambda: self.service.pid() or _free(self.port), f"port {self.port} to be free")
         self.service.start()
         until(lambda: self.info()["loading"] == "0", "the server to load its data")
 
@@ -313,9 +315,16 @@ def _quiet_port() -> int:
     """A free port that no outgoing connection is given, so that it stays free while the server is down."""
     while True:
         port = random.randrange(10_000, 32_000)
-        with contextlib.suppress(OSError), socket.socket() as listener:
-            listener.bind(("127.0.0.1", port))
+        if _free(port):
             return port
+
+
+def _free(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as a server does
+        listener.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 @contextlib.contextmanager
