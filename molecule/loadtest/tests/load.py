@@ -35,7 +35,7 @@ BUSY_JOBS = ("jobs: they were sent", "jobs: the producer or a worker")
 WAITS = {"session_p95_ms", "cache_p95_ms", "job_p95_ms", "session_baseline_ms", "cache_baseline_ms", "job_baseline_ms"}
 WAITS |= {"slow_commands", "slowest_ms", "command_p99_ms", "longest_pause_ms", "failed_operations"}
 # A load from this machine alone, short.
-SHORT = {"redis_loadtest_generators": ["localhost"], "redis_loadtest_users": 100, "redis_loadtest_duration": 6}
+SHORT = {"redis_loadtest_generators": ["localhost"], "redis_loadtest_users": 100, "redis_loadtest_duration": 5}
 
 
 def play(playbook, *options, **variables):
