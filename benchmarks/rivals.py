@@ -39,6 +39,7 @@ _HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _KERNEL = {Path("/proc/sys/vm/overcommit_memory"): "0", Path("/proc/sys/vm/swappiness"): "60", _HUGE_PAGES: "always"}
 _PROVISIONED_KERNEL = {Path("/proc/sys/vm/overcommit_memory"): "1", _HUGE_PAGES: "never"}
 _CLONE_NEWNET = 0x40000000
+_PR_SET_THP_DISABLE = 41
 _PATIENCE = 60.0  # seconds for a host to boot, and for a server to answer
 KILOBYTE = 1024  # of a value
 _HEAD = 12  # characters of a value that say which key it belongs to
@@ -319,9 +320,14 @@ def podman(*words: str) -> str:
 
 
 def leave_the_first_core() -> None:
-    """It is the hosts'. What this process starts inherits the others, on a machine that has more than one."""
+    """It is the hosts'. What this process starts inherits the others, on a machine that has more than one.
+
+    And no huge pages, for the same reason: that setting of a host must not make the clients of its machine quicker.
+    """
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores - {0} or cores)
+    if _LIBC.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_THP_DISABLE)")
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float, float]:

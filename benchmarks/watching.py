@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """What watching costs: throughput of a server on loopback with and without the watch of the load test, in pairs.
 
-The watch is the real one: INFO once a second, three timed commands every 50 ms, all counters at both ends. It costs in
-two places, which are told apart: the server's own time, and processor time of the machine that the generator is on.
+The watch is the real one: INFO once a second, three timed commands every 50 ms. One load runs without a pause, and the watch
+beside it is stopped and let go on in turns of two seconds, so that what else slows the machine slows both halves of a pair.
+It costs in two places, which are told apart: the server's own time, and processor time of the machine that the generator is on.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
+import ctypes
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,14 +33,15 @@ import redis_load_config
 import redis_load_target
 import redis_load_watch
 
-PORT, CLIENTS, LEAST_PAIRS = 20_000, 1000, 15
-BEGINS = 5  # seconds until the watch takes its first snapshot: the phases before have no length but their gaps
+PORT, CLIENTS = 20_000, 1000
+SETTLED = 8  # seconds: all clients are connected, and the watch has taken its first snapshot
+ENDLESS = 2_000_000_000  # requests
 TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
 class Case:
-    """How the load is made, and what each run gave: without the watch, with it."""
+    """How the load is made, and what each turn gave: without the watch, with it."""
 
     what: str
     options: Sequence[str]
@@ -66,10 +69,23 @@ class Server:
         """Seconds of processor time it has used."""
         return redis_load_watch.process(self.pid)[0]
 
-    def generator(self, case: Case, requests: int) -> subprocess.Popen[str]:
-        words = [self._benchmark, "-p", str(PORT), "-c", str(CLIENTS), "-n", str(requests), "--csv", "-t", "set"]
+    def counted(self) -> tuple[float, int, float]:
+        """Now, and until now: commands of the load, seconds of processor time."""
+        stats = self.client.info("commandstats")
+        return time.monotonic(), int(re.search(r"calls=(\d+)", stats["cmdstat_set"])[1]), self.cpu()
+
+    @contextlib.contextmanager
+    def loaded(self, case: Case) -> Iterator[None]:
+        """By all clients, as long as the block runs."""
+        words = [self._benchmark, "-p", str(PORT), "-c", str(CLIENTS), "-n", str(ENDLESS), "-t", "set"]
         words += ["-d", "256", "-r", "20000", *case.options]
-        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                yield
+                if process.poll() is not None:
+                    sys.exit(f"redis-benchmark ended with {process.returncode} before it was told to")
+            finally:
+                process.kill()
 
     def place(self, *, own_core: bool) -> None:
         """On a core of its own, where the machine has two, or wherever the kernel likes."""
@@ -107,14 +123,24 @@ def server() -> Iterator[Server]:
             process.wait()
 
 
-def run(server: Server, case: Case, requests: int, *, watched: bool) -> tuple[float, float]:
-    """Operations per second, and µs of the server's processor time for each."""
-    before, generator = server.cpu(), server.generator(case, requests)
-    if watched:
-        watch(generator)
-    output = generator.communicate()[0]
-    [row] = csv.DictReader(output.splitlines())
-    return float(row["rps"]), (server.cpu() - before) / requests * 1_000_000
+@contextlib.contextmanager
+def watcher() -> Iterator[int]:
+    """A process that watches, until the block ends."""
+    pid = os.fork()
+    if not pid:
+        try:
+            watch(subprocess.Popen(["sleep", "infinity"], preexec_fn=_end_with_parent))  # noqa: PLW1509 - one thread
+        finally:
+            os._exit(1)
+    try:
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def watch(load: subprocess.Popen[Any]) -> redis_load_watch.Watch:
@@ -131,15 +157,20 @@ def watch(load: subprocess.Popen[Any]) -> redis_load_watch.Watch:
 def compare(server: Server, case: Case, pairs: int, seconds: float) -> None:
     """Fill the case. The order within a pair takes turns."""
     server.place(own_core=case.own_core)
-    requests = 100_000
-    requests = int(run(server, case, requests, watched=False)[0] * seconds)
-    for number in range(pairs):
-        for watched in (False, True) if number % 2 == 0 else (True, False):
-            rate, cost = run(server, case, requests, watched=watched)
-            case.rates[watched].append(rate)
-            case.costs[watched].append(cost)
-        told = ", ".join(f"{'with' if key else 'without'} {rates[-1]:,.0f} ops/s" for key, rates in case.rates.items())
-        print(f"{case.what}: pair {number + 1} of {pairs}: {told}", file=sys.stderr, flush=True)
+    with server.loaded(case), watcher() as watching:
+        time.sleep(SETTLED)
+        for number in range(pairs):
+            for watched in (False, True) if number % 2 == 0 else (True, False):
+                os.kill(watching, signal.SIGCONT if watched else signal.SIGSTOP)
+                began, calls, spent = server.counted()
+                time.sleep(seconds)
+                ended, more, used = server.counted()
+                case.rates[watched].append((more - calls) / (ended - began))
+                case.costs[watched].append((used - spent) / (more - calls) * 1_000_000)
+            if number % 10 == 9:
+                print(f"{case.what}: {number + 1} of {pairs} pairs", file=sys.stderr, flush=True)
+        if os.waitid(os.P_PID, watching, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            sys.exit("the watch ended before it was told to")
 
 
 def alone(server: Server, seconds: float) -> dict[str, float]:
@@ -206,16 +237,14 @@ def show(case: Case) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=LEAST_PAIRS, help="runs of each kind (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=8, help="that a run takes, about (default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=100, help="turns of each kind (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=2, help="of each turn (default: %(default)s)")
     parser.add_argument("--json", type=Path, help="a file for all the numbers")
     options = parser.parse_args()
-    if options.seconds <= BEGINS:
-        parser.error(f"--seconds: the watch takes its first snapshot after {BEGINS} s; expected more than that")
     loopback.use_project()
     begun = time.monotonic()
     with server() as found:
-        by_itself, snapshot = alone(found, 2 * options.seconds), snapshots(found)
+        by_itself, snapshot = alone(found, 8 * options.seconds), snapshots(found)
         for case in CASES:
             compare(found, case, options.pairs, options.seconds)
     if options.json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -144,13 +145,17 @@ def one_hash_of_all_sessions(trial: Trial) -> None:
     """30 MB that nobody has read for the longest time, and pages that fill the rest until one key has to go."""
     trial.lab.ask("EVAL", "for i = 1, 3000 do redis.call('HSET', 'sessions', i, string.rep('x', 10000)) end", "0")
     time.sleep(1.5)  # the clock of the LRU has seconds
-    with trial.users():
+    with trial.users(duration=7):
         trial.reaches("sustained")
-        writer, page = trial.lab.client(), "x" * 10_000
-        for number in range(5000):
-            writer("SET", f"page:{number}", page)
-            if number % 100 == 0 and trial.lab.info()["evicted_keys"] != "0":
-                return
+        writer, page, numbers = trial.lab.client(), "x" * 10_000, itertools.count()
+        while int(trial.lab.info()["used_memory"]) < 63 << 20:
+            for _ in range(25):
+                writer("SET", f"page:{next(numbers)}", page)
+        time.sleep(1.5)  # so that a sample sees it so: what is written within a second hides what goes in it
+        until(
+            lambda: writer("SET", f"page:{next(numbers)}", page) and trial.lab.info()["evicted_keys"] != "0",
+            "an eviction",
+        )
 
 
 def jobs_among_pages(trial: Trial) -> None:

@@ -222,7 +222,8 @@ def test_a_run_that_was_stopped_before_its_load_is_doubted_and_no_error():
     found = result(
         status="interrupted", k6__sustained=nothing, window={}, samples=[], generator__k6_cpu={}, rate__reached=0
     )
-    assert [doubt["id"] for doubt in numbers.doubts(found)] == ["interrupted", "rate"]
+    # how little came of it says nothing more
+    assert [doubt["id"] for doubt in numbers.doubts(found)] == ["interrupted"]
 
 
 @pytest.mark.parametrize("share", [0, 1])
