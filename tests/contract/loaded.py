@@ -169,6 +169,14 @@ def jobs_among_pages(trial: Trial) -> None:
             written += 1
 
 
+def jobs_that_nobody_does(trial: Trial) -> None:
+    """One at a time, and each takes a second: of 300 nearly all wait, on any machine. Somebody else makes it a load."""
+    with trial.jobs(work_ms=1000):
+        somebody = trial.lab.client()
+        for _ in range(10_000):
+            somebody("PING")
+
+
 def a_stall(trial: Trial) -> None:
     with trial.users(duration=7):
         trial.reaches("sustained")
@@ -259,8 +267,14 @@ BAD = {
         jobs_among_pages,
         "instance of their own",
         misses=frozenset({"jobs_lost", "evicted_keys"}),
-        follows=frozenset({"evicted_share", "largest_eviction", "hit_ratio", "error_replies"}),
+        follows=frozenset({"jobs_left", "evicted_share", "largest_eviction", "hit_ratio", "error_replies"}),
         settings={"maxmemory": "3mb"},
+    ),
+    "jobs that nobody does": Case(
+        jobs_that_nobody_does,
+        "more workers",
+        misses=frozenset({"jobs_left"}),
+        settings={"maxmemory-policy": "noeviction"},
     ),
     "a stall of the server": Case(a_stall, "a fork, a slow command", misses=frozenset({"longest_pause_ms"})),
 }

@@ -68,10 +68,13 @@ JOBS = {
             "added": 100,
         },
     },
-    **dict.fromkeys(("lost", "failed", "without_data"), 0),
+    **dict.fromkeys(("lost", "failed", "unknown", "failed_attempts", "stalled", "duplicates", "without_data"), 0),
+    "not_done": {"wait": 0, "active": 0, "delayed": 0, "prioritized": 0},
     "add_errors": {},
+    "worker_errors": {},
     "interrupted": False,
     "cpu": {"producer": 0.2, "workers": [0.3]},
+    "keys_left": 0,
 }
 
 
@@ -218,10 +221,27 @@ def test_jobs():
     assert finding(lost, "jobs_lost")["actual"] == "5 (3 lost, 2 refused)"
 
 
+def test_jobs_that_nobody_did_are_a_failure():
+    """As measured with work of a second, 300 jobs a second and four at once: all were added, none was completed."""
+    made = document({**JOBS, "not_done": {"wait": 1211, "active": 1}}, kind="jobs")
+    assert made["verdict"] == "FAIL"
+    left = finding(made, "jobs_left")
+    assert (left["status"], left["actual"]) == ("FAIL", "1212 (1211 wait, 1 active)")
+    assert "workers" in left["remedy"]
+    assert finding(made, "jobs_lost")["status"] == "PASS"
+
+
+def test_what_is_left_of_jobs_that_were_stopped_is_nobody_s_fault():
+    made = document({**JOBS, "interrupted": True, "not_done": {"wait": 12}}, kind="jobs")
+    assert made["verdict"] == "INVALID"
+    assert finding(made, "jobs_left")["status"] == "SKIP"
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"interrupted": True},
+        {"worker_errors": {"worker ended": 1}},
         {"cpu": {"producer": 0.95, "workers": []}},
         {"phases": {"load": {"added": 0}}},
         {"phases": {"load": {"added": 5, "late_us": {"p95": 50_000}}}},

@@ -118,12 +118,16 @@ def _jobs(jobs: Mapping[str, Any], notes: dict[str, str]) -> dict[str, Optional[
         for name, count in {**{name: jobs[name] for name in _LOSSES}, "refused": refused}.items()
         if count
     )
+    waiting = {state: count for state, count in jobs["not_done"].items() if count}
+    notes["jobs_left"] = ", ".join(f"{count} {state}" for state, count in waiting.items())
     done = load.get("end_to_end_us", {})
     return {
         "job_p95_ms": _thousandth(load.get("enqueue_us", {}).get("p95")),
         "job_baseline_ms": _thousandth(lone.get("enqueue_us", {}).get("p95")),
         "job_end_to_end_ms": _thousandth(done.get("p95")),
         "jobs_lost": float(sum(jobs[name] for name in _LOSSES) + refused),
+        # who stops a load leaves jobs behind
+        "jobs_left": None if jobs["interrupted"] else float(sum(waiting.values())),
     }
 
 
@@ -140,5 +144,8 @@ def _doubts_of_jobs(jobs: Mapping[str, Any]) -> Iterator[str]:
     cpu = jobs.get("cpu") or {}
     if max([cpu.get("producer", 0), *cpu.get("workers", ())]) > BUSY:
         yield f"jobs: the producer or a worker used more than {BUSY:.0%} of a processor; use more workers or a smaller rate"
+    ended = jobs["worker_errors"].get("worker ended")
+    if ended:
+        yield f"jobs: {ended} of its workers ended before the load did"
     if not jobs["interrupted"] and not load.get("added"):
         yield "jobs: none was added"

@@ -51,6 +51,16 @@ TARGETS: Sequence[Target] = (
         "give queues an instance of their own with profile queue, and memory for what waits",
     ),
     Target(
+        "jobs_left",
+        AT_MOST,
+        0,
+        "",
+        "jobs that nobody had done when the time to drain was over",
+        "measured: adding stays quick while nobody works",
+        "jobs come faster than the workers do them: at most workers x concurrency / the time of one",
+        "more workers or a higher concurrency, or a rate that they hold; redis_loadtest_jobs has all three",
+    ),
+    Target(
         "failed_operations",
         AT_MOST,
         0.1,
