@@ -124,6 +124,17 @@ def more_than_memory(trial: Trial) -> None:
         pass
 
 
+def a_few_evictions(trial: Trial) -> None:
+    """Somebody else's pages fill what the load leaves, until some hundreds of its 20,000 keys have gone."""
+    with trial.users(cache_keys=20_000, cache_ttl=86_400, duration=7):
+        trial.reaches("sustained")
+        writer, page, numbers = trial.lab.client(), "x" * 100_000, itertools.count()
+        until(
+            lambda: writer("SET", f"page:{next(numbers)}", page) and int(trial.lab.info()["evicted_keys"]) > 400,
+            "evictions",
+        )
+
+
 def keys_in_a_loop(trial: Trial) -> None:
     trial.lab.fill(300_000)
     with trial.users():
@@ -233,6 +244,10 @@ class Case:
 SLOW_DISK = (
     "strace -D -f --seccomp-bpf -qq -o /dev/null -e trace=fdatasync,fsync -e inject=fdatasync,fsync:delay_exit=15000"
 )
+GOOD = {
+    "nothing goes wrong": Case(nothing, ""),
+    "a few evictions": Case(a_few_evictions, "", settings={"maxmemory": "40mb"}),
+}
 BAD = {
     "less memory than data": Case(
         more_than_memory,

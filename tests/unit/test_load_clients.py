@@ -134,6 +134,33 @@ def test_a_hash_of_all_sessions_counts_as_one_key_and_is_found_by_its_size():
     assert made["verdict"] == "FAIL"
 
 
+def test_the_share_of_evicted_keys_is_of_those_that_were_there_while_the_load_was_on():
+    """812 of 20,000 and those that went: 3.9 %. Afterwards the load's own keys have gone, and it would be 87 %."""
+    samples = [
+        {**sample, "keys": 20_000, "evicted": 80 * sample["t"] + 12, "expired": 50, "evicted_keys": 5000}
+        for sample in result()["samples"]
+    ]
+    then = after(evicted_keys=830)
+    assert finding(document(then=then), "evicted_share")["actual"] == "89.2 %"  # of somebody else's load: 830 of 930
+    made = document(result(samples=samples), then=then)
+    assert made["instances"][0]["metrics"]["evicted_share"] == pytest.approx(100 * 812 / 20_862)
+    assert made["verdict"] == "PASS"
+    samples[-1]["evicted"] = 2000
+    made = document(result(samples=samples), then=then)
+    assert (finding(made, "evicted_share")["actual"], made["verdict"]) == ("9.07 %", "FAIL")
+
+
+def test_fragmentation_is_that_of_the_loads_data_too():
+    """Memory that keys have left holds nothing: the look after the load would call it lost."""
+    holes = {"mem_fragmentation_ratio": 3.0, "allocator_frag_ratio": 2.5, "mem_fragmentation_bytes": 400 << 20}
+    whole = {"mem_fragmentation_ratio": 1.1, "allocator_frag_ratio": 1.02, "mem_fragmentation_bytes": 50 << 20}
+    made = document(result(samples=[{**sample, **whole} for sample in result()["samples"]]), then=after(**holes))
+    assert made["instances"][0]["metrics"]["fragmentation_mb"] == 0
+    made = document(result(samples=[{**sample, **holes} for sample in result()["samples"]]), then=after(used_memory=1))
+    assert made["instances"][0]["metrics"]["fragmentation_mb"] == 400
+    assert finding(made, "fragmentation_mb")["status"] == "WARN"
+
+
 def test_memory_that_falls_without_an_eviction_is_no_eviction():
     samples = deepcopy(result()["samples"])
     for sample in samples[5:]:

@@ -95,7 +95,19 @@ def _of_samples(samples: Sequence[Mapping[str, Any]]) -> dict[str, Optional[floa
         "longest_pause_ms": max(sample.get("canary_max", 0) for sample in judged) / 1000,
     }
     hits, misses = (judged[-1].get(name, 0) - judged[0].get(name, 0) for name in ("keyspace_hits", "keyspace_misses"))
-    return {**found, "hit_ratio": window.hit_ratio(hits, misses)}
+    return {**found, "hit_ratio": window.hit_ratio(hits, misses), **_of_data(judged[-1])}
+
+
+def _of_data(last: Mapping[str, Any]) -> dict[str, Optional[float]]:
+    """What the second look comes too late for, as the load's own keys have gone by then. Evicted and expired are those
+    since the program of the load began.
+    """
+    found: dict[str, Optional[float]] = {}
+    if "keys" in last:
+        found["evicted_share"] = window.evicted_share(last["keys"], last["evicted"], last["expired"])
+    if "allocator_frag_ratio" in last:
+        found["fragmentation_mb"] = window.fragmentation(last)
+    return found
 
 
 def _largest_eviction(samples: Sequence[Mapping[str, Any]]) -> float:
@@ -107,7 +119,7 @@ def _largest_eviction(samples: Sequence[Mapping[str, Any]]) -> float:
         for before, after in zip(samples, samples[1:])
         if after.get("evicted_keys", 0) > before.get("evicted_keys", 0)
     )
-    return max(falls, default=0.0)
+    return max(0.0, max(falls, default=0.0))
 
 
 def _jobs(jobs: Mapping[str, Any], notes: dict[str, str]) -> dict[str, Optional[float]]:
