@@ -59,6 +59,7 @@ def result(**changes: object) -> dict:
 
 
 JOBS = {
+    "queue": "redis-ops-load-r1",
     "phases": {
         "baseline": {"enqueue_us": {"p95": 2000}},
         "load": {
@@ -262,6 +263,31 @@ def test_what_is_left_of_jobs_that_were_stopped_is_nobody_s_fault():
     made = document({**JOBS, "interrupted": True, "not_done": {"wait": 12}}, kind="jobs")
     assert made["verdict"] == "INVALID"
     assert finding(made, "jobs_left")["status"] == "SKIP"
+
+
+def test_keys_of_jobs_that_are_left_are_told_with_what_to_do():
+    assert finding(document(JOBS, kind="jobs"), "keys_left")["status"] == "PASS"
+    made = document({**JOBS, "keys_left": 37}, kind="jobs")
+    left = finding(made, "keys_left")
+    assert (made["verdict"], left["status"], left["actual"]) == ("PASS", "WARN", "37 (*:redis-ops-load-r1:*)")
+    assert "redis_jobs.py --clean" in left["remedy"]
+    left = finding(document({**JOBS, "keys_left": None}, kind="jobs"), "keys_left")  # nobody knows how many
+    assert (left["status"], left["actual"]) == (
+        "WARN",
+        "100 (*:redis-ops-load-r1:*, the server did not say how many; 100 jobs were added)",
+    )
+
+
+def test_keys_of_users_that_are_left_are_told_with_the_reason():
+    clean = {"removed": 19, "complete": True, "why": ""}
+    assert finding(document(result(cleanup=clean)), "keys_left")["status"] == "PASS"
+    config = {**result()["config"], "prefix": "loadtest", "run_id": "r1", "users": 10, "cache_keys": 100}
+    half = {"removed": 50, "complete": False, "why": "timed out; what is left ends within 600 s"}
+    made = document(result(config=config, cleanup=half), result(config=config, cleanup=clean))
+    left = finding(made, "keys_left")  # of 100 cache keys, 10 sessions, that of the single user and the canary's
+    assert (made["verdict"], left["status"]) == ("PASS", "WARN")
+    assert left["actual"] == "62 (loadtest:r1:*, at most, g0: timed out; what is left ends within 600 s)"
+    assert any("keys that the load left behind" in line for line in loadtest.render(made))
 
 
 @pytest.mark.parametrize(

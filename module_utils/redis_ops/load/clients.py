@@ -42,6 +42,7 @@ def told(loads: Mapping[str, Mapping[str, Any]]) -> Clients:
     if jobs:
         metrics.update(_jobs(jobs, notes))
         doubts += [("jobs", text) for text in _doubts_of_jobs(jobs)]
+    metrics["keys_left"] = _left(users, jobs, notes)
     return Clients(
         metrics,
         notes,
@@ -141,6 +142,23 @@ def _jobs(jobs: Mapping[str, Any], notes: dict[str, str]) -> dict[str, Optional[
         # who stops a load leaves jobs behind
         "jobs_left": None if jobs["interrupted"] else float(sum(waiting.values())),
     }
+
+
+def _left(
+    users: Optional[Mapping[str, Any]], jobs: Optional[Mapping[str, Any]], notes: dict[str, str]
+) -> Optional[float]:
+    """Keys of the load that stayed on the server, where nobody counted them the most that may have."""
+    found, told = 0.0, []
+    for one in users["keys_left"] if users else ():
+        found = max(found, one["keys"])  # all generators remove the same keys
+        told.append(f"{one['pattern']}, at most, {one['generator']}: {one['why']}")
+    if jobs and jobs["keys_left"] != 0:
+        added = sum(phase.get("added", 0) for phase in jobs["phases"].values())
+        unknown = f", the server did not say how many; {added} jobs were added"
+        found += max(added, 1) if jobs["keys_left"] is None else jobs["keys_left"]
+        told.append(f"*:{jobs['queue']}:*{unknown if jobs['keys_left'] is None else ''}")
+    notes["keys_left"] = "; ".join(told)
+    return found if users or jobs else None
 
 
 _LOSSES = ("lost", "failed", "without_data")

@@ -232,6 +232,18 @@ TARGETS: Sequence[Target] = (
         "a subscriber or replica does not keep up",
         "mend that client, or raise its class of client-output-buffer-limit",
     ),
+    # --- what stays ---
+    Target(
+        "keys_left",
+        AT_MOST,
+        0,
+        "",
+        "keys that the load left behind",
+        "docs/load-testing.md: all that the load writes is removed",
+        "the server did not answer, or refused, when the load removed its keys",
+        "keys of users end by themselves; those of jobs stay: docs/queues.md, redis_jobs.py --clean, with the run that is named",
+        hard=False,
+    ),
     # --- the server itself ---
     Target(
         "slow_commands",
