@@ -124,6 +124,17 @@ def more_than_memory(trial: Trial) -> None:
         pass
 
 
+def a_few_evictions(trial: Trial) -> None:
+    """Somebody else's pages fill what the load leaves, until some hundreds of its 20,000 keys have gone."""
+    with trial.users(cache_keys=20_000, cache_ttl=86_400, duration=7):
+        trial.reaches("sustained")
+        writer, page, numbers = trial.lab.client(), "x" * 100_000, itertools.count()
+        until(
+            lambda: writer("SET", f"page:{next(numbers)}", page) and int(trial.lab.info()["evicted_keys"]) > 400,
+            "evictions",
+        )
+
+
 def keys_in_a_loop(trial: Trial) -> None:
     trial.lab.fill(300_000)
     with trial.users():
@@ -167,6 +178,14 @@ def jobs_among_pages(trial: Trial) -> None:
         while written < 20_000 and trial.process.poll() is None:
             writer("SET", f"page:{written}", page)
             written += 1
+
+
+def jobs_that_nobody_does(trial: Trial) -> None:
+    """One at a time, and each takes a second: of 300 nearly all wait, on any machine. Somebody else makes it a load."""
+    with trial.jobs(work_ms=1000):
+        somebody = trial.lab.client()
+        for _ in range(10_000):
+            somebody("PING")
 
 
 def a_stall(trial: Trial) -> None:
@@ -225,6 +244,10 @@ class Case:
 SLOW_DISK = (
     "strace -D -f --seccomp-bpf -qq -o /dev/null -e trace=fdatasync,fsync -e inject=fdatasync,fsync:delay_exit=15000"
 )
+GOOD = {
+    "nothing goes wrong": Case(nothing, ""),
+    "a few evictions": Case(a_few_evictions, "", settings={"maxmemory": "40mb"}),
+}
 BAD = {
     "less memory than data": Case(
         more_than_memory,
@@ -259,8 +282,14 @@ BAD = {
         jobs_among_pages,
         "instance of their own",
         misses=frozenset({"jobs_lost", "evicted_keys"}),
-        follows=frozenset({"evicted_share", "largest_eviction", "hit_ratio", "error_replies"}),
+        follows=frozenset({"jobs_left", "evicted_share", "largest_eviction", "hit_ratio", "error_replies"}),
         settings={"maxmemory": "3mb"},
+    ),
+    "jobs that nobody does": Case(
+        jobs_that_nobody_does,
+        "more workers",
+        misses=frozenset({"jobs_left"}),
+        settings={"maxmemory-policy": "noeviction"},
     ),
     "a stall of the server": Case(a_stall, "a fork, a slow command", misses=frozenset({"longest_pause_ms"})),
 }

@@ -59,6 +59,7 @@ def result(**changes: object) -> dict:
 
 
 JOBS = {
+    "queue": "redis-ops-load-r1",
     "phases": {
         "baseline": {"enqueue_us": {"p95": 2000}},
         "load": {
@@ -68,10 +69,13 @@ JOBS = {
             "added": 100,
         },
     },
-    **dict.fromkeys(("lost", "failed", "without_data"), 0),
+    **dict.fromkeys(("lost", "failed", "unknown", "failed_attempts", "stalled", "duplicates", "without_data"), 0),
+    "not_done": {"wait": 0, "active": 0, "delayed": 0, "prioritized": 0},
     "add_errors": {},
+    "worker_errors": {},
     "interrupted": False,
     "cpu": {"producer": 0.2, "workers": [0.3]},
+    "keys_left": 0,
 }
 
 
@@ -129,6 +133,33 @@ def test_a_hash_of_all_sessions_counts_as_one_key_and_is_found_by_its_size():
     assert finding(made, "evicted_share")["status"] == "PASS"
     assert finding(made, "largest_eviction")["status"] == "FAIL"
     assert made["verdict"] == "FAIL"
+
+
+def test_the_share_of_evicted_keys_is_of_those_that_were_there_while_the_load_was_on():
+    """812 of 20,000 and those that went: 3.9 %. Afterwards the load's own keys have gone, and it would be 87 %."""
+    samples = [
+        {**sample, "keys": 20_000, "evicted": 80 * sample["t"] + 12, "expired": 50, "evicted_keys": 5000}
+        for sample in result()["samples"]
+    ]
+    then = after(evicted_keys=830)
+    assert finding(document(then=then), "evicted_share")["actual"] == "89.2 %"  # of somebody else's load: 830 of 930
+    made = document(result(samples=samples), then=then)
+    assert made["instances"][0]["metrics"]["evicted_share"] == pytest.approx(100 * 812 / 20_862)
+    assert made["verdict"] == "PASS"
+    samples[-1]["evicted"] = 2000
+    made = document(result(samples=samples), then=then)
+    assert (finding(made, "evicted_share")["actual"], made["verdict"]) == ("9.07 %", "FAIL")
+
+
+def test_fragmentation_is_that_of_the_loads_data_too():
+    """Memory that keys have left holds nothing: the look after the load would call it lost."""
+    holes = {"mem_fragmentation_ratio": 3.0, "allocator_frag_ratio": 2.5, "mem_fragmentation_bytes": 400 << 20}
+    whole = {"mem_fragmentation_ratio": 1.1, "allocator_frag_ratio": 1.02, "mem_fragmentation_bytes": 50 << 20}
+    made = document(result(samples=[{**sample, **whole} for sample in result()["samples"]]), then=after(**holes))
+    assert made["instances"][0]["metrics"]["fragmentation_mb"] == 0
+    made = document(result(samples=[{**sample, **holes} for sample in result()["samples"]]), then=after(used_memory=1))
+    assert made["instances"][0]["metrics"]["fragmentation_mb"] == 400
+    assert finding(made, "fragmentation_mb")["status"] == "WARN"
 
 
 def test_memory_that_falls_without_an_eviction_is_no_eviction():
@@ -218,10 +249,52 @@ def test_jobs():
     assert finding(lost, "jobs_lost")["actual"] == "5 (3 lost, 2 refused)"
 
 
+def test_jobs_that_nobody_did_are_a_failure():
+    """As measured with work of a second, 300 jobs a second and four at once: all were added, none was completed."""
+    made = document({**JOBS, "not_done": {"wait": 1211, "active": 1}}, kind="jobs")
+    assert made["verdict"] == "FAIL"
+    left = finding(made, "jobs_left")
+    assert (left["status"], left["actual"]) == ("FAIL", "1212 (1211 wait, 1 active)")
+    assert "workers" in left["remedy"]
+    assert finding(made, "jobs_lost")["status"] == "PASS"
+
+
+def test_what_is_left_of_jobs_that_were_stopped_is_nobody_s_fault():
+    made = document({**JOBS, "interrupted": True, "not_done": {"wait": 12}}, kind="jobs")
+    assert made["verdict"] == "INVALID"
+    assert finding(made, "jobs_left")["status"] == "SKIP"
+
+
+def test_keys_of_jobs_that_are_left_are_told_with_what_to_do():
+    assert finding(document(JOBS, kind="jobs"), "keys_left")["status"] == "PASS"
+    made = document({**JOBS, "keys_left": 37}, kind="jobs")
+    left = finding(made, "keys_left")
+    assert (made["verdict"], left["status"], left["actual"]) == ("PASS", "WARN", "37 (*:redis-ops-load-r1:*)")
+    assert "redis_jobs.py --clean" in left["remedy"]
+    left = finding(document({**JOBS, "keys_left": None}, kind="jobs"), "keys_left")  # nobody knows how many
+    assert (left["status"], left["actual"]) == (
+        "WARN",
+        "100 (*:redis-ops-load-r1:*, the server did not say how many; 100 jobs were added)",
+    )
+
+
+def test_keys_of_users_that_are_left_are_told_with_the_reason():
+    clean = {"removed": 19, "complete": True, "why": ""}
+    assert finding(document(result(cleanup=clean)), "keys_left")["status"] == "PASS"
+    config = {**result()["config"], "prefix": "loadtest", "run_id": "r1", "users": 10, "cache_keys": 100}
+    half = {"removed": 50, "complete": False, "why": "timed out; what is left ends within 600 s"}
+    made = document(result(config=config, cleanup=half), result(config=config, cleanup=clean))
+    left = finding(made, "keys_left")  # of 100 cache keys, 10 sessions, that of the single user and the canary's
+    assert (made["verdict"], left["status"]) == ("PASS", "WARN")
+    assert left["actual"] == "62 (loadtest:r1:*, at most, g0: timed out; what is left ends within 600 s)"
+    assert any("keys that the load left behind" in line for line in loadtest.render(made))
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"interrupted": True},
+        {"worker_errors": {"worker ended": 1}},
         {"cpu": {"producer": 0.95, "workers": []}},
         {"phases": {"load": {"added": 0}}},
         {"phases": {"load": {"added": 5, "late_us": {"p95": 50_000}}}},

@@ -241,6 +241,12 @@ def test_the_machine_is_what_this_process_may_use_of_it():
     assert one == pytest.approx(watch.machine()[1] / len(whole), rel=0.1)
 
 
+def test_keys_are_those_of_all_databases():
+    info = {"db0": "keys=20000,expires=19000,avg_ttl=5", "db12": "keys=7,expires=0,avg_ttl=0", "keyspace_hits": "3"}
+    assert watch.keys(info) == 20_007
+    assert watch.keys({"db0_like": "keys=9"}) == 0
+
+
 def test_a_canary_that_got_no_answer_has_waited_and_one_that_was_refused_has_not(monkeypatch):
     def client(*words: object) -> None:
         if words[0] == "GET":

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-from ansible.module_utils.redis_ops.report import junit
+from ansible.module_utils.redis_ops.report import junit, loadtest
 from hypothesis import given
 from hypothesis import strategies as st
 from loadtested import PHASES, build, check, jobs, run, sample, snapshots, users
@@ -25,6 +25,8 @@ from redis_load_report import _page as render  # noqa: E402 - found only now
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs" / "loadtest-report.schema.json").read_text()))
 EXAMPLE = json.loads((ROOT / "docs" / "loadtest-report.example.json").read_text())
 STOPPED = users(PHASES[:4], trust=[{"id": "interrupted", "text": "the run was stopped before its end"}])
+LEFT = users(cleanup={"removed": 20_000, "complete": False, "why": "timed out; what is left ends within 600 s"})
+LEFT["config"].update(prefix="loadtest", run_id="r1")
 DOCUMENTS = {
     "good": build(
         run("users", users()), checklist=[check("PASS"), check("WARN", id="checklist.disk")], label="before the launch"
@@ -33,6 +35,7 @@ DOCUMENTS = {
     "evictions": build(run("users", users()), seen=snapshots(evicted_keys=500)),
     "jobs": build(run("users", users()), run("jobs", jobs())),
     "jobs alone, lost": build(run("jobs", jobs(lost=3, add_errors={"TimeoutError": 2}))),
+    "keys left": build(run("users", LEFT), run("jobs", jobs(keys_left=37))),
     "stopped": build(run("users", STOPPED)),
     "no result": build(run("users", None, "k6 ended with 107")),
     "no second look": build(run("users", users()), seen={"before": snapshots()["before"]}),
@@ -67,6 +70,7 @@ def test_the_documents_are_what_their_names_say():
         "evictions": "FAIL",
         "jobs": "PASS",
         "jobs alone, lost": "FAIL",
+        "keys left": "PASS",
         "stopped": "INVALID",
         "no result": "INVALID",
         "no second look": "INVALID",
@@ -151,6 +155,15 @@ def test_junit_tells_what_a_person_needs():
     assert warned[0].text.startswith("WARN ")
     error = suites(DOCUMENTS["stopped"]).find(f"{place}/testcase/error")
     assert "the run was stopped before its end" in error.text
+
+
+def test_keys_that_are_left_are_in_every_output():
+    made = DOCUMENTS["keys left"]
+    said = "1039 (loadtest:r1:*, at most, generator1.example.com: timed out; what is left ends within 600 s; *:redis-ops-load-test:*)"
+    assert said in "\n".join(loadtest.render(made))
+    assert "redis_jobs.py --clean" in "\n".join(loadtest.render(made))
+    assert "timed out; what is left ends" in render(made)
+    assert "timed out; what is left ends" in junit.render(made)
 
 
 def test_junit_of_an_untrusted_run_neither_fails_nor_passes_a_target():

@@ -42,6 +42,7 @@ def told(loads: Mapping[str, Mapping[str, Any]]) -> Clients:
     if jobs:
         metrics.update(_jobs(jobs, notes))
         doubts += [("jobs", text) for text in _doubts_of_jobs(jobs)]
+    metrics["keys_left"] = _left(users, jobs, notes)
     return Clients(
         metrics,
         notes,
@@ -95,7 +96,19 @@ def _of_samples(samples: Sequence[Mapping[str, Any]]) -> dict[str, Optional[floa
         "longest_pause_ms": max(sample.get("canary_max", 0) for sample in judged) / 1000,
     }
     hits, misses = (judged[-1].get(name, 0) - judged[0].get(name, 0) for name in ("keyspace_hits", "keyspace_misses"))
-    return {**found, "hit_ratio": window.hit_ratio(hits, misses)}
+    return {**found, "hit_ratio": window.hit_ratio(hits, misses), **_of_data(judged[-1])}
+
+
+def _of_data(last: Mapping[str, Any]) -> dict[str, Optional[float]]:
+    """What the second look comes too late for, as the load's own keys have gone by then. Evicted and expired are those
+    since the program of the load began.
+    """
+    found: dict[str, Optional[float]] = {}
+    if "keys" in last:
+        found["evicted_share"] = window.evicted_share(last["keys"], last["evicted"], last["expired"])
+    if "allocator_frag_ratio" in last:
+        found["fragmentation_mb"] = window.fragmentation(last)
+    return found
 
 
 def _largest_eviction(samples: Sequence[Mapping[str, Any]]) -> float:
@@ -107,7 +120,7 @@ def _largest_eviction(samples: Sequence[Mapping[str, Any]]) -> float:
         for before, after in zip(samples, samples[1:])
         if after.get("evicted_keys", 0) > before.get("evicted_keys", 0)
     )
-    return max(falls, default=0.0)
+    return max(0.0, max(falls, default=0.0))
 
 
 def _jobs(jobs: Mapping[str, Any], notes: dict[str, str]) -> dict[str, Optional[float]]:
@@ -118,13 +131,34 @@ def _jobs(jobs: Mapping[str, Any], notes: dict[str, str]) -> dict[str, Optional[
         for name, count in {**{name: jobs[name] for name in _LOSSES}, "refused": refused}.items()
         if count
     )
+    waiting = {state: count for state, count in jobs["not_done"].items() if count}
+    notes["jobs_left"] = ", ".join(f"{count} {state}" for state, count in waiting.items())
     done = load.get("end_to_end_us", {})
     return {
         "job_p95_ms": _thousandth(load.get("enqueue_us", {}).get("p95")),
         "job_baseline_ms": _thousandth(lone.get("enqueue_us", {}).get("p95")),
         "job_end_to_end_ms": _thousandth(done.get("p95")),
         "jobs_lost": float(sum(jobs[name] for name in _LOSSES) + refused),
+        # who stops a load leaves jobs behind
+        "jobs_left": None if jobs["interrupted"] else float(sum(waiting.values())),
     }
+
+
+def _left(
+    users: Optional[Mapping[str, Any]], jobs: Optional[Mapping[str, Any]], notes: dict[str, str]
+) -> Optional[float]:
+    """Keys of the load that stayed on the server, where nobody counted them the most that may have."""
+    found, told = 0.0, []
+    for one in users["keys_left"] if users else ():
+        found = max(found, one["keys"])  # all generators remove the same keys
+        told.append(f"{one['pattern']}, at most, {one['generator']}: {one['why']}")
+    if jobs and jobs["keys_left"] != 0:
+        added = sum(phase.get("added", 0) for phase in jobs["phases"].values())
+        unknown = f", the server did not say how many; {added} jobs were added"
+        found += max(added, 1) if jobs["keys_left"] is None else jobs["keys_left"]
+        told.append(f"*:{jobs['queue']}:*{unknown if jobs['keys_left'] is None else ''}")
+    notes["keys_left"] = "; ".join(told)
+    return found if users or jobs else None
 
 
 _LOSSES = ("lost", "failed", "without_data")
@@ -140,5 +174,8 @@ def _doubts_of_jobs(jobs: Mapping[str, Any]) -> Iterator[str]:
     cpu = jobs.get("cpu") or {}
     if max([cpu.get("producer", 0), *cpu.get("workers", ())]) > BUSY:
         yield f"jobs: the producer or a worker used more than {BUSY:.0%} of a processor; use more workers or a smaller rate"
+    ended = jobs["worker_errors"].get("worker ended")
+    if ended:
+        yield f"jobs: {ended} of its workers ended before the load did"
     if not jobs["interrupted"] and not load.get("added"):
         yield "jobs: none was added"

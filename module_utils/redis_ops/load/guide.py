@@ -51,6 +51,16 @@ TARGETS: Sequence[Target] = (
         "give queues an instance of their own with profile queue, and memory for what waits",
     ),
     Target(
+        "jobs_left",
+        AT_MOST,
+        0,
+        "",
+        "jobs that nobody had done when the time to drain was over",
+        "measured: adding stays quick while nobody works",
+        "jobs come faster than the workers do them: at most workers x concurrency / the time of one",
+        "more workers or a higher concurrency, or a rate that they hold; redis_loadtest_jobs has all three",
+    ),
+    Target(
         "failed_operations",
         AT_MOST,
         0.1,
@@ -221,6 +231,18 @@ TARGETS: Sequence[Target] = (
         "redis.conf, client-output-buffer-limit",
         "a subscriber or replica does not keep up",
         "mend that client, or raise its class of client-output-buffer-limit",
+    ),
+    # --- what stays ---
+    Target(
+        "keys_left",
+        AT_MOST,
+        0,
+        "",
+        "keys that the load left behind",
+        "docs/load-testing.md: all that the load writes is removed",
+        "the server did not answer, or refused, when the load removed its keys",
+        "keys of users end by themselves; those of jobs stay: docs/queues.md, redis_jobs.py --clean, with the run that is named",
+        hard=False,
     ),
     # --- the server itself ---
     Target(

@@ -98,6 +98,7 @@ def users(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "iterations": sum(result["k6"]["sustained"]["iterations"] for result in results),
         "dropped": sum(result["k6"]["sustained"]["dropped_iterations"] for result in results),
         "sessions_lost": sum(result["k6"]["sustained"].get("sessions_lost", 0) for result in results),
+        "keys_left": list(_left(parts)),
         "trust": [{**doubt, "generator": part["name"]} for part in parts for doubt in part["result"]["trust"]]
         + list(_apart(parts)),
         "generators": [{"name": part["name"], **part["result"]["generator"]} for part in parts],
@@ -110,6 +111,19 @@ _OFFERED = (
     *("users", "rate", "ramp", "warm_up", "duration", "cache_keys", "value_bytes", "session_bytes"),
     *("cache_ttl", "session_ttl", "skew", "write_share"),
 )
+
+
+def _left(parts: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Of each generator that could not remove the keys of the run: the most that may be left, as it counts those only
+    that it removed.
+    """
+    for part in parts:
+        done, config = part["result"].get("cleanup"), part["result"]["config"]
+        if done and not done["complete"]:
+            # besides those of the users the single user's and the canary's
+            keys = config["cache_keys"] + config["users"] + 2 - done["removed"]
+            pattern = f"{config['prefix']}:{config['run_id']}:*"
+            yield {"generator": part["name"], "keys": max(keys, 1), "pattern": pattern, "why": done["why"]}
 
 
 def _apart(parts: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:

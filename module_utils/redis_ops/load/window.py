@@ -133,12 +133,17 @@ def hit_ratio(hits: float, misses: float) -> Optional[float]:
 def _eviction(delta: _Delta, after: Mapping[str, Any]) -> dict[str, Optional[float]]:
     """Evicted of all that was there or came: one huge value that goes counts as one, so memory tells the rest."""
     evicted, expired = delta.number("evicted_keys"), delta.number("expired_keys")
-    held = after["keys"] + evicted + expired
     return {
         "evicted_keys": evicted,
-        "evicted_share": 100 * evicted / held if held else 0.0,
+        "evicted_share": evicted_share(after["keys"], evicted, expired),
         "eviction_exceeded_ms": delta.number("total_eviction_exceeded_time"),
     }
+
+
+def evicted_share(keys: float, evicted: float, expired: float) -> float:
+    """Percent of the keys that were there or came; keys: how many there are."""
+    held = keys + evicted + expired
+    return 100 * evicted / held if held else 0.0
 
 
 def _slow(before: Mapping[str, Any], after: Mapping[str, Any], notes: dict[str, str]) -> dict[str, Optional[float]]:
@@ -191,19 +196,19 @@ def _memory(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Op
     limit, used = numbers.get("maxmemory", 0), numbers.get("used_memory", 0)
     peak, old_peak = numbers.get("used_memory_peak", used), then.get("used_memory_peak", 0)
     most = peak if peak > old_peak else max(used, then.get("used_memory", 0))
-    # of small data the ratio is mostly the program itself
-    small = used < 100 * MEBIBYTE
     return {
         "memory_share": 100 * most / limit if limit else None,
-        "fragmentation_mb": None if small else _fragmentation(numbers),
+        "fragmentation_mb": fragmentation(numbers),
         "swapped_bytes": float(after["host"]["swapped"]) if after["host"] else None,
     }
 
 
-def _fragmentation(numbers: Mapping[str, float]) -> float:
+def fragmentation(numbers: Mapping[str, float]) -> Optional[float]:
     """MB that the process holds beyond its data, where that is the allocator's doing: the ratio by itself is high after a
-    peak as well, and of a small server always.
+    peak as well, and of small data it is mostly the program itself.
     """
+    if numbers.get("used_memory", 0) < 100 * MEBIBYTE:
+        return None
     high = numbers.get("mem_fragmentation_ratio", 0) > 1.5 and numbers.get("allocator_frag_ratio", 0) > 1.3
     return numbers.get("mem_fragmentation_bytes", 0) / MEBIBYTE if high else 0.0
 

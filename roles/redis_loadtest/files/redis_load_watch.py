@@ -5,9 +5,10 @@ from __future__ import annotations
 import collections
 import contextlib
 import os
+import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,6 +24,7 @@ COUNTERS = (  # of INFO, as they are; a server that lacks one has none in its sa
     *("total_commands_processed", "latest_fork_usec", "rdb_bgsave_in_progress", "aof_rewrite_in_progress"),
     *("aof_current_size", "aof_delayed_fsync", "aof_pending_bio_fsync", "mem_fragmentation_bytes"),
 )
+RATIOS = ("mem_fragmentation_ratio", "allocator_frag_ratio")
 
 
 def cores() -> float:
@@ -67,6 +69,15 @@ def sockets(pid: int) -> int:
         with contextlib.suppress(OSError):  # closed meanwhile
             found += str(entry.readlink()).startswith("socket:")
     return found
+
+
+def keys(info: Mapping[str, str]) -> int:
+    """Of all databases."""
+    return sum(
+        int(value.partition("keys=")[2].partition(",")[0])
+        for name, value in info.items()
+        if re.fullmatch(r"db\d+", name)
+    )
 
 
 class Show:
@@ -174,8 +185,11 @@ class Watch:
             now["ops"] = int(info["total_commands_processed"]) - sum(self._client.sent.values())
             now["server"] = sum(float(info.get(f"used_cpu_{kind}_main_thread", 0)) for kind in ("user", "sys"))
             sample.update({name: int(info[name]) for name in COUNTERS if name in info})
+            sample.update({name: float(info[name]) for name in RATIOS if name in info})
+            sample["keys"] = keys(info)
             sample["users"] = max(0, sample["connected_clients"] - int(self._first["connected_clients"]))
-            sample["evicted"] = sample["evicted_keys"] - int(self._first["evicted_keys"])
+            for name in ("evicted", "expired"):  # since this program began
+                sample[name] = sample[f"{name}_keys"] - int(self._first[f"{name}_keys"])
             with contextlib.suppress(Refused):
                 newest = self._client("SLOWLOG", "GET", 1)  # its length stays the same where it is full
                 sample["slowlog_id"] = newest[0][0] if newest else -1
