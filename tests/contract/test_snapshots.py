@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.redis_ops import observe
 from ansible.module_utils.redis_ops.load import guide, snapshot, verdict, window
 from instances import Lab, laboratory
+from test_server import VERSIONS, copies
 
+__all__ = ["copies"]
+
+MODULE_UTILS = Path(__file__).parent.parent.parent / "module_utils"
 SECRET = "a-word-of-a-key"
 
 
@@ -133,3 +141,51 @@ def test_a_leak_is_seen_and_a_pool_is_not(lab):
         client.close()
     time.sleep(0.2)
     assert window.between(before, after, look(lab)).metrics["leaked_clients"] == 0
+
+
+# --- with every redis-py that a target may have -----------------------------------------------------------------------
+
+TAKE = r"""
+import json, sys
+from types import SimpleNamespace as Made
+sys.path.insert(0, sys.argv[1])
+import redis
+from redis_ops.load import snapshot
+from redis_ops.server import Address, Connection, Credentials
+connection = Connection(Address(port=int(sys.argv[2])), Credentials())
+seen = Made(observed=Made(open_files=None))
+print(json.dumps({"redis_py": redis.__version__, **snapshot.take(Made(name="lab"), seen, connection)}))
+"""
+
+
+@pytest.mark.parametrize("redis_py", VERSIONS)
+def test_every_redis_py_finds_the_same(lab, copies, redis_py):
+    client = lab.client()
+    client("CONFIG", "SET", "slowlog-log-slower-than", "0")
+    client("CLIENT", "SETNAME", "web")
+    for number in range(3):
+        client("SET", f"key:{number}", "x")
+    client("CONFIG", "SET", "slowlog-log-slower-than", "-1")
+    client("CONFIG", "SET", "maxmemory", "1")
+    for _ in range(12):
+        with pytest.raises(Exception, match="OOM"):
+            client("SET", SECRET, "x")
+    result = subprocess.run(
+        [sys.executable, "-c", TAKE, str(MODULE_UTILS), str(lab.port)],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(copies / redis_py), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-1500:]
+    found = json.loads(result.stdout)
+    assert found["redis_py"] == redis_py
+    assert found["errors"]["OOM"] == 12
+    assert found["commands"]["set"]["calls"] == 3
+    assert found["keys"] == 3
+    assert [entry["command"] for entry in found["slowlog"]["entries"]] == ["SET", "SET", "SET", "CLIENT", "CONFIG"]
+    assert found["clients"]["names"]["web"] == 1
+    if lab.multi:
+        assert found["histograms"]["set"]["calls"] == 3
+        assert found["histograms"]["set"]["buckets"][-1][1] == 3

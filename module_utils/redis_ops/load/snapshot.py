@@ -16,7 +16,7 @@ from ..server import Connection, engine_of
 
 SCHEMA = "redis-snapshot/1"
 HISTOGRAMS = "redis 7.0"  # LATENCY HISTOGRAM came with it
-# redis-py makes a mapping of what is 'calls=1,usec=2'
+# redis-py makes a mapping of what is 'calls=1,usec=2'; up to 4 it leaves 'count=1', which has no comma, as it is
 _PARTS = re.compile(r"cmdstat_|errorstat_|latency_percentiles_|db\d+$")
 
 
@@ -72,9 +72,9 @@ _STATUS = (
 
 def _nested(info: Mapping[str, Any], prefix: str) -> list[tuple[str, Mapping[str, Any]]]:
     return [
-        (name, stat)
+        (name, stat if isinstance(stat, Mapping) else dict(part.partition("=")[::2] for part in str(stat).split(",")))
         for name, stat in info.items()
-        if name.startswith(prefix) and _PARTS.match(name) and isinstance(stat, Mapping)
+        if name.startswith(prefix) and _PARTS.match(name)
     ]
 
 
