@@ -192,6 +192,21 @@ def test_clients_that_stay_are_a_leak(left, leaked):
     assert ("leaked_clients" in missed(result)) == leaked
 
 
+def test_a_command_counts_by_its_calls_in_between_and_not_by_those_of_months_before():
+    old = {"get": {"calls": 10**9, "buckets": [[1, 10**9]]}, "info": {"calls": 5, "buckets": [[66, 5]]}}
+    then = after()
+    then["histograms"] = {**old, "evalsha": {"calls": 600_000, "buckets": [[16, 500_000], [33_554, 600_000]]}}
+    then["histograms"]["info"] = {"calls": 9_000_005, "buckets": [[66, 9_000_005]]}  # who looks is no load
+    seen = window.between({**BEFORE, "histograms": old}, then)
+    assert (seen.metrics["command_p99_ms"], seen.notes["command_p99_ms"]) == (33.554, "evalsha")
+
+
+def test_a_window_without_a_command_has_no_slowest():
+    then = {**after(), "histograms": BEFORE["histograms"]}
+    [told] = [finding for finding in judged(then).findings if finding.id == "load.command_p99_ms"]
+    assert told.status.value == "SKIP"
+
+
 def test_percentiles_from_buckets_that_redis_leaves_out():
     before = {"calls": 100, "buckets": [[1, 90], [4, 100]]}
     now = {"calls": 200, "buckets": [[1, 90], [2, 189], [4, 200]]}
