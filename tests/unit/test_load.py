@@ -121,6 +121,38 @@ def test_an_empty_slow_log_does_not_tell_how_far_its_ids_have_come():
     assert window.between({**BEFORE, "slowlog": empty}, then).metrics["slow_commands"] == 1
 
 
+@pytest.mark.parametrize(
+    ("log", "limits", "count", "slowest"),
+    [
+        ({}, {}, "PASS", "PASS"),  # from 10 ms on: 50 ms would have been seen
+        ({"threshold": 50_000}, {}, "PASS", "PASS"),
+        ({"threshold": 1_000_000}, {}, "PASS", "SKIP"),
+        ({}, {"slowest_ms": 5}, "PASS", "SKIP"),
+        ({"room": 0}, {}, "SKIP", "SKIP"),
+        ({"threshold": -1}, {}, "SKIP", "SKIP"),
+        (
+            {"threshold": 1_000_000, "last_id": 8, "entries": [{"id": 8, "usec": 1_200_000, "command": "KEYS"}]},
+            {},
+            "PASS",
+            "FAIL",
+        ),
+    ],
+)
+def test_a_log_that_would_not_show_it_is_no_pass(log, limits, count, slowest):
+    whole = {**BEFORE["slowlog"], **log}
+    seen = window.between(
+        {**BEFORE, "slowlog": {**BEFORE["slowlog"], **log, "last_id": 7}}, {**after(), "slowlog": whole}
+    )
+    known = targets.adjusted(guide.TARGETS, limits, "mine")
+    result = verdict.judge(
+        seen.metrics, known, instance="cache", evicts=True, queue=False, notes=seen.notes, distrust=()
+    )
+    found = {finding.id: finding for finding in result.findings}
+    assert found["load.slow_commands"].status.value == count
+    assert found["load.slowest_ms"].status.value == slowest
+    assert "(" in found["load.slow_commands"].actual  # from how many ms on, or why not
+
+
 def test_what_is_no_fault_of_the_server_only_warns():
     result = judged(after(total_commands_processed=1100))
     assert result.word == "PASS"

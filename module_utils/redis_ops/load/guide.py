@@ -242,6 +242,7 @@ TARGETS: Sequence[Target] = (
         "guide 7",
         _HOLDS_UP,
         _SEE_WHICH,
+        seen_from="slowlog_from_ms",
     ),
     Target(
         "command_p99_ms",

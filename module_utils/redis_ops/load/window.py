@@ -142,17 +142,24 @@ def _eviction(delta: _Delta, after: Mapping[str, Any]) -> dict[str, Optional[flo
 
 
 def _slow(before: Mapping[str, Any], after: Mapping[str, Any], notes: dict[str, str]) -> dict[str, Optional[float]]:
-    if after["slowlog"]["threshold"] < 0:
-        notes["slow_commands"] = "slowlog-log-slower-than -1: nothing is logged"
+    """slowlog_from_ms: what takes less is not seen; a target below it is not met by an empty log, see targets.py."""
+    threshold = after["slowlog"]["threshold"] / 1000
+    blind = "slowlog-log-slower-than -1: nothing is logged" if threshold < 0 else ""
+    blind = blind or ("slowlog-max-len 0: nothing is kept" if after["slowlog"]["room"] == 0 else "")
+    if blind:
+        notes.update(dict.fromkeys(("slow_commands", "slowest_ms"), blind))
         return {"slow_commands": None, "slowest_ms": None}
     first = before["slowlog"]["last_id"]
     entries = [entry for entry in after["slowlog"]["entries"] if entry["id"] > first]
     # an empty log does not tell how far its ids have come
     new = max(after["slowlog"]["last_id"] - first, 0) if before["slowlog"]["entries"] else len(entries)
     names = sorted({entry["command"] for entry in entries})
-    notes["slow_commands"] = ", ".join(names) + (f"; {new - len(entries)} more fell out" if new > len(entries) else "")
+    told = [f"from {threshold:g} ms on", *([", ".join(names)] if names else [])]
+    notes["slow_commands"] = "; ".join(told + [f"{new - len(entries)} more fell out"] * (new > len(entries)))
+    if not entries:
+        notes["slowest_ms"] = f"nothing below {threshold:g} ms is logged"
     slowest = max((entry["usec"] for entry in entries), default=0)
-    return {"slow_commands": float(new), "slowest_ms": slowest / 1000}
+    return {"slow_commands": float(new), "slowest_ms": slowest / 1000, "slowlog_from_ms": threshold}
 
 
 def _latency(before: Mapping[str, Any], after: Mapping[str, Any], notes: dict[str, str]) -> dict[str, Optional[float]]:
