@@ -45,7 +45,7 @@ BEFORE = {
     },
     "clients": {},
     "config": {"maxmemory": "1073741824", "maxmemory-policy": "allkeys-lru", "hz": "10"},
-    "host": {"swapped": 0, "available": 0, "memory": 0, "listen_overflows": 1, "listen_drops": 1},
+    "host": {"swapped": 0, "available": 0, "memory": 0, "listen_drops": 1},
 }
 
 
@@ -101,6 +101,7 @@ def test_a_good_window():
             {"slow_commands", "slowest_ms"},
         ),
         ({"host": {**BEFORE["host"], "listen_drops": 5}}, {"listen_drops"}),
+        ({"numbers": {"evicted_clients": 200}}, {"evicted_clients"}),
         ({"host": {**BEFORE["host"], "swapped": 5}}, {"swapped_bytes"}),
     ],
 )
@@ -237,6 +238,26 @@ def test_a_window_without_a_command_has_no_slowest():
     then = {**after(), "histograms": BEFORE["histograms"]}
     [told] = [finding for finding in judged(then).findings if finding.id == "load.command_p99_ms"]
     assert told.status.value == "SKIP"
+
+
+def test_without_a_distribution_the_mean_of_the_slowest_common_command_is_told():
+    """As Redis 6.2 has it, which counts every subcommand of CONFIG as config."""
+    before, then = {**BEFORE, "histograms": {}}, {**after(), "histograms": {}}
+    before["commands"] = {"get": {"calls": 10**9, "usec": 10**9}, "evalsha": {"calls": 1000, "usec": 9_000_000}}
+    then["commands"] = {
+        "get": {"calls": 10**9 + 60_000, "usec": 10**9 + 60_000},
+        "evalsha": {"calls": 1200, "usec": 9_500_000},  # 2.5 ms
+        "config": {"calls": 5000, "usec": 50_000_000},
+        "keys": {"calls": 1, "usec": 900_000},  # that one is in the slow log
+    }
+    seen = window.between(before, then)
+    assert (seen.metrics["command_p99_ms"], seen.metrics["command_mean_ms"]) == (None, 2.5)
+    assert "evalsha took 2.5 ms" in seen.notes["command_p99_ms"]
+
+
+def test_what_overflows_the_accept_queue_is_one_drop():
+    then = {**after(), "host": {**BEFORE["host"], "listen_overflows": 4, "listen_drops": 4}}
+    assert window.between(BEFORE, then).metrics["listen_drops"] == 3
 
 
 def test_percentiles_from_buckets_that_redis_leaves_out():

@@ -143,7 +143,6 @@ def _host(pid: int, *, local: bool) -> dict[str, Any]:
         "swapped": int(swapped.group(1)) * 1024 if swapped else 0,
         "available": int(available.group(1)) * 1024 if available else 0,
         "memory": host.memory_bytes(),
-        "listen_overflows": int(counters.get("ListenOverflows", 0)),
         "listen_drops": int(counters.get("ListenDrops", 0)),
     }
 
