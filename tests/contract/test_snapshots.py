@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.redis_ops import observe
 from ansible.module_utils.redis_ops.load import guide, snapshot, verdict, window
+from ansible.module_utils.redis_ops.server import Credentials
 from instances import Lab, laboratory
 from test_server import VERSIONS, copies
 
 __all__ = ["copies"]
 
-MODULE_UTILS = Path(__file__).parent.parent.parent / "module_utils"
+ROOT = Path(__file__).parent.parent.parent
+DOCUMENT = ROOT / "docs" / "load-testing.md"
 SECRET = "a-word-of-a-key"
 
 
@@ -84,6 +86,50 @@ def test_evictions_are_seen(lab):
     assert judged(found).word == "FAIL"
     queue = judged(found, queue=True)
     assert [finding for finding in queue.findings if finding.id == "load.evicted_keys"]
+
+
+ONLY_READS = {
+    "info",
+    "config",
+    "config|get",
+    "latency",
+    "latency|histogram",
+    "slowlog",
+    "slowlog|get",
+    "client",
+    "client|list",
+}
+WATCH = (
+    "on ~bull:* resetchannels -@all +ping +info +config|get +acl|list +slowlog|get +slowlog|len +latency|histogram "
+    "+client|list +scan +exists +get +hget +hmget +llen +lindex +lrange +zcard +zrange +zcount"
+)
+
+
+def test_a_queue_where_keys_may_be_evicted_is_seen_and_nothing_but_reading_is_sent(lab):
+    assert f"ACL SETUSER watch >PASSWORD {WATCH}" in DOCUMENT.read_text()
+    lab.ask("CONFIG", "SET", "maxmemory", "100mb")
+    lab.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    lab.ask("HSET", "bull:mail:meta", "opts.maxLenEvents", "10000")
+    lab.ask("ACL", "SETUSER", "watch", ">only-looks", *WATCH.split())
+    lab.ask("ACL", "SETUSER", "less", ">only-looks", *WATCH.replace("+scan ", "").split())
+
+    def sought(user: str, **how: bool) -> dict:
+        [found] = snapshot.take_all([lab.instance(credentials=[Credentials(user, "only-looks")])], **how)
+        return found
+
+    def sent() -> set[str]:
+        lab.ask("CONFIG", "RESETSTAT")
+        found = sought("watch", look_for_queues=True)
+        assert found["has_queues"] is True
+        return {name.removeprefix("cmdstat_") for name in lab.info() if name.startswith("cmdstat_")}
+
+    assert sent() - ONLY_READS - {"config|resetstat", "auth", "hello", "ping", "acl", "acl|list"} == {"scan"}
+    assert "has_queues" not in sought("watch")
+    assert sought("less", look_for_queues=True)["has_queues"] is None
+    lab.ask("UNLINK", "bull:mail:meta")
+    assert sought("watch", look_for_queues=True)["has_queues"] is False
+    lab.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    assert "has_queues" not in sought("watch", look_for_queues=True)
 
 
 def test_refused_connections_are_seen(lab):
@@ -173,7 +219,7 @@ def test_every_redis_py_finds_the_same(lab, copies, redis_py):
         with pytest.raises(Exception, match="OOM"):
             client("SET", SECRET, "x")
     result = subprocess.run(
-        [sys.executable, "-c", TAKE, str(MODULE_UTILS), str(lab.port)],
+        [sys.executable, "-c", TAKE, str(ROOT / "module_utils"), str(lab.port)],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(copies / redis_py), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,

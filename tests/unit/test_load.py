@@ -300,6 +300,18 @@ def document(*changes: dict) -> dict:
     return loadtest.build(hosts, guide.TARGETS, time="2026-11-23T00:00:00+00:00", inventory="inventories/local")
 
 
+@pytest.mark.parametrize(("queues", "word", "note"), [(True, "FAIL", ""), (False, "PASS", ""), (None, "PASS", "queue")])
+def test_a_queue_among_what_is_evicted_loses_no_key(queues, word, note):
+    """One key in a thousand: the guide's 5 % are for caches."""
+    hosts = {"h": {"before": [{**BEFORE, "has_queues": queues}], "after": [after(evicted_keys=1)]}}
+    [place] = loadtest.build(hosts, guide.TARGETS, time="", inventory="")["instances"]
+    assert place["verdict"] == word
+    assert ("load.evicted_keys" in {finding["id"] for finding in place["findings"]}) == (word == "FAIL")
+    [share] = [finding["actual"] for finding in place["findings"] if finding["id"] == "load.evicted_share"]
+    assert note in share
+    assert ("(" in share) == bool(note)
+
+
 def test_one_bad_place_decides():
     assert document({}, {})["verdict"] == "PASS"
     assert document({}, {"errors": {"OOM": 1}})["verdict"] == "FAIL"

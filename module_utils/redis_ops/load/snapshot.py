@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import catalog, host
+from .. import catalog, host, queues
 from ..engine import Engine
 from ..errors import CommandRefused
 from ..observe import Instance, Snapshot, look
@@ -20,17 +20,28 @@ HISTOGRAMS = "redis 7.0"  # LATENCY HISTOGRAM came with it
 _PARTS = re.compile(r"cmdstat_|errorstat_|latency_percentiles_|db\d+$")
 
 
-def take_all(instances: Sequence[Instance]) -> list[dict[str, Any]]:
-    """Of every instance of a host; of one that does not run its name and 'down', which says so."""
+def take_all(instances: Sequence[Instance], *, look_for_queues: bool = False) -> list[dict[str, Any]]:
+    """Of every instance of a host; of one that does not run its name and 'down', which says so.
+
+    look_for_queues: where keys may be evicted 'has_queues' says whether a queue lives among them, None where that
+    cannot be told. Before a load, so that the search is no part of it.
+    """
     found = []
     for instance in instances:
         seen = look(instance)
         if seen.connection is None:
             found.append({"schema": SCHEMA, "instance": instance.name, "down": "it does not run"})
             continue
-        found.append(take(instance, seen, seen.connection))
+        sought = look_for_queues and evicts(seen.observed.live or {})
+        told: dict[str, Any] = {"has_queues": queues.is_any(seen.connection)} if sought else {}
+        found.append({**take(instance, seen, seen.connection), **told})
         seen.connection.close()
     return found
+
+
+def evicts(config: Mapping[str, str]) -> bool:
+    """Whether keys may be evicted under these settings."""
+    return config.get("maxmemory-policy") != "noeviction" and config.get("maxmemory", "0") != "0"
 
 
 def take(instance: Instance, seen: Snapshot, connection: Connection) -> dict[str, Any]:

@@ -64,6 +64,9 @@ def between(before: Mapping[str, Any], after: Mapping[str, Any], cooled: Optiona
     }
     if after["config"].get("appendonly") == "yes" and after["config"].get("appendfsync") == "always":
         notes.update(dict.fromkeys(_WRITES, "appendfsync always: each write waits for the disk"))
+    if before.get("has_queues", False) is None:
+        unknown = "whether a BullMQ queue lives here could not be told: too many keys, or no right to SCAN"
+        notes.update(dict.fromkeys(("evicted_keys", "evicted_share"), unknown))
     serious = {name: delta.error(name) for name in _SERIOUS if delta.error(name)}
     metrics["error_replies"] = float(sum(serious.values()))
     notes["error_replies"] = ", ".join(f"{count} {name}" for name, count in serious.items())
