@@ -11,6 +11,11 @@ description:
   - Reads C(INFO everything), C(CONFIG GET *), C(LATENCY HISTOGRAM), C(SLOWLOG GET) and C(CLIENT LIST) of each instance, and
     from the kernel what it counts. Two snapshots around a load are what M(redis_load_report) judges.
   - Resets nothing and changes nothing. Holds no key, no argument of a command and no secret.
+options:
+  queues:
+    description: Whether to look, with C(SCAN), for BullMQ queues where keys may be evicted; before a load only.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -44,10 +49,14 @@ from ansible.module_utils.redis_ops.load import snapshot
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=dict(edge.DECLARATION_ARGUMENTS), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={**edge.DECLARATION_ARGUMENTS, "queues": {"type": "bool", "default": False}},
+        supports_check_mode=True,
+    )
 
     def work() -> dict:
-        found = snapshot.take_all(edge.declared_of(module.params).instances())
+        instances = edge.declared_of(module.params).instances()
+        found = snapshot.take_all(instances, look_for_queues=module.params["queues"])
         return {"changed": False, "snapshots": found}
 
     edge.answer(module, work)

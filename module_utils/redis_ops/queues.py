@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Optional
 
-from .errors import CommandRefused, RedisOpsError
+from .errors import AccessDenied, CommandRefused, RedisOpsError
 from .findings import Finding, Status
 from .server import Connection
 
@@ -78,6 +78,18 @@ def has_queue(connection: Connection) -> bool:
     with contextlib.suppress(RedisOpsError):
         return any(names for names, _ in _scan(connection, PREFIX, ROUNDS))
     return False
+
+
+def is_any(connection: Connection) -> Optional[bool]:
+    """Whether there is a queue in its database; None where that cannot be told: too many keys, or SCAN is not allowed."""
+    end = time.monotonic() + PATIENCE
+    with contextlib.suppress(AccessDenied, CommandRefused):
+        for names, last in _scan(connection, PREFIX, THOROUGH):
+            if names or last:
+                return bool(names)
+            if time.monotonic() > end:
+                break
+    return None
 
 
 def find(connection: Connection, prefix: str = PREFIX) -> tuple[list[str], bool]:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.redis_ops import observe
 from ansible.module_utils.redis_ops.load import guide, snapshot, verdict, window
+from ansible.module_utils.redis_ops.server import Credentials
 from instances import Lab, laboratory
+from test_server import VERSIONS, copies
 
+__all__ = ["copies"]
+
+ROOT = Path(__file__).parent.parent.parent
+DOCUMENT = ROOT / "docs" / "load-testing.md"
 SECRET = "a-word-of-a-key"
 
 
@@ -56,6 +66,8 @@ def test_the_numbers_are_those_of_the_client(lab):
     assert found.metrics["slow_commands"] >= 1
     if lab.multi:
         assert 0 < found.metrics["command_p99_ms"] < 1000
+    else:
+        assert 0 < found.metrics["command_mean_ms"] < 1000
     assert SECRET not in json.dumps([before, after])
     assert status(judged(found), "hit_ratio") == "FAIL"
 
@@ -74,6 +86,50 @@ def test_evictions_are_seen(lab):
     assert judged(found).word == "FAIL"
     queue = judged(found, queue=True)
     assert [finding for finding in queue.findings if finding.id == "load.evicted_keys"]
+
+
+ONLY_READS = {
+    "info",
+    "config",
+    "config|get",
+    "latency",
+    "latency|histogram",
+    "slowlog",
+    "slowlog|get",
+    "client",
+    "client|list",
+}
+WATCH = (
+    "on ~bull:* resetchannels -@all +ping +info +config|get +acl|list +slowlog|get +slowlog|len +latency|histogram "
+    "+client|list +scan +exists +get +hget +hmget +llen +lindex +lrange +zcard +zrange +zcount"
+)
+
+
+def test_a_queue_where_keys_may_be_evicted_is_seen_and_nothing_but_reading_is_sent(lab):
+    assert f"ACL SETUSER watch >PASSWORD {WATCH}" in DOCUMENT.read_text()
+    lab.ask("CONFIG", "SET", "maxmemory", "100mb")
+    lab.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    lab.ask("HSET", "bull:mail:meta", "opts.maxLenEvents", "10000")
+    lab.ask("ACL", "SETUSER", "watch", ">only-looks", *WATCH.split())
+    lab.ask("ACL", "SETUSER", "less", ">only-looks", *WATCH.replace("+scan ", "").split())
+
+    def sought(user: str, **how: bool) -> dict:
+        [found] = snapshot.take_all([lab.instance(credentials=[Credentials(user, "only-looks")])], **how)
+        return found
+
+    def sent() -> set[str]:
+        lab.ask("CONFIG", "RESETSTAT")
+        found = sought("watch", look_for_queues=True)
+        assert found["has_queues"] is True
+        return {name.removeprefix("cmdstat_") for name in lab.info() if name.startswith("cmdstat_")}
+
+    assert sent() - ONLY_READS - {"config|resetstat", "auth", "hello", "ping", "acl", "acl|list"} == {"scan"}
+    assert "has_queues" not in sought("watch")
+    assert sought("less", look_for_queues=True)["has_queues"] is None
+    lab.ask("UNLINK", "bull:mail:meta")
+    assert sought("watch", look_for_queues=True)["has_queues"] is False
+    lab.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    assert "has_queues" not in sought("watch", look_for_queues=True)
 
 
 def test_refused_connections_are_seen(lab):
@@ -133,3 +189,51 @@ def test_a_leak_is_seen_and_a_pool_is_not(lab):
         client.close()
     time.sleep(0.2)
     assert window.between(before, after, look(lab)).metrics["leaked_clients"] == 0
+
+
+# --- with every redis-py that a target may have -----------------------------------------------------------------------
+
+TAKE = r"""
+import json, sys
+from types import SimpleNamespace as Made
+sys.path.insert(0, sys.argv[1])
+import redis
+from redis_ops.load import snapshot
+from redis_ops.server import Address, Connection, Credentials
+connection = Connection(Address(port=int(sys.argv[2])), Credentials())
+seen = Made(observed=Made(open_files=None))
+print(json.dumps({"redis_py": redis.__version__, **snapshot.take(Made(name="lab"), seen, connection)}))
+"""
+
+
+@pytest.mark.parametrize("redis_py", VERSIONS)
+def test_every_redis_py_finds_the_same(lab, copies, redis_py):
+    client = lab.client()
+    client("CONFIG", "SET", "slowlog-log-slower-than", "0")
+    client("CLIENT", "SETNAME", "web")
+    for number in range(3):
+        client("SET", f"key:{number}", "x")
+    client("CONFIG", "SET", "slowlog-log-slower-than", "-1")
+    client("CONFIG", "SET", "maxmemory", "1")
+    for _ in range(12):
+        with pytest.raises(Exception, match="OOM"):
+            client("SET", SECRET, "x")
+    result = subprocess.run(
+        [sys.executable, "-c", TAKE, str(ROOT / "module_utils"), str(lab.port)],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(copies / redis_py), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-1500:]
+    found = json.loads(result.stdout)
+    assert found["redis_py"] == redis_py
+    assert found["errors"]["OOM"] == 12
+    assert found["commands"]["set"]["calls"] == 3
+    assert found["keys"] == 3
+    assert [entry["command"] for entry in found["slowlog"]["entries"]] == ["SET", "SET", "SET", "CLIENT", "CONFIG"]
+    assert found["clients"]["names"]["web"] == 1
+    if lab.multi:
+        assert found["histograms"]["set"]["calls"] == 3
+        assert found["histograms"]["set"]["buckets"][-1][1] == 3

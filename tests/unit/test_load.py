@@ -45,7 +45,7 @@ BEFORE = {
     },
     "clients": {},
     "config": {"maxmemory": "1073741824", "maxmemory-policy": "allkeys-lru", "hz": "10"},
-    "host": {"swapped": 0, "available": 0, "memory": 0, "listen_overflows": 1, "listen_drops": 1},
+    "host": {"swapped": 0, "available": 0, "memory": 0, "listen_drops": 1},
 }
 
 
@@ -101,6 +101,7 @@ def test_a_good_window():
             {"slow_commands", "slowest_ms"},
         ),
         ({"host": {**BEFORE["host"], "listen_drops": 5}}, {"listen_drops"}),
+        ({"numbers": {"evicted_clients": 200}}, {"evicted_clients"}),
         ({"host": {**BEFORE["host"], "swapped": 5}}, {"swapped_bytes"}),
     ],
 )
@@ -119,6 +120,38 @@ def test_an_empty_slow_log_does_not_tell_how_far_its_ids_have_come():
     then = after()
     then["slowlog"] = {**empty, "last_id": 41, "entries": [{"id": 41, "usec": 12_000, "command": "KEYS"}]}
     assert window.between({**BEFORE, "slowlog": empty}, then).metrics["slow_commands"] == 1
+
+
+@pytest.mark.parametrize(
+    ("log", "limits", "count", "slowest"),
+    [
+        ({}, {}, "PASS", "PASS"),  # from 10 ms on: 50 ms would have been seen
+        ({"threshold": 50_000}, {}, "PASS", "PASS"),
+        ({"threshold": 1_000_000}, {}, "PASS", "SKIP"),
+        ({}, {"slowest_ms": 5}, "PASS", "SKIP"),
+        ({"room": 0}, {}, "SKIP", "SKIP"),
+        ({"threshold": -1}, {}, "SKIP", "SKIP"),
+        (
+            {"threshold": 1_000_000, "last_id": 8, "entries": [{"id": 8, "usec": 1_200_000, "command": "KEYS"}]},
+            {},
+            "PASS",
+            "FAIL",
+        ),
+    ],
+)
+def test_a_log_that_would_not_show_it_is_no_pass(log, limits, count, slowest):
+    whole = {**BEFORE["slowlog"], **log}
+    seen = window.between(
+        {**BEFORE, "slowlog": {**BEFORE["slowlog"], **log, "last_id": 7}}, {**after(), "slowlog": whole}
+    )
+    known = targets.adjusted(guide.TARGETS, limits, "mine")
+    result = verdict.judge(
+        seen.metrics, known, instance="cache", evicts=True, queue=False, notes=seen.notes, distrust=()
+    )
+    found = {finding.id: finding for finding in result.findings}
+    assert found["load.slow_commands"].status.value == count
+    assert found["load.slowest_ms"].status.value == slowest
+    assert "(" in found["load.slow_commands"].actual  # from how many ms on, or why not
 
 
 def test_what_is_no_fault_of_the_server_only_warns():
@@ -192,6 +225,41 @@ def test_clients_that_stay_are_a_leak(left, leaked):
     assert ("leaked_clients" in missed(result)) == leaked
 
 
+def test_a_command_counts_by_its_calls_in_between_and_not_by_those_of_months_before():
+    old = {"get": {"calls": 10**9, "buckets": [[1, 10**9]]}, "info": {"calls": 5, "buckets": [[66, 5]]}}
+    then = after()
+    then["histograms"] = {**old, "evalsha": {"calls": 600_000, "buckets": [[16, 500_000], [33_554, 600_000]]}}
+    then["histograms"]["info"] = {"calls": 9_000_005, "buckets": [[66, 9_000_005]]}  # who looks is no load
+    seen = window.between({**BEFORE, "histograms": old}, then)
+    assert (seen.metrics["command_p99_ms"], seen.notes["command_p99_ms"]) == (33.554, "evalsha")
+
+
+def test_a_window_without_a_command_has_no_slowest():
+    then = {**after(), "histograms": BEFORE["histograms"]}
+    [told] = [finding for finding in judged(then).findings if finding.id == "load.command_p99_ms"]
+    assert told.status.value == "SKIP"
+
+
+def test_without_a_distribution_the_mean_of_the_slowest_common_command_is_told():
+    """As Redis 6.2 has it, which counts every subcommand of CONFIG as config."""
+    before, then = {**BEFORE, "histograms": {}}, {**after(), "histograms": {}}
+    before["commands"] = {"get": {"calls": 10**9, "usec": 10**9}, "evalsha": {"calls": 1000, "usec": 9_000_000}}
+    then["commands"] = {
+        "get": {"calls": 10**9 + 60_000, "usec": 10**9 + 60_000},
+        "evalsha": {"calls": 1200, "usec": 9_500_000},  # 2.5 ms
+        "config": {"calls": 5000, "usec": 50_000_000},
+        "keys": {"calls": 1, "usec": 900_000},  # that one is in the slow log
+    }
+    seen = window.between(before, then)
+    assert (seen.metrics["command_p99_ms"], seen.metrics["command_mean_ms"]) == (None, 2.5)
+    assert "evalsha took 2.5 ms" in seen.notes["command_p99_ms"]
+
+
+def test_what_overflows_the_accept_queue_is_one_drop():
+    then = {**after(), "host": {**BEFORE["host"], "listen_overflows": 4, "listen_drops": 4}}
+    assert window.between(BEFORE, then).metrics["listen_drops"] == 3
+
+
 def test_percentiles_from_buckets_that_redis_leaves_out():
     before = {"calls": 100, "buckets": [[1, 90], [4, 100]]}
     now = {"calls": 200, "buckets": [[1, 90], [2, 189], [4, 200]]}
@@ -230,6 +298,18 @@ def document(*changes: dict) -> dict:
         f"h{number}": {"before": [BEFORE], "after": [{**after(), **change}]} for number, change in enumerate(changes)
     }
     return loadtest.build(hosts, guide.TARGETS, time="2026-11-23T00:00:00+00:00", inventory="inventories/local")
+
+
+@pytest.mark.parametrize(("queues", "word", "note"), [(True, "FAIL", ""), (False, "PASS", ""), (None, "PASS", "queue")])
+def test_a_queue_among_what_is_evicted_loses_no_key(queues, word, note):
+    """One key in a thousand: the guide's 5 % are for caches."""
+    hosts = {"h": {"before": [{**BEFORE, "has_queues": queues}], "after": [after(evicted_keys=1)]}}
+    [place] = loadtest.build(hosts, guide.TARGETS, time="", inventory="")["instances"]
+    assert place["verdict"] == word
+    assert ("load.evicted_keys" in {finding["id"] for finding in place["findings"]}) == (word == "FAIL")
+    [share] = [finding["actual"] for finding in place["findings"] if finding["id"] == "load.evicted_share"]
+    assert note in share
+    assert ("(" in share) == bool(note)
 
 
 def test_one_bad_place_decides():

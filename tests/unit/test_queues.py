@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from ansible.module_utils.redis_ops import queues
-from ansible.module_utils.redis_ops.errors import AccessDenied, CommandRefused
+from ansible.module_utils.redis_ops.errors import AccessDenied, CommandRefused, ServerUnreachable
 from ansible.module_utils.redis_ops.findings import Status
 from ansible.module_utils.redis_ops.queues import Limits, Queue, find, has_queue, judge, read
 
@@ -79,6 +79,20 @@ def test_a_search_that_takes_too_long_says_so(monkeypatch):
 def test_a_search_over_too_many_keys_says_so(monkeypatch):
     monkeypatch.setattr(queues, "THOROUGH", 2)
     assert find(Server("a", "b", "c", "bull:mail:meta", step=1)) == ([], False)
+
+
+def test_whether_there_is_a_queue_and_that_nobody_knows(monkeypatch):
+    far = Server(*["x"] * 100, "bull:mail:meta", "y", step=1)
+    assert queues.is_any(far) is True
+    assert far.calls == 101  # no further than the first
+    assert queues.is_any(Server("a", "b", "c")) is False
+    assert queues.is_any(Refusing(AccessDenied("NOPERM"))) is None
+    with pytest.raises(ServerUnreachable):
+        queues.is_any(Refusing(ServerUnreachable("gone")))
+    monkeypatch.setattr(queues, "THOROUGH", 2)
+    assert queues.is_any(Server("a", "b", "c", step=1)) is None
+    monkeypatch.setattr(queues, "PATIENCE", -1.0)
+    assert queues.is_any(Server("a", "b", "c", step=2)) is None
 
 
 def test_a_prefix_is_not_a_pattern():

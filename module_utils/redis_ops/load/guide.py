@@ -232,6 +232,16 @@ TARGETS: Sequence[Target] = (
         "a subscriber or replica does not keep up",
         "mend that client, or raise its class of client-output-buffer-limit",
     ),
+    Target(
+        "evicted_clients",
+        AT_MOST,
+        0,
+        "",
+        "clients cut off for the memory they held",
+        "redis.conf, maxmemory-clients",
+        "replies or pipelines pile up in the server until all clients together exceed maxmemory-clients",
+        "smaller pipelines and replies, clients that read as fast as they ask, or a larger maxmemory-clients",
+    ),
     # --- what stays ---
     Target(
         "keys_left",
@@ -264,6 +274,7 @@ TARGETS: Sequence[Target] = (
         "guide 7",
         _HOLDS_UP,
         _SEE_WHICH,
+        seen_from="slowlog_from_ms",
     ),
     Target(
         "command_p99_ms",

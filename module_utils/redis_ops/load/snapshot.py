@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import catalog, host
+from .. import catalog, host, queues
 from ..engine import Engine
 from ..errors import CommandRefused
 from ..observe import Instance, Snapshot, look
@@ -16,21 +16,32 @@ from ..server import Connection, engine_of
 
 SCHEMA = "redis-snapshot/1"
 HISTOGRAMS = "redis 7.0"  # LATENCY HISTOGRAM came with it
-# redis-py makes a mapping of what is 'calls=1,usec=2'
+# redis-py makes a mapping of what is 'calls=1,usec=2'; up to 4 it leaves 'count=1', which has no comma, as it is
 _PARTS = re.compile(r"cmdstat_|errorstat_|latency_percentiles_|db\d+$")
 
 
-def take_all(instances: Sequence[Instance]) -> list[dict[str, Any]]:
-    """Of every instance of a host; of one that does not run its name and 'down', which says so."""
+def take_all(instances: Sequence[Instance], *, look_for_queues: bool = False) -> list[dict[str, Any]]:
+    """Of every instance of a host; of one that does not run its name and 'down', which says so.
+
+    look_for_queues: where keys may be evicted 'has_queues' says whether a queue lives among them, None where that
+    cannot be told. Before a load, so that the search is no part of it.
+    """
     found = []
     for instance in instances:
         seen = look(instance)
         if seen.connection is None:
             found.append({"schema": SCHEMA, "instance": instance.name, "down": "it does not run"})
             continue
-        found.append(take(instance, seen, seen.connection))
+        sought = look_for_queues and evicts(seen.observed.live or {})
+        told: dict[str, Any] = {"has_queues": queues.is_any(seen.connection)} if sought else {}
+        found.append({**take(instance, seen, seen.connection), **told})
         seen.connection.close()
     return found
+
+
+def evicts(config: Mapping[str, str]) -> bool:
+    """Whether keys may be evicted under these settings."""
+    return config.get("maxmemory-policy") != "noeviction" and config.get("maxmemory", "0") != "0"
 
 
 def take(instance: Instance, seen: Snapshot, connection: Connection) -> dict[str, Any]:
@@ -72,9 +83,9 @@ _STATUS = (
 
 def _nested(info: Mapping[str, Any], prefix: str) -> list[tuple[str, Mapping[str, Any]]]:
     return [
-        (name, stat)
+        (name, stat if isinstance(stat, Mapping) else dict(part.partition("=")[::2] for part in str(stat).split(",")))
         for name, stat in info.items()
-        if name.startswith(prefix) and _PARTS.match(name) and isinstance(stat, Mapping)
+        if name.startswith(prefix) and _PARTS.match(name)
     ]
 
 
@@ -143,7 +154,6 @@ def _host(pid: int, *, local: bool) -> dict[str, Any]:
         "swapped": int(swapped.group(1)) * 1024 if swapped else 0,
         "available": int(available.group(1)) * 1024 if available else 0,
         "memory": host.memory_bytes(),
-        "listen_overflows": int(counters.get("ListenOverflows", 0)),
         "listen_drops": int(counters.get("ListenDrops", 0)),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Optional
 
 from ..errors import InvalidInput, Problem
 
@@ -16,7 +16,7 @@ AT_MOST, AT_LEAST = "at most", "at least"
 class Target:
     """metric: of a Window, or of the load generator. limit: in `unit`. caches: only where keys may be evicted.
     hard: a miss fails the verdict; else it warns. slows: a miss makes clients wait, so that it fails the verdict when the
-    load fell short of its plan.
+    load fell short of its plan. seen_from: the metric that says from which value on there is anything to see.
     """
 
     metric: str
@@ -30,9 +30,15 @@ class Target:
     hard: bool = True
     caches: bool = False
     slows: bool = False
+    seen_from: str = ""
 
     def holds(self, value: float) -> bool:
         return value <= self.limit if self.sense == AT_MOST else value >= self.limit
+
+    def value(self, metrics: Mapping[str, Optional[float]]) -> Optional[float]:
+        """None where nothing is to be seen, and a miss would not be either."""
+        found, seen_from = metrics.get(self.metric), metrics.get(self.seen_from) or 0
+        return None if found is not None and found < seen_from and self.limit < seen_from else found
 
     @property
     def expected(self) -> str:

@@ -45,7 +45,7 @@ def judge(
     makes clients wait. Where none was, nobody knows, and it is INVALID.
     """
     found = [
-        _finding(target, metrics.get(target.metric), instance, notes.get(target.metric, ""), short=bool(shortfalls))
+        _finding(target, target.value(metrics), instance, notes.get(target.metric, ""), short=bool(shortfalls))
         for target in targets
         if target.metric in metrics and (evicts or not target.caches)
     ]

@@ -64,6 +64,9 @@ def between(before: Mapping[str, Any], after: Mapping[str, Any], cooled: Optiona
     }
     if after["config"].get("appendonly") == "yes" and after["config"].get("appendfsync") == "always":
         notes.update(dict.fromkeys(_WRITES, "appendfsync always: each write waits for the disk"))
+    if before.get("has_queues", False) is None:
+        unknown = "whether a BullMQ queue lives here could not be told: too many keys, or no right to SCAN"
+        notes.update(dict.fromkeys(("evicted_keys", "evicted_share"), unknown))
     serious = {name: delta.error(name) for name in _SERIOUS if delta.error(name)}
     metrics["error_replies"] = float(sum(serious.values()))
     notes["error_replies"] = ", ".join(f"{count} {name}" for name, count in serious.items())
@@ -147,31 +150,72 @@ def evicted_share(keys: float, evicted: float, expired: float) -> float:
 
 
 def _slow(before: Mapping[str, Any], after: Mapping[str, Any], notes: dict[str, str]) -> dict[str, Optional[float]]:
-    if after["slowlog"]["threshold"] < 0:
-        notes["slow_commands"] = "slowlog-log-slower-than -1: nothing is logged"
+    """slowlog_from_ms: what takes less is not seen; a target below it is not met by an empty log, see targets.py."""
+    threshold = after["slowlog"]["threshold"] / 1000
+    blind = "slowlog-log-slower-than -1: nothing is logged" if threshold < 0 else ""
+    blind = blind or ("slowlog-max-len 0: nothing is kept" if after["slowlog"]["room"] == 0 else "")
+    if blind:
+        notes.update(dict.fromkeys(("slow_commands", "slowest_ms"), blind))
         return {"slow_commands": None, "slowest_ms": None}
     first = before["slowlog"]["last_id"]
     entries = [entry for entry in after["slowlog"]["entries"] if entry["id"] > first]
     # an empty log does not tell how far its ids have come
     new = max(after["slowlog"]["last_id"] - first, 0) if before["slowlog"]["entries"] else len(entries)
     names = sorted({entry["command"] for entry in entries})
-    notes["slow_commands"] = ", ".join(names) + (f"; {new - len(entries)} more fell out" if new > len(entries) else "")
+    told = [f"from {threshold:g} ms on", *([", ".join(names)] if names else [])]
+    notes["slow_commands"] = "; ".join(told + [f"{new - len(entries)} more fell out"] * (new > len(entries)))
+    if not entries:
+        notes["slowest_ms"] = f"nothing below {threshold:g} ms is logged"
     slowest = max((entry["usec"] for entry in entries), default=0)
-    return {"slow_commands": float(new), "slowest_ms": slowest / 1000}
+    return {"slow_commands": float(new), "slowest_ms": slowest / 1000, "slowlog_from_ms": threshold}
 
 
 def _latency(before: Mapping[str, Any], after: Mapping[str, Any], notes: dict[str, str]) -> dict[str, Optional[float]]:
-    """The worst p99 of a command that counts, in ms: time in the server, without queue and network."""
-    worst: tuple[float, str] = (0.0, "")
-    total = sum(told["calls"] for told in after["histograms"].values()) or 1
-    for command, told in after["histograms"].items():
-        found = percentile(before["histograms"].get(command), told, 0.99)
-        if found is not None and told["calls"] >= total / 1000 and command not in _LOOKS:
-            worst = max(worst, (found, command))
+    """The worst p99 of a command that counts, in ms: time in the server, without queue and network.
+
+    A command counts that is one in a thousand of the calls in between.
+    """
     if not after["histograms"]:
+        return {"command_p99_ms": None, "command_mean_ms": _mean(before, after, notes)}
+    then = before["histograms"]
+    calls = {
+        command: told["calls"] - then.get(command, {"calls": 0})["calls"]
+        for command, told in after["histograms"].items()
+        if command not in _LOOKS
+    }
+    common = [command for command, count in calls.items() if count >= sum(calls.values()) / 1000]
+    bounds = {command: percentile(then.get(command), after["histograms"][command], 0.99) for command in common}
+    worst = max(((bound, command) for command, bound in bounds.items() if bound is not None), default=None)
+    if worst is None:
         return {"command_p99_ms": None}
     notes["command_p99_ms"] = worst[1]
     return {"command_p99_ms": worst[0] / 1000}
+
+
+def _mean(before: Mapping[str, Any], after: Mapping[str, Any], notes: dict[str, str]) -> Optional[float]:
+    """Of the slowest common command, in ms; told where there is no distribution to judge."""
+    then, nothing = before["commands"], {"calls": 0, "usec": 0}
+    # Redis 6.2 counts all of CONFIG, CLIENT and the like as one command
+    looks = {*_LOOKS, *(name.partition("|")[0] for name in _LOOKS)}
+    moved = {
+        command: (
+            told["calls"] - then.get(command, nothing)["calls"],
+            told["usec"] - then.get(command, nothing)["usec"],
+        )
+        for command, told in after["commands"].items()
+        if command not in looks
+    }
+    total = sum(calls for calls, _ in moved.values())
+    means = [
+        (usec / calls / 1000, command) for command, (calls, usec) in moved.items() if calls and calls >= total / 1000
+    ]
+    if not means:
+        return None
+    slowest, command = max(means)
+    notes["command_p99_ms"] = (
+        f"no LATENCY HISTOGRAM before Redis 7.0; a call of {command} took {slowest:.3g} ms on average"
+    )
+    return float(slowest)
 
 
 def percentile(before: Optional[Mapping[str, Any]], after: Mapping[str, Any], share: float) -> Optional[float]:
@@ -243,5 +287,5 @@ def _clients(
 def _host(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Optional[float]]:
     if not (before["host"] and after["host"]):
         return {"listen_drops": None}
-    names = ("listen_overflows", "listen_drops")
-    return {"listen_drops": float(sum(after["host"][name] - before["host"][name] for name in names))}
+    # the kernel counts what overflows the accept queue among the drops as well
+    return {"listen_drops": float(after["host"]["listen_drops"] - before["host"]["listen_drops"])}

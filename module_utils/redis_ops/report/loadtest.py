@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 from ..findings import as_records
 from ..load import clients, merge, window
+from ..load.snapshot import evicts
 from ..load.targets import Target
 from ..load.verdict import EXIT_CODES, FAIL, INVALID, PASS, judge
 
@@ -83,8 +84,8 @@ def _place(
         metrics,
         targets,
         instance=name,
-        evicts=config.get("maxmemory-policy") != "noeviction" and config.get("maxmemory", "0") != "0",
-        queue=JOBS in loads,
+        evicts=evicts(config),
+        queue=JOBS in loads or bool(before.get("has_queues")),
         notes=notes,
         distrust=[*seen.void, *failed, *told.distrust],
         shortfalls=told.shortfalls,
