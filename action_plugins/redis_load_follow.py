@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ansible.module_utils
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -21,13 +25,31 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
 from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
 
 LOOK = 2.0  # seconds between two looks
+BLINK = 0.25  # seconds between two looks at Ctrl-C
 PLAIN = 10.0  # seconds between two lines where there is no terminal
+HELD = 60  # seconds that a load runs on unwatched: redis_load_config.py
+HURRY = 30  # seconds to tell the programs to stop, when this process is told to end
 DONE = "all programs have ended"
 INTERRUPT = "REDIS_LOADTEST_INTERRUPT"  # the file that the callback redis_report makes at the first Ctrl-C
 
 
+class _Told(BaseException):
+    """To end, as at a second Ctrl-C."""
+
+
+@dataclass
+class _Generator:
+    """Where programs run."""
+
+    name: str
+    connection: Any
+    look: str  # the commands
+    stop: str
+    answers: bool = True
+
+
 class ActionModule(ActionBase):
-    """Reads on the load generator, writes to the terminal only."""
+    """Says to the load generators that somebody looks, or that they are to stop; writes to the terminal."""
 
     TRANSFERS_FILES = False
 
@@ -35,30 +57,102 @@ class ActionModule(ActionBase):
         """Until every program has ended, Ctrl-C, or the time is over. None of these fails: the results will tell."""
         result = super().run(tmp, task_vars)
         _, given = self.validate_argument_spec(dict(edge.LOAD_FOLLOW_ARGUMENTS))
-        show, end = _Show(), time.monotonic() + given["seconds"]
-        looks = _command(given["progress"], given["ended"])
+        generators = self._generators(given["runs"], task_vars or {})
+        show, end, parent = _Show(), time.monotonic() + given["seconds"], os.getppid()
         stopped = False
-        while not stopped and time.monotonic() < end:
-            said = self._low_level_execute_command(looks, sudoable=False)["stdout"].splitlines()
-            show.lines([line for line in said if line and line != DONE])
-            if DONE in said:
-                break
-            stopped = _interrupted()
-            time.sleep(LOOK)
-        show.end()
+        with _signals(), contextlib.ExitStack() as stack:
+            stack.callback(show.end)
+            try:
+                while not stopped and time.monotonic() < end:
+                    if self._look(generators, show):
+                        break
+                    stopped = _wait(parent)
+            except _Told:
+                signal.alarm(HURRY)  # whatever hangs
+                stopped = True
+            if stopped:
+                for generator in generators:
+                    self._say(generator, generator.stop)
         result.update(changed=False, stopped=stopped)
         return result
 
+    def _look(self, generators: Sequence[_Generator], show: _Show) -> bool:
+        """Whether all have ended. What a generator that does not answer does is not known, so it has not."""
+        ended = True
+        for first, generator in zip((True, *[False] * len(generators)), generators):
+            said = self._say(generator, generator.look)
+            if said is None:
+                if generator.answers:
+                    show.stays(f"generator {generator.name} does not answer; the load runs on")
+            elif first:
+                show.lines([line for line in said if line and line != DONE])
+            generator.answers = said is not None
+            ended = ended and DONE in (said or ())
+        return ended
 
-def _command(progress: Sequence[str], ended: Sequence[str]) -> str:
-    """The last line of each program, and whether all have ended."""
-    last = "; ".join(f"tail -n 1 {shlex.quote(path)} 2>/dev/null; echo" for path in progress)
-    over = " && ".join(f"test -e {shlex.quote(path)}" for path in ended)
-    return f"{last}; {over} && echo {shlex.quote(DONE)} || true"
+    def _say(self, generator: _Generator, command: str) -> list[str] | None:
+        """What it answers; nothing where the connection is broken, which stops no load."""
+        self._connection = generator.connection
+        with contextlib.suppress(AnsibleError, OSError, EOFError):
+            said: str = self._low_level_execute_command(command, sudoable=False)["stdout"]
+            return said.splitlines()
+        return None
+
+    def _generators(self, runs: Sequence[Mapping[str, Any]], task_vars: Mapping[str, Any]) -> list[_Generator]:
+        """The first one is whom this task is delegated to."""
+        found: list[_Generator] = []
+        for name in dict.fromkeys(run["generator"] for run in runs):
+            theirs = [run for run in runs if run["generator"] == name]
+            connection = self._to(name, task_vars) if found else self._connection
+            stop = f": > {shlex.quote(theirs[0]['directory'] + '/stop')}"
+            found.append(_Generator(name, connection, _command(theirs), stop))
+        return found
+
+    def _to(self, name: str, task_vars: Mapping[str, Any]) -> Any:
+        """As ansible-core makes one for a task (2.19, task_executor.py). It opens with the first command."""
+        variables = task_vars["hostvars"][name]
+        kind = variables.get("ansible_connection", self._task.connection)
+        connection = self._shared_loader_obj.connection_loader.get(kind, self._play_context, None)
+        keys = {**self._task.dump_attrs(), "timeout": self._play_context.timeout}
+        del keys["retries"]
+        options = connection._resolve_option_variables(variables, self._templar)  # noqa: SLF001
+        connection.set_options(task_keys=keys, var_options=options)
+        return connection
 
 
-def _interrupted() -> bool:
-    return Path(os.environ.get(INTERRUPT, "/nonexistent")).exists()
+def _command(runs: Sequence[Mapping[str, str]]) -> str:
+    """Say that somebody looks; the last line of each program, and whether all have ended."""
+    watched = shlex.quote(f"{runs[0]['directory']}/watched")
+    last = "; ".join(f"tail -n 1 {shlex.quote(run['progress'])} 2>/dev/null; echo" for run in runs)
+    over = " && ".join(f"test -e {shlex.quote(run['ended'])}" for run in runs)
+    return f"{{ echo {HELD} > {watched}; }} 2>/dev/null; {last}; {over} && echo {shlex.quote(DONE)} || true"
+
+
+def _wait(parent: int) -> bool:
+    """Until the next look. Whether the load is to stop: by Ctrl-C, or as whoever started it has gone."""
+    end = time.monotonic() + LOOK
+    while time.monotonic() < end:
+        if Path(os.environ.get(INTERRUPT, "/nonexistent")).exists() or os.getppid() != parent:
+            return True
+        time.sleep(BLINK)
+    return False
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """What ends this process at once ends the load first."""
+
+    def told(*_: object) -> None:
+        for number in usual:
+            signal.signal(number, signal.SIG_IGN)
+        raise _Told
+
+    usual = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
 
 
 class _Show:
@@ -81,6 +175,11 @@ class _Show:
             self._due = time.monotonic() + PLAIN
             for line in lines:
                 self._display.display(line)
+
+    def stays(self, line: str) -> None:
+        self.end()
+        self._last = []
+        self._display.display(line)
 
     def end(self) -> None:
         if self._columns and self._last:

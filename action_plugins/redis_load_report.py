@@ -185,13 +185,13 @@ def _checklist(task_vars: Mapping[str, Any], accept: Sequence[str]) -> Iterator[
 def _runs(task_vars: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for host, registered in _facts(task_vars, RESULTS):
         for done in registered.get("results", ()):
-            run = done["item"]
+            run, said = done["item"], done.get("msg") if done.get("unreachable") else done.get("stdout")
             yield {
                 "host": host,
                 "instance": run["instance"],
                 "kind": run["kind"],
                 "name": run["generator"],
-                **_read(str(done.get("stdout") or "")),
+                **_read(str(said or "")),
             }
 
 

@@ -8,18 +8,20 @@ DOCUMENTATION = r"""
 module: redis_load_follow
 short_description: Show a load while it runs
 description:
-  - Shows the last line of every program's progress, on a terminal as one line that rewrites itself, elsewhere every ten
-    seconds. Ends when all programs have ended, at the first Ctrl-C, or when the time is over; none of these is a failure.
+  - Shows the last line of every program's progress on the first load generator, on a terminal as one line that rewrites
+    itself, elsewhere every ten seconds. Ends when all programs on all generators have ended, at the first Ctrl-C, or when
+    the time is over; none of these is a failure.
+  - A generator that does not answer is told once, and asked again until the time is over.
+  - Writes the file C(watched) in each run's directory at each look; the programs stop when it is no longer written. Writes
+    C(stop) at Ctrl-C, and where the run of Ansible ends or is ended meanwhile.
 options:
-  progress:
-    description: Files on the load generator that the programs write their progress to.
+  runs:
+    description:
+      - The programs, as M(redis_load_plan) returns them. Used of each are its C(generator), its C(directory), and the files
+        C(progress), which it writes, and C(ended), which is there as soon as it has ended.
+      - Delegate the task to the first one's generator.
     type: list
-    elements: path
-    required: true
-  ended:
-    description: Files that are there as soon as the programs have ended.
-    type: list
-    elements: path
+    elements: dict
     required: true
   seconds:
     description: How long it may take at most.
@@ -28,7 +30,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: It changes nothing in any mode.
+    description: It changes nothing but its own files in any mode.
 author:
   - ansible-redis contributors
 """
@@ -36,14 +38,14 @@ author:
 EXAMPLES = r"""
 - name: Watch it run
   redis_load_follow:
-    progress: [/tmp/load/users.progress]
-    ended: [/tmp/load/users.ended]
+    runs:
+      - {generator: load1, directory: /tmp/load, progress: /tmp/load/users.progress, ended: /tmp/load/users.ended}
     seconds: 600
 """
 
 RETURN = r"""
 stopped:
-  description: Whether it ended because of Ctrl-C.
+  description: Whether it ended because of Ctrl-C, and the programs were told to stop.
   returned: always
   type: bool
 """

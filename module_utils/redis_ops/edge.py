@@ -100,8 +100,7 @@ LOAD_PLAN_ARGUMENTS: Mapping[str, Any] = {
     "jobs_on": {"type": "list", "elements": "str", "default": []},
 }
 LOAD_FOLLOW_ARGUMENTS: Mapping[str, Any] = {
-    "progress": {"type": "list", "elements": "path", "required": True},
-    "ended": {"type": "list", "elements": "path", "required": True},
+    "runs": {"type": "list", "elements": "dict", "required": True},
     "seconds": {"type": "int", "required": True},
 }
 LOAD_REPORT_ARGUMENTS: Mapping[str, Any] = {

@@ -120,13 +120,16 @@ def test_a_slow_server_shows_as_latency_of_the_jobs_that_came_meanwhile(jobs):
     assert load["late_us"]["p95"] < load["enqueue_us"]["p95"] / 2  # and this program was not what was late
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, "its directory goes"])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, "its directory goes", "nobody looks any more"])
 def test_who_stops_it_gets_what_was_measured_and_a_clean_server(jobs, how, tmp_path):
     (tmp_path / "run").mkdir()
     with jobs.started(seconds=60, stop=str(tmp_path / "run" / "stop")) as process:
         jobs.waits_for(80)
         if how == "its directory goes":
             (tmp_path / "run").rmdir()
+        elif how == "nobody looks any more":
+            (tmp_path / "run" / "watched").write_text("60\n")
+            os.utime(tmp_path / "run" / "watched", (0, 0))
         else:
             process.send_signal(how)
         _, said = process.communicate(timeout=30)

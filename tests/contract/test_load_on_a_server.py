@@ -142,7 +142,7 @@ def test_the_password_is_nowhere(measured):
         assert PASSWORD not in text
 
 
-@pytest.mark.parametrize("how", ["a signal", "its directory goes"])
+@pytest.mark.parametrize("how", ["a signal", "its directory goes", "nobody looks any more"])
 def test_who_stops_it_gets_a_result_and_leaves_no_key(how, tmp_path):
     (tmp_path / "run").mkdir()
     stop = str(tmp_path / "run" / "stop")
@@ -151,8 +151,11 @@ def test_who_stops_it_gets_a_result_and_leaves_no_key(how, tmp_path):
             assert line, process.wait()
         if how == "a signal":
             process.send_signal(signal.SIGTERM)
-        else:
+        elif how == "its directory goes":
             (tmp_path / "run").rmdir()
+        else:
+            (tmp_path / "run" / "watched").write_text("60\n")
+            os.utime(tmp_path / "run" / "watched", (0, 0))
         assert process.wait(timeout=30) == 130
         assert server.ask("DBSIZE") == 0
         result = result_of(tmp_path)

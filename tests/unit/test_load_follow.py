@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
+from ansible.errors import AnsibleConnectionFailure
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
 import redis_load_follow as follow
@@ -24,6 +26,7 @@ class Load:
 
     def __init__(self, directory, monkeypatch, columns=0):
         self.shown, self.now, self._steps = [], 0.0, []
+        self.directory, self.breaks, self.asked = directory, 0, []
         self.progress = [directory / f"{number} of two.progress" for number in (1, 2)]
         self.ended = [path.with_suffix(".ended") for path in self.progress]
         self.interrupt = directory / "interrupt"
@@ -44,20 +47,28 @@ class Load:
         return lambda: [self.ended[number].touch() for number in which]
 
     def follow(self, seconds=60):
-        given = {"progress": list(map(str, self.progress)), "ended": list(map(str, self.ended)), "seconds": seconds}
+        runs = [
+            {"generator": "load1", "directory": str(self.directory), "progress": str(progress), "ended": str(ended)}
+            for progress, ended in zip(self.progress, self.ended)
+        ]
+        given = {"runs": runs, "seconds": seconds}
         action = follow.ActionModule(MagicMock(args=given, async_val=0, check_mode=False), *[MagicMock()] * 5)
         action._low_level_execute_command = self._execute
         return action.run(task_vars={})
 
     def _execute(self, command, sudoable):
         assert not sudoable
+        self.asked.append(self.now)
+        if self.breaks:
+            self.breaks -= 1
+            raise AnsibleConnectionFailure("Broken pipe")
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
         assert done.stderr == ""
         return {"stdout": done.stdout}
 
     def _sleep(self, seconds):
         self.now += seconds
-        if self._steps:
+        if self._steps and self.now % follow.LOOK == 0:
             self._steps.pop(0)()
 
     def _display(self, text, newline=True, screen_only=False):
@@ -102,7 +113,8 @@ def test_it_goes_on_until_all_have_ended(load):
 def test_ctrl_c_ends_it(load):
     load.then(lambda: None, load.interrupt.touch)
     assert load.follow()["stopped"] is True
-    assert load.now == 3 * follow.LOOK
+    assert load.now == 2 * follow.LOOK
+    assert (load.directory / "stop").exists()
 
 
 def test_ctrl_c_that_comes_with_the_end_of_all_stops_nothing(load):
@@ -114,6 +126,53 @@ def test_ctrl_c_that_comes_with_the_end_of_all_stops_nothing(load):
 def test_programs_that_never_end_do_not_hold_it_for_ever(load):
     assert load.follow(seconds=7)["stopped"] is False
     assert load.now == 4 * follow.LOOK
+
+
+def test_a_connection_that_breaks_is_told_once_and_stops_nothing(load):
+    load.then(load.says("20 s left"), lambda: setattr(load, "breaks", 3), *[lambda: None] * 3, load.ends(0, 1))
+    result = load.follow()
+    assert (result["stopped"], result.get("failed"), result.get("unreachable")) == (False, None, None)
+    assert [text for text, *_ in load.shown] == ["20 s left", "generator load1 does not answer; the load runs on"]
+    assert load.asked == [number * follow.LOOK for number in range(7)]
+    assert not (load.directory / "stop").exists()
+
+
+def test_one_that_stays_broken_is_asked_until_the_time_is_over(load):
+    load.breaks = 99
+    assert load.follow(seconds=60)["stopped"] is False
+    assert (load.now, len(load.shown)) == (60, 1)
+
+
+def test_a_stop_that_cannot_be_told_is_no_failure(load):
+    load.then(lambda: None, load.interrupt.touch)
+    load.breaks = 99
+    assert load.follow()["stopped"] is True
+
+
+def test_each_look_says_that_somebody_looks(load):
+    load.then(lambda: None, load.ends(0, 1))
+    load.follow()
+    assert (load.directory / "watched").read_text() == "60\n"
+
+
+def test_whoever_started_it_has_gone(load, monkeypatch):
+    """Killed, so that it could tell nobody."""
+    parents = iter([4711, 4711, 1])
+    monkeypatch.setattr(os, "getppid", lambda: next(parents, 1))
+    assert load.follow()["stopped"] is True
+    assert (load.directory / "stop").exists()
+
+
+def test_told_to_end_it_stops_the_load_first(load):
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    load.then(lambda: None, lambda: signal.raise_signal(signal.SIGTERM))
+    try:
+        assert load.follow()["stopped"] is True
+        assert 0 < signal.alarm(0) <= follow.HURRY
+    finally:
+        signal.alarm(0)
+    assert (load.directory / "stop").exists()
+    assert {number: signal.getsignal(number) for number in usual} == usual
 
 
 def test_no_ctrl_c_without_the_callback(load, monkeypatch):

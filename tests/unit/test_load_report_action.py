@@ -202,10 +202,13 @@ def test_what_programs_measured_or_said_instead_is_judged(play):
     assert place["loads"]["users"]["generators"][0]["name"] == "load2"
 
     play.has(RESULTS, results=[{"item": item, "stdout": "redis-load: no\n  route to host\n"}, {"item": item}])
+    away = {"item": {**item, "generator": "load3"}, "unreachable": True, "msg": "Data could not be sent"}
+    play.hosts[HOST][RESULTS]["results"].append(away)
     answer = loaded(play)
     assert (answer["verdict"], answer["exit_code"]) == ("INVALID", 3)
     assert any("load2: no result: redis-load: no route to host" in line for line in answer["report"])
     assert any("load2: no result: it said nothing" in line for line in answer["report"])
+    assert any("load3: no result: Data could not be sent" in line for line in answer["report"])
 
 
 def test_the_checklist_of_before_is_in_the_report(play):

@@ -290,6 +290,57 @@ def test_the_phases_follow_one_another(told):
     assert found == ["starting", *["connect"] * 2, *["warm_up"] * 2, *["sustained"] * 2, "ending"]
 
 
+def watched(directory, text, age):
+    path = directory / "run" / "watched"
+    path.write_text(text)
+    os.utime(path, (time.time() - age,) * 2)
+
+
+@pytest.mark.parametrize(
+    ("happens", "stopped"),
+    [
+        (lambda _: None, False),  # by hand: nobody has to look
+        (lambda directory: (directory / "run" / "stop").touch(), True),
+        (lambda directory: (directory / "run").rmdir(), True),
+        (lambda directory: watched(directory, "60\n", 0), False),
+        (lambda directory: watched(directory, "60\n", 30), False),  # the connection was away for so long
+        (lambda directory: watched(directory, "60\n", 90), True),
+        (lambda directory: watched(directory, "300\n", 90), False),  # more programs are being started
+        (lambda directory: watched(directory, "300\n", 330), True),
+        (lambda directory: watched(directory, "", 0), False),  # being written
+        (lambda directory: watched(directory, "", 90), True),
+        (lambda directory: watched(directory, "60\n", -3600), False),  # the clock was set back
+    ],
+)
+def test_who_looks_no_more_stops_it_and_who_never_did_does_not(happens, stopped, told, tmp_path):
+    (tmp_path / "run").mkdir()
+    config = told(stop=str(tmp_path / "run" / "stop"))
+    happens(tmp_path)
+    assert config.stopped is stopped
+    assert told().stopped is False
+
+
+@pytest.mark.parametrize(("stop", "kept"), [("", True), ("elsewhere/stop", True), ("stop", False), ("./stop", False)])
+def test_a_configuration_is_removed_from_the_directory_of_a_run_only(stop, kept, tmp_path):
+    path = tmp_path / "users.config"
+    path.touch()
+    redis_load_config.forget(path, stop and f"{tmp_path}/{stop}")
+    assert path.exists() is kept
+
+
+def test_it_is_removed_once_it_was_read_and_not_by_a_check(tmp_path):
+    k6 = tmp_path / "k6"
+    k6.write_text("#!/bin/sh\necho 'k6 v1.1.0 (made up)'\n")
+    k6.chmod(0o755)
+    path = tmp_path / "users.config"
+    files = {name: str(tmp_path / name) for name in ("result", "stop")}
+    path.write_text(json.dumps({**files, "k6": str(k6), "port": 1}))
+    assert program("--check", str(path)).returncode == 0
+    assert path.exists()
+    assert program(str(path)).returncode == 1
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [

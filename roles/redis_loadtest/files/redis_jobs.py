@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from redis_jobs_data import BLOCKED, Config, Phase, Tally, load, percentiles, publish, result_of
+from redis_load_config import forget, told_to_stop
 
 try:
     import redis.asyncio as redis
@@ -186,8 +187,8 @@ class Run:
         }
 
     def heed(self, file: Path) -> None:
-        """Stop when it appears, or whoever started this has taken its directory away."""
-        if file.exists() or not file.parent.exists():
+        """Stop when it appears, or nobody looks any more."""
+        if told_to_stop(file):
             self.stop.set()
         else:
             asyncio.get_running_loop().call_later(HURRY / 10, self.heed, file)
@@ -278,7 +279,6 @@ class Run:
 
     async def hire(self) -> None:
         ready = []
-        text = json.dumps({**vars(self.config)}) + "\n"
         for index in range(self.config.workers):
             worker = await asyncio.create_subprocess_exec(
                 *(sys.executable, __file__, "--work"),
@@ -288,7 +288,7 @@ class Run:
                 limit=1 << 20,
             )
             self.workers.append(worker)
-            worker.stdin.write(text.encode())
+            worker.stdin.write(f"{json.dumps(vars(self.config))}\n".encode())
             first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.listeners.append(asyncio.ensure_future(self.listen(index, worker, first)))
             ready.append(first)
@@ -377,6 +377,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
             loop.run_until_complete(work(Config(**json.loads(sys.stdin.readline()))))
             return MEASURED
         config = load(Path(options.config or ""))
+        if not options.clean:
+            forget(Path(options.config), config.stop)
         with contextlib.ExitStack() as stack:
             if config.progress:
                 file = stack.enter_context(Path(config.progress).open("a", buffering=1))

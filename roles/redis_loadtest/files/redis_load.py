@@ -30,7 +30,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from redis_load_check import check
-from redis_load_config import OPERATIONS, Config, Problem, Stopped, load
+from redis_load_config import OPERATIONS, Config, Problem, Stopped, forget, load
 from redis_load_numbers import QUANTILES, doubts, percentiles, span
 from redis_load_target import Client, Refused, baseline, clean, noise, preload
 from redis_load_watch import Show, Watch, available
@@ -64,6 +64,7 @@ def main() -> int:
         return DONE
     try:
         config = load(given.config)
+        forget(given.config, config.stop)
         if given.start_at:
             config = replace(config, start_at=given.start_at)
         for number in (signal.SIGINT, signal.SIGTERM):

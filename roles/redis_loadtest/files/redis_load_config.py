@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
@@ -15,6 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+HELD = 60  # seconds that a load runs on unwatched, unless the file says otherwise
 OPERATIONS = 5  # of one request of a user: see redis_load.js
 GAP = 2  # seconds between two phases, in which nothing is under way
 NAME = re.compile(r"[\w.-]+")
@@ -72,7 +74,9 @@ class Config:
     start_at: float = option(0.0, "seconds since 1970 at which all generators begin; 0 for at once", 0)
     progress: str = option("", "file or terminal for the progress; empty for standard error")
     pause: float = option(10.0, "seconds between two lines of progress where there is no terminal", 0.5, 3600)
-    stop: str = option("", "file that ends this run when it appears, or its directory goes, as Ctrl-C does")
+    stop: str = option(
+        "", "file that ends this run, as Ctrl-C does, when it appears, its directory goes, or `watched` there is old"
+    )
 
     @property
     def keys(self) -> str:
@@ -80,8 +84,7 @@ class Config:
 
     @property
     def stopped(self) -> bool:
-        """Somebody says so, or whoever started it has taken its directory away."""
-        return bool(self.stop) and (Path(self.stop).exists() or not Path(self.stop).parent.exists())
+        return bool(self.stop) and told_to_stop(Path(self.stop))
 
     @property
     def share(self) -> Fraction:
@@ -108,6 +111,28 @@ class Config:
     def phase(self, elapsed: float) -> str:
         starts = {"starting": -math.inf, "connect": 0, "warm_up": self.warm_up_at, "sustained": self.sustained_at}
         return [name for name, start in {**starts, "ending": self.end}.items() if elapsed >= start][-1]
+
+
+def told_to_stop(file: Path) -> bool:
+    """Somebody says so, or whoever started it has taken its directory away, or looks no more.
+
+    Who looks writes `watched` in this directory again and again: the seconds that it is good for. Without that file nobody
+    has to look, as where this is run by hand.
+    """
+    if file.exists() or not file.parent.exists():
+        return True
+    watched = file.with_name("watched")
+    try:
+        age, text = time.time() - watched.stat().st_mtime, watched.read_text().strip()
+    except OSError:
+        return False
+    return age > (int(text) if text.isdecimal() else HELD)  # empty while it is being written
+
+
+def forget(path: Path, stop: str) -> None:
+    """Remove a configuration, which may hold a password, from the directory of a run, where nobody reads it again."""
+    if stop and path.resolve().parent == Path(stop).resolve().parent:
+        path.unlink()
 
 
 def load(path: Path) -> Config:
