@@ -84,6 +84,7 @@ instances:
   elements: dict
   contains:
     name: {description: Name of the instance., type: str, sample: default}
+    run_id: {description: What tells this server from every other., type: str, sample: 3f1c0a}
     port: {description: "Its port, the one without TLS if it has both; 0 for none.", type: int, sample: 6379}
     tls: {description: Whether that port speaks TLS., type: bool, sample: false}
     unix_socket: {description: "Path of its unix socket, empty for none.", type: str, sample: ""}

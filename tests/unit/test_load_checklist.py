@@ -526,7 +526,7 @@ def machine(monkeypatch):
 
 @pytest.fixture
 def generator(tmp_path, machine):  # noqa: ARG001 - it is on that machine
-    """--check with a k6 of a few lines, and somebody who answers its PING."""
+    """--check with a k6 of a few lines, and somebody who says which server that is."""
     k6 = tmp_path / "k6"
     k6.write_text(K6)
     k6.chmod(0o755)
@@ -535,7 +535,7 @@ def generator(tmp_path, machine):  # noqa: ARG001 - it is on that machine
     def answer() -> None:
         with contextlib.suppress(OSError), listener.accept()[0] as peer:
             peer.recv(1000)
-            peer.sendall(b"+PONG\r\n")
+            peer.sendall(b"$24\r\n# Server\r\nrun_id:c0ffee\r\n\r\n")
 
     def look(**options):
         threading.Thread(target=answer, daemon=True).start()
@@ -557,6 +557,7 @@ def test_a_generator_in_order(generator):
     names = ("config", "k6", "cores", "memory", "open_files", "server", "clock")
     assert statuses(result) == dict.fromkeys(names, "PASS")
     assert (result["k6"], result["cores"], result["memory_available"]) == ("1.1.0", 2.0, 4096 * MB)
+    assert (result["run_id"], result["unknown"]) == ("c0ffee", "")
     keys = ["id", "subject", "status", "expected", "actual", "why", "remedy"]
     assert all(list(finding) == keys and not finding["remedy"] for finding in result["findings"])
 

@@ -68,6 +68,14 @@ def test_the_shortest_way(generator, local, address):
     assert jobs["settings"]["connection"] == {"host": address, "port": 6380, "ssl": True}
 
 
+def test_each_run_knows_the_server_that_was_looked_at_and_where_it_is_expected():
+    found = runs([{**CACHE, "run_id": "c0ffee"}, {**QUEUE, "run_id": "beef"}], [AWAY])
+    assert [(run["run_id"], run["place"]) for run in found] == [
+        ("c0ffee", "192.0.2.1:6379"),
+        ("beef", "192.0.2.1:6380"),
+    ]
+
+
 def test_hosts_that_share_a_generator_share_no_file():
     found = [*runs([CACHE, QUEUE], [HERE], host="redis1"), *runs([CACHE, QUEUE], [HERE], host="redis/2")]
     for what in ("config", "result", "progress", "ended"):

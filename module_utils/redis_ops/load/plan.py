@@ -112,9 +112,12 @@ class _Where:
         # hosts share the generators, and their instances have the same names
         name = f"{kind}-{re.sub(r'[^A-Za-z0-9_.-]', '_', self.host)}-{instance['name']}"
         files = {what: f"{generator['directory']}/{name}.{what}" for what in ("config", "result", "progress", "ended")}
+        at = config.get("connection", config)
         return {
             "kind": kind,
             "instance": instance["name"],
+            "run_id": instance.get("run_id", ""),
+            "place": f"{at['host']}:{at['port']}",
             "generator": generator["name"],
             "python": generator["python"],
             "directory": generator["directory"],

@@ -1,6 +1,6 @@
 """Whether a load can be put on a server from here: the generator's part of the checklist before a load test.
 
-Asks the server for one PING, and runs k6 without any load.
+Asks the server for INFO server, and runs k6 without any load.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ Roomy = Callable[[int, int], Mapping[str, str]]  # users, bytes free -> how k6 i
 
 def check(path: Path, module_of: ModuleOf, roomy: Roomy) -> dict[str, Any]:
     """What --check prints: time, in seconds since 1970 and read first; findings; k6, its version, '' without a usable one;
-    cores that this process may use; memory_available, in bytes.
+    run_id, of the server, '' where it does not tell, and then unknown: why not; cores that this process may use; memory_available, in bytes.
     """
     now, free, many = time.time(), available(), cores()
-    version = ""
+    version, who = "", {"run_id": "", "unknown": ""}
     try:
         config = load(path)
     except Problem as problem:
@@ -45,9 +45,10 @@ def check(path: Path, module_of: ModuleOf, roomy: Roomy) -> dict[str, Any]:
     else:
         version, usable = _k6(config, module_of)
         found = [_row("config", "configuration", PASS, "options that fit together", f"{path}", "redis_load.py --help")]
-        found += [usable, _cores(config, many), _memory(config, free, roomy), _open_files(config), _server(config)]
+        who, answers = _server(config)
+        found += [usable, _cores(config, many), _memory(config, free, roomy), _open_files(config), answers]
     found.append(_clock(now))
-    return {"time": now, "findings": found, "k6": version, "cores": many, "memory_available": free}
+    return {"time": now, "findings": found, "k6": version, **who, "cores": many, "memory_available": free}
 
 
 def _row(name: str, subject: str, status: str, expected: str, actual: str, why: str, remedy: str = "") -> Finding:
@@ -139,23 +140,31 @@ def _open_files(config: Config) -> Finding:
     return _row("open_files", "open files", PASS, need, told, "each user has a connection of its own")
 
 
-def _server(config: Config) -> Finding:
+def _server(config: Config) -> tuple[dict[str, str], Finding]:
+    """Which server that is, and whether it answers."""
+    who = {"run_id": "", "unknown": ""}
     place = f"{config.host}:{config.port}{' (TLS)' if config.tls else ''}"
     about = ("server", "server")
-    expected, why = "the server answers PING from here, with these credentials", "Redis documentation, PING"
+    expected, why = "the server answers from here, with these credentials", "Redis documentation, INFO"
     remedy = f"see that {config.host} listens for this machine (bind, firewall), and the user and password of the load"
     client = Client(config)
     try:
-        client("PING")
+        try:
+            who["run_id"] = client.info("server").get("run_id", "")
+        except Refused as refused:
+            if "NOPERM" not in str(refused):
+                raise
+            client("PING")  # a load needs no INFO
+            who["unknown"] = str(refused)
     except (Refused, OSError, UnicodeError) as error:
         user = f"as user {config.username or 'default'}, with{'' if config.password else 'out'} a password"
         wrong = getattr(error, "strerror", None) or str(
             error
         )  # never the password: the server's words, or the system's
-        return _row(*about, FAIL, expected, f"{place} {user}: {wrong}", why, remedy)
+        return who, _row(*about, FAIL, expected, f"{place} {user}: {wrong}", why, remedy)
     finally:
         client.close()
-    return _row(*about, PASS, expected, f"{place} answers", why)
+    return who, _row(*about, PASS, expected, f"{place} answers", why)
 
 
 def _clock(now: float) -> Finding:
