@@ -16,6 +16,7 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
 
 from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.errors import RedisOpsError  # noqa: E402
+from ansible.module_utils.redis_ops.findings import as_records  # noqa: E402
 from ansible.module_utils.redis_ops.load import plan  # noqa: E402
 
 
@@ -35,5 +36,5 @@ class ActionModule(ActionBase):
         except RedisOpsError as error:
             result.update(failed=True, msg=str(error))
             return result
-        result.update(changed=False, runs=runs)
+        result.update(changed=False, runs=runs, findings=as_records(plan.left_out(instances, given["users_on"])))
         return result

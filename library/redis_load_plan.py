@@ -45,7 +45,9 @@ options:
     type: dict
     required: true
   users_on:
-    description: Names of the instances for users; empty for those where keys may be evicted, or all where there is none.
+    description:
+      - Names of the instances for users; empty for those where keys may be evicted, or all where there is none and no
+        instance has a BullMQ queue.
     type: list
     elements: str
     default: []
@@ -78,6 +80,11 @@ EXAMPLES = r"""
 RETURN = r"""
 runs:
   description: The programs to start, each with the files that it reads and writes and its settings, without a password.
+  returned: success
+  type: list
+  elements: dict
+findings:
+  description: What is left out of the load, as in M(redis_load_preflight).
   returned: success
   type: list
   elements: dict

@@ -32,6 +32,29 @@ def test_one_instance_gets_what_suits_it():
     assert kinds(runs([QUEUE], [HERE])) == [("users", "queue", "localhost"), ("jobs", "queue", "localhost")]
 
 
+def test_a_cache_of_users_is_put_on_no_queue_by_itself():
+    busy, idle = {**QUEUE, "has_queues": True}, {**QUEUE, "name": "other", "has_queues": False}
+    assert kinds(runs([busy, idle], [HERE])) == [("jobs", "queue", "localhost"), ("jobs", "other", "localhost")]
+    [said] = plan.left_out([busy, idle], [])
+    assert (said.id, said.status.value) == ("checklist.users", "WARN")
+    assert said.actual == "none, and queues in queue: this host is loaded with jobs only"
+    assert said.remedy == "to load users all the same: redis_loadtest_users_on, with names among queue, other"
+    assert kinds(runs([busy], [HERE], users_on=["queue"]))[0] == ("users", "queue", "localhost")
+
+
+@pytest.mark.parametrize(
+    ("instances", "users_on"),
+    [
+        ([CACHE, {**QUEUE, "has_queues": True}], []),
+        ([QUEUE], []),
+        ([{**QUEUE, "has_queues": True}], ["queue"]),
+        ([], []),
+    ],
+)
+def test_else_nothing_is_left_out(instances, users_on):
+    assert plan.left_out(instances, users_on) == []
+
+
 def test_who_knows_better_says_so():
     found = runs([CACHE, QUEUE], [HERE], users_on=["queue"], jobs_on=["cache"])
     assert kinds(found) == [("jobs", "cache", "localhost"), ("users", "queue", "localhost")]

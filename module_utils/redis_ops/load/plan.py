@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidInput, Problem
+from ..findings import Finding, Status
 
 USERS, JOBS = "users", "jobs"
 LOCALHOST = "localhost"  # what Ansible calls the machine that the play runs on
@@ -32,13 +33,15 @@ def runs(
     instances: as module redis_load_preflight returns them. generators: name, directory for this run, python and k6.
     host: its name; address: for a generator elsewhere; local: it is the machine that the play runs on. users, jobs: options of redis_load.py and of redis_jobs.py.
     users_on, jobs_on: names of instances; empty for those that suit: users where keys may be evicted, or anywhere when
-    that is nowhere; jobs where none may. Raises InvalidInput for a name that is no instance's, one that has no port, and
+    that is nowhere and no queue is seen; jobs where none may. Raises InvalidInput for a name that is no instance's, one that has no port, and
     fewer users than generators.
     """
     names = [instance["name"] for instance in instances]
     problems = list(_unknown("redis_loadtest_users_on", users_on, names))
     problems += _unknown("redis_loadtest_jobs_on", jobs_on, names)
-    caches = [instance["name"] for instance in instances if instance["evicts"]] or names
+    caches = [instance["name"] for instance in instances if instance["evicts"]]
+    if not caches and not _with_queues(instances):
+        caches = names
     queues = [instance["name"] for instance in instances if not instance["evicts"]]
     wanted = {USERS: users_on or caches, JOBS: jobs_on or queues}
     problems += [
@@ -61,6 +64,29 @@ def runs(
         if instance["name"] in wanted[JOBS]:
             found.append(where.jobs(instance, generators[0], jobs))
     return found
+
+
+def left_out(instances: Sequence[Mapping[str, Any]], users_on: Sequence[str]) -> list[Finding]:
+    """What the load leaves out by itself: users fill memory, and where nothing is evicted, jobs are refused then."""
+    queues = _with_queues(instances)
+    if users_on or not queues or any(instance["evicts"] for instance in instances):
+        return []
+    names = ", ".join(instance["name"] for instance in instances)
+    return [
+        Finding(
+            "checklist.users",
+            "host: users",
+            Status.WARN,
+            "an instance where keys may be evicted, for the users",
+            f"none, and queues in {', '.join(queues)}: this host is loaded with jobs only",
+            "guide 4.1; BullMQ documentation, going to production",
+            f"to load users all the same: redis_loadtest_users_on, with names among {names}",
+        )
+    ]
+
+
+def _with_queues(instances: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [instance["name"] for instance in instances if instance.get("has_queues")]
 
 
 @dataclass(frozen=True)
