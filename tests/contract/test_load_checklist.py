@@ -424,3 +424,6 @@ def test_the_module_tells_what_it_documents_and_refuses_production():
     assert found["checklist.production"]["status"] == "WARN"
     assert {"checklist.running", "checklist.configuration", "checklist.kernel.vm.overcommit_memory"} <= set(found)
     assert set(documented) == {"findings", "instances"}
+    only = {finding["id"]: finding["status"] for finding in run(production=True, load_comes=False)["findings"]}
+    assert only["checklist.production"] == "WARN"
+    assert {"checklist.running", "checklist.configuration"} <= set(only)

@@ -54,6 +54,11 @@ def test_production_has_a_flag_and_no_list_waves_it_through():
     assert checklist.accepted(refused, ["checklist.production"]) == refused
 
 
+def test_a_load_without_k6_is_none_and_no_list_waves_it_through():
+    refused = finding("FAIL", identity="generator.k6")
+    assert checklist.accepted(refused, ["generator.k6"]) == refused
+
+
 # --- of a generator ---------------------------------------------------------------------------------------------------
 
 

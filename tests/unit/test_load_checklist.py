@@ -107,6 +107,13 @@ def test_production(production, allowed, status):
     assert ("-e redis_loadtest_allow_production=true" in finding.remedy) == (status is FAIL)
 
 
+def test_a_look_without_a_load_only_reports_the_mark():
+    finding = checklist.production(checklist.Load(100, production=True, allowed=False, comes=False))
+    assert finding.status is WARN
+    assert finding.actual == "this host is marked as production, and a load test will refuse it; this only looks"
+    assert checklist.production(checklist.Load(100, comes=False)).status is PASS
+
+
 def test_nobody_asks_a_production_host_anything():
     class Untouched:
         def __getattribute__(self, name):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from fractions import Fraction
+from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from ansible.module_utils.redis_ops.errors import InvalidInput
 from ansible.module_utils.redis_ops.load import plan
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
+from redis_load_plan import ActionModule
 
 CACHE = {"name": "cache", "port": 6379, "tls": False, "evicts": True}
 QUEUE = {"name": "queue", "port": 6380, "tls": True, "evicts": False}
@@ -53,6 +60,40 @@ def test_a_cache_of_users_is_put_on_no_queue_by_itself():
 )
 def test_else_nothing_is_left_out(instances, users_on):
     assert plan.left_out(instances, users_on) == []
+
+
+@pytest.mark.parametrize(
+    ("done", "actual"),
+    [
+        (
+            {
+                "rc": 1,
+                "stderr": "k6 and BullMQ cannot be had on load2: no disk; mend that, or name your own with x (y)\n",
+            },
+            "k6 and BullMQ cannot be had on load2: no disk",
+        ),
+        ({"rc": 127, "stderr": "sh: 1: python3: not found\n"}, "sh: 1: python3: not found"),
+        ({"rc": 2, "stderr": "", "msg": "[Errno 2] No such file or directory"}, "[Errno 2] No such file or directory"),
+        ({}, "it said nothing"),
+    ],
+)
+def test_a_generator_without_k6_is_a_finding_and_no_end(done, actual):
+    found = plan.unready("load2", done)
+    assert (found.id, found.status.value, found.actual) == ("generator.k6", "FAIL", actual)
+    assert found.subject == "generator load2: k6 and BullMQ"
+    assert found.remedy.startswith("mend that, or name your own with ")
+    assert runs([CACHE, QUEUE], []) == []
+
+
+def test_the_module_tells_ready_generators_from_the_others():
+    ready = {"rc": 0, "stdout": json.dumps(HERE), "item": {"item": "localhost"}}
+    away = {"rc": 1, "stdout": "", "stderr": "no Python", "item": {"item": "load2"}}
+    given = {"run_id": "r", "host": "redis1", "address": "192.0.2.1", "local": False, "users": {"users": 9}, "jobs": {}}
+    args = {**given, "instances": [CACHE], "prepared": [away, ready]}
+    action = ActionModule(MagicMock(args=args, async_val=0, check_mode=False), *[MagicMock()] * 5)
+    answer = action.run(task_vars={})
+    assert [run["generator"] for run in answer["runs"]] == ["localhost"]
+    assert [(found["id"], found["actual"]) for found in answer["findings"]] == [("generator.k6", "no Python")]
 
 
 def test_who_knows_better_says_so():

@@ -51,11 +51,13 @@ def runs(
         for instance in instances
         if not instance["port"] and any(instance["name"] in places for places in wanted.values())
     ]
-    if int(users.get("users", len(generators))) < len(generators):
+    if generators and int(users.get("users", len(generators))) < len(generators):
         expected = f"at least one for each of {len(generators)} generators"
         problems.append(Problem("redis_loadtest_users", str(users["users"]), expected, "raise it"))
     if problems:
         raise InvalidInput(problems)
+    if not generators:
+        return []
     where = _Where(run_id, host, address, local)
     found = []
     for instance in instances:
@@ -64,6 +66,21 @@ def runs(
         if instance["name"] in wanted[JOBS]:
             found.append(where.jobs(instance, generators[0], jobs))
     return found
+
+
+def unready(name: str, done: Mapping[str, Any]) -> Finding:
+    """A generator to which k6 and BullMQ could not be brought. done: what Ansible says of redis_load_prepare.py there."""
+    lines = str(done.get("stderr") or done.get("msg") or "").strip().splitlines() or ["it said nothing"]
+    told, _, remedy = lines[-1].partition("; mend that, or ")
+    return Finding(
+        "generator.k6",
+        f"generator {name}: k6 and BullMQ",
+        Status.FAIL,
+        "k6 and BullMQ, brought there or named",
+        told,
+        "guide 7, terminal 3",
+        f"mend that, or {remedy or 'name your own with redis_loadtest_k6 and redis_loadtest_python'}",
+    )
 
 
 def left_out(instances: Sequence[Mapping[str, Any]], users_on: Sequence[str]) -> list[Finding]:
