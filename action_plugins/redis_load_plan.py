@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
 
 from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.errors import RedisOpsError  # noqa: E402
+from ansible.module_utils.redis_ops.findings import as_records  # noqa: E402
 from ansible.module_utils.redis_ops.load import plan  # noqa: E402
 
 
@@ -29,11 +31,15 @@ class ActionModule(ActionBase):
         """Fails for what was typed and does not fit the instances."""
         result = super().run(tmp, task_vars)
         _, given = self.validate_argument_spec(dict(edge.LOAD_PLAN_ARGUMENTS))
-        instances, generators = given.pop("instances"), given.pop("generators")
+        instances, prepared = given.pop("instances"), given.pop("prepared")
+        ready = [done for done in prepared if done.get("rc") == 0]
+        findings = [plan.unready(str(done["item"]["item"]), done) for done in prepared if done not in ready]
+        generators = [json.loads(done["stdout"]) for done in ready]
         try:
             runs = plan.runs(instances, generators, **given)
         except RedisOpsError as error:
             result.update(failed=True, msg=str(error))
             return result
-        result.update(changed=False, runs=runs)
+        findings += plan.left_out(instances, given["users_on"])
+        result.update(changed=False, runs=runs, findings=as_records(findings))
         return result

@@ -25,8 +25,8 @@ from ansible.module_utils.redis_ops.load import guide, targets  # noqa: E402
 from ansible.module_utils.redis_ops.report import checklist, junit, loadtest, loadtest_page  # noqa: E402
 
 # what the role registers for each host
-SNAPSHOT, PREFLIGHT, CHECKS, RESULTS = (
-    f"__redis_loadtest_{name}" for name in ("snapshot", "preflight", "checks", "results")
+SNAPSHOT, PREFLIGHT, PLAN, CHECKS, RESULTS = (
+    f"__redis_loadtest_{name}" for name in ("snapshot", "preflight", "plan", "checks", "results")
 )
 OPEN = "window.json"  # of a window that is not closed yet
 STAMP = "%Y%m%dT%H%M%SZ"
@@ -172,9 +172,10 @@ def _snapshots(task_vars: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
 
 def _checklist(task_vars: Mapping[str, Any], accept: Sequence[str]) -> Iterator[dict[str, Any]]:
     """What was found before the load, of each host and of the generators as they see it."""
-    for host, registered in _facts(task_vars, PREFLIGHT):
-        for finding in registered.get("findings", ()):
-            yield checklist.accepted({"host": host, **finding}, accept)
+    for name in (PREFLIGHT, PLAN):
+        for host, registered in _facts(task_vars, name):
+            for finding in registered.get("findings", ()):
+                yield checklist.accepted({"host": host, **finding}, accept)
     for host, registered in _facts(task_vars, CHECKS):
         for done in registered.get("results", ()):
             run = done["item"]

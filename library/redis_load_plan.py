@@ -31,8 +31,10 @@ options:
     type: list
     elements: dict
     required: true
-  generators:
-    description: Of each load generator its name, the directory of this run, python and k6.
+  prepared:
+    description:
+      - What Ansible registered of redis_load_prepare.py on each load generator. Its name, the directory of this run, python and
+        k6, or why they could not be had.
     type: list
     elements: dict
     required: true
@@ -45,7 +47,9 @@ options:
     type: dict
     required: true
   users_on:
-    description: Names of the instances for users; empty for those where keys may be evicted, or all where there is none.
+    description:
+      - Names of the instances for users; empty for those where keys may be evicted, or all where there is none and no
+        instance has a BullMQ queue.
     type: list
     elements: str
     default: []
@@ -70,7 +74,7 @@ EXAMPLES = r"""
     address: 192.0.2.10
     local: false
     instances: "{{ checklist.instances }}"
-    generators: [{name: localhost, directory: /tmp/load, python: python3, k6: k6}]
+    prepared: "{{ prepared.results }}"
     users: {users: 1000, rate: 5500}
     jobs: {rate: 50, seconds: 60}
 """
@@ -78,6 +82,11 @@ EXAMPLES = r"""
 RETURN = r"""
 runs:
   description: The programs to start, each with the files that it reads and writes and its settings, without a password.
+  returned: success
+  type: list
+  elements: dict
+findings:
+  description: What is left out of the load, and generators that cannot be used, as in M(redis_load_preflight).
   returned: success
   type: list
   elements: dict

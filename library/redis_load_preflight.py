@@ -13,7 +13,7 @@ description:
     saves and rewrites under way; replicas; connections against C(maxclients) and the process's open files; BullMQ queues
     where keys are evicted; slow log, old AOF files and swap.
   - Reads only. It sends C(INFO), C(CONFIG GET), C(ACL LIST), C(SLOWLOG GET) and C(SCAN), which looks for queues for 10
-    seconds at most. Of a production host nothing is asked, unless O(allow_production).
+    seconds at most. Of a production host nothing is asked before a load, unless O(allow_production).
   - Never fails on a finding. Whoever starts the load stops at a C(FAIL) in RV(findings).
 attributes:
   check_mode:
@@ -32,6 +32,10 @@ options:
     description: Whether a host that O(production) marks may be put under load all the same.
     type: bool
     default: false
+  load_comes:
+    description: Whether a load follows. If none does, a host that O(production) marks is looked at, and the mark is a C(WARN).
+    type: bool
+    default: true
   sysctl:
     description: Kernel parameters that are declared, see M(redis_kernel).
     type: dict
@@ -84,6 +88,7 @@ instances:
   elements: dict
   contains:
     name: {description: Name of the instance., type: str, sample: default}
+    run_id: {description: What tells this server from every other., type: str, sample: 3f1c0a}
     port: {description: "Its port, the one without TLS if it has both; 0 for none.", type: int, sample: 6379}
     tls: {description: Whether that port speaks TLS., type: bool, sample: false}
     unix_socket: {description: "Path of its unix socket, empty for none.", type: str, sample: ""}
@@ -104,6 +109,7 @@ def main() -> None:
             "connections": {"type": "int", "default": 0},
             "production": {"type": "bool", "default": False},
             "allow_production": {"type": "bool", "default": False},
+            "load_comes": {"type": "bool", "default": True},
             "sysctl": {"type": "dict", "default": {}},
             "transparent_hugepage": {"choices": ["never", "madvise", kernel.UNMANAGED], "default": "never"},
             "open_files": {"type": "int", "default": 11024},
@@ -114,7 +120,7 @@ def main() -> None:
 
     def work() -> dict:
         wanted = kernel.parse_wanted(given["sysctl"], given["transparent_hugepage"], given["open_files"])
-        load = checklist.Load(given["connections"], given["production"], given["allow_production"])
+        load = checklist.Load(given["connections"], given["production"], given["allow_production"], given["load_comes"])
         return {"changed": False, **checklist.check(edge.declared_of(given), wanted, given["version"], load)}
 
     edge.answer(module, work)

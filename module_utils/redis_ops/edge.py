@@ -93,7 +93,7 @@ LOAD_PLAN_ARGUMENTS: Mapping[str, Any] = {
     "address": {"type": "str", "required": True},
     "local": {"type": "bool", "required": True},
     "instances": {"type": "list", "elements": "dict", "required": True},
-    "generators": {"type": "list", "elements": "dict", "required": True},
+    "prepared": {"type": "list", "elements": "dict", "required": True},
     "users": {"type": "dict", "required": True},
     "jobs": {"type": "dict", "required": True},
     "users_on": {"type": "list", "elements": "str", "default": []},

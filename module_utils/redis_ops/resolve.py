@@ -142,7 +142,7 @@ def _canonical(layer: Mapping[str, Any], engine: Engine | None = None) -> dict[s
 
 def _shape_problems(declaration: Declaration, *, systemd: bool) -> Sequence[Problem]:
     problems = [
-        _unknown_variable(name, declaration.known) for name in declaration.variables if name not in declaration.known
+        unknown_variable(name, declaration.known) for name in declaration.variables if name not in declaration.known
     ]
     names = [str(entry["name"]) for entry in declaration.instances]
     if not names:
@@ -186,7 +186,8 @@ def _shape_problems(declaration: Declaration, *, systemd: bool) -> Sequence[Prob
     return problems
 
 
-def _unknown_variable(name: str, known: Sequence[str]) -> Problem:
+def unknown_variable(name: str, known: Sequence[str]) -> Problem:
+    """A name that begins as a role's variables do, and is none of them."""
     role = "_".join(name.split("_")[:2])
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)  # the role is the same in all
     hint = f"did you mean {near[0]}?" if near else "correct it, or give a variable of your own another name"

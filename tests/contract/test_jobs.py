@@ -198,6 +198,43 @@ def test_a_server_that_goes_away_ends_nothing(jobs):
     assert told["keys_left"] == 0
 
 
+def checked(jobs, python="", **changes) -> tuple[dict, dict]:
+    """What --check prints: findings by id, and the rest. It ends well whatever it found."""
+    jobs.path.touch(0o600)
+    jobs.path.write_text(json.dumps({**jobs.config, **changes}))
+    command = [python or bull.python(), PROGRAM, "--check", f"--config={jobs.path}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert PASSWORD not in done.stdout + done.stderr
+    said = json.loads(done.stdout)
+    return {finding["id"]: finding for finding in said.pop("findings")}, said
+
+
+def test_the_check_asks_which_server_it_is_and_adds_nothing(jobs):
+    jobs.lab.ask("ACL", "SETUSER", "jobs", f">{PASSWORD}", *RULES.split())
+    connection, before = {**jobs.config["connection"], "username": "jobs", "password": PASSWORD}, jobs.keys()
+    found, said = checked(jobs, connection=connection)
+    assert {name: finding["status"] for name, finding in found.items()} == dict.fromkeys(
+        ["generator.bullmq", "generator.config", "generator.server", "generator.clock"], "PASS"
+    )
+    assert said["run_id"] == jobs.lab.info()["run_id"]
+    assert jobs.keys() == before
+    assert not jobs.result.exists()
+    jobs.lab.ask("ACL", "SETUSER", "jobs", "-info")
+    found, said = checked(jobs, connection=connection)
+    assert (found["generator.server"]["status"], said["run_id"]) == ("PASS", "")
+    assert said["unknown"].startswith("NOPERM")
+    found, _ = checked(jobs, connection={**connection, "password": "no"})
+    assert found["generator.server"]["status"] == "FAIL"
+    assert "as user jobs, with a password" in found["generator.server"]["actual"]
+
+
+def test_a_check_of_a_server_that_is_not_there(jobs):
+    jobs.lab.service.stop()
+    found, said = checked(jobs)
+    assert (found["generator.server"]["status"], said["run_id"]) == ("FAIL", "")
+    assert "refused" in found["generator.server"]["actual"]
+
+
 def test_no_server_is_one_line(jobs):
     jobs.lab.service.stop()
     code, said = jobs.run()

@@ -96,8 +96,10 @@ def test_all_is_in_order_and_only_looked_at(lab):
     assert found["settings.save"].actual == "3600 1"
     assert found["settings.appendfsync"].expected == "everysec, the default"
     assert not any(finding.remedy for finding in found.values() if finding.status.value == "PASS")
+    told = watcher("INFO", "server")
     assert one.as_record() == {
         "name": "lab",
+        "run_id": next(line.partition(":")[2] for line in told.splitlines() if line.startswith("run_id:")),
         "port": lab.port,
         "tls": False,
         "unix_socket": "",
@@ -343,14 +345,14 @@ def generator(lab, directory, **options):
 
 
 @ONE
-def test_a_generator_asks_for_one_pong_and_loads_nothing(lab, tmp_path):
+def test_a_generator_asks_which_server_it_is_and_loads_nothing(lab, tmp_path):
     lab.password = "hunter2"
     lab.begin("requirepass hunter2")
     before, began = counted(lab), time.time()
     found, rest = generator(lab, tmp_path, password="hunter2")
     after = counted(lab)
-    assert {name for name in after if after[name] != before.get(name, 0)} == {"auth", "ping", "info"}
-    assert after["ping"] == 1
+    assert {name for name in after if after[name] != before.get(name, 0)} == {"auth", "info"}
+    assert rest["run_id"] == lab.info()["run_id"]
     assert found["server"]["actual"] == f"127.0.0.1:{lab.port} answers"
     assert found["k6"]["status"] == ("PASS" if K6 else "FAIL")
     assert bool(rest["k6"]) == bool(K6)
@@ -362,7 +364,7 @@ def test_a_generator_asks_for_one_pong_and_loads_nothing(lab, tmp_path):
 @ONE
 def test_credentials_that_the_server_refuses(lab, tmp_path):
     lab.password = "hunter2"
-    lab.begin("requirepass hunter2", "user load on >hunter22 +@all -ping ~*")
+    lab.begin("requirepass hunter2", "user load on >hunter22 +@all -ping -info ~*")
     for given, said in (
         ({"password": "hunter2-wrong"}, "as user default, with a password: WRONGPASS"),
         ({}, "as user default, without a password: NOAUTH"),
@@ -372,6 +374,16 @@ def test_credentials_that_the_server_refuses(lab, tmp_path):
         server = generator(lab, tmp_path, k6="true", **given)[0]["server"]
         assert server["status"] == "FAIL"
         assert said in server["actual"]
+
+
+@ONE
+def test_a_user_that_may_not_read_info_is_told_so(lab, tmp_path):
+    lab.password = "hunter2"
+    lab.begin("requirepass hunter2", "user load on >hunter22 +@all -info ~*")
+    found, rest = generator(lab, tmp_path, username="load", password="hunter22")
+    assert found["server"]["status"] == "PASS"
+    assert rest["run_id"] == ""
+    assert rest["unknown"].startswith("NOPERM")
 
 
 # --- as Ansible runs it -----------------------------------------------------------------------------------------------
@@ -412,3 +424,6 @@ def test_the_module_tells_what_it_documents_and_refuses_production():
     assert found["checklist.production"]["status"] == "WARN"
     assert {"checklist.running", "checklist.configuration", "checklist.kernel.vm.overcommit_memory"} <= set(found)
     assert set(documented) == {"findings", "instances"}
+    only = {finding["id"]: finding["status"] for finding in run(production=True, load_comes=False)["findings"]}
+    assert only["checklist.production"] == "WARN"
+    assert {"checklist.running", "checklist.configuration"} <= set(only)

@@ -54,6 +54,11 @@ def test_production_has_a_flag_and_no_list_waves_it_through():
     assert checklist.accepted(refused, ["checklist.production"]) == refused
 
 
+def test_a_load_without_k6_is_none_and_no_list_waves_it_through():
+    refused = finding("FAIL", identity="generator.k6")
+    assert checklist.accepted(refused, ["generator.k6"]) == refused
+
+
 # --- of a generator ---------------------------------------------------------------------------------------------------
 
 
@@ -63,6 +68,40 @@ def test_what_a_generator_found_says_where():
     assert [item["status"] for item in found] == ["PASS", "FAIL"]
     assert found[1]["subject"] == "generator load2 for instance cache: host: fail"
     assert found[0] == {**said["findings"][0], "subject": "generator load2 for instance cache: host: pass"}
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "actual", "remedy"),
+    [
+        ({"run_id": "c0ffee"}, "PASS", "that one, at 192.0.2.1:6379", ""),
+        (
+            {"run_id": "beef"},
+            "FAIL",
+            "another server answers at 192.0.2.1:6379: run_id beef",
+            "set redis_loadtest_address of this host to where the generator finds it",
+        ),
+        (
+            {"run_id": "", "unknown": "NOPERM no permission"},
+            "SKIP",
+            "it may not read INFO: NOPERM no permission",
+            "ACL SETUSER <user of the load> +info",
+        ),
+    ],
+)
+def test_the_server_that_answers_is_the_one_that_was_looked_at(said, status, actual, remedy):
+    run = {**RUN, "run_id": "c0ffee", "place": "192.0.2.1:6379"}
+    [found] = checklist.of_generator(run, {"stdout": json.dumps({"findings": [], **said})})
+    assert (found["id"], found["status"]) == ("generator.same_server", status)
+    assert (found["actual"], found["remedy"]) == (actual, remedy)
+    assert found["expected"] == "the server that the checklist looked at: run_id c0ffee"
+    assert found["subject"] == "generator load2 for instance cache: same server"
+
+
+def test_a_server_that_did_not_answer_is_told_once():
+    run = {**RUN, "run_id": "c0ffee", "place": "192.0.2.1:6379"}
+    said = {"findings": [finding("FAIL", identity="generator.server")], "run_id": "", "unknown": ""}
+    [found] = checklist.of_generator(run, {"stdout": json.dumps(said)})
+    assert found["id"] == "generator.server"
 
 
 @pytest.mark.parametrize(

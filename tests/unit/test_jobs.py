@@ -87,6 +87,33 @@ def test_a_program_without_a_usable_configuration_says_so(given):
     assert len(result.stderr.splitlines()) == 1
 
 
+def checked(path, *words):
+    """What --check says where there is no BullMQ: -S hides whatever is installed."""
+    command = [sys.executable, "-S", FILES / "redis_jobs.py", "--check", f"--config={path}", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return [(row["id"], row["subject"], row["status"], row["actual"]) for row in json.loads(done.stdout)["findings"]]
+
+
+def test_the_check_tells_all_that_is_wrong_and_that_there_is_no_bullmq(given):
+    path = given(concurency=8, rate="fast", connection={"hots": "x"})
+    library, *rest = checked(path)
+    assert library[:3] == ("generator.bullmq", "BullMQ", "FAIL")
+    assert library[3].startswith(f"{sys.executable}: No module named")
+    assert rest[:3] == [
+        ("generator.config", "connection", "FAIL", "hots: no such option"),
+        ("generator.config", "rate", "FAIL", '"fast"'),
+        ("generator.config", "concurency", "FAIL", "no such option"),
+    ]
+    assert [row[0] for row in rest[3:]] == ["generator.clock"]
+
+
+def test_the_check_of_a_configuration_that_is_none(given):
+    [_, wrong, _] = checked(given(0o644))
+    assert (wrong[0], wrong[2]) == ("generator.config", "FAIL")
+    [_, wrong, _] = checked(given().with_name("none.json"))
+    assert (wrong[0], wrong[2]) == ("generator.config", "FAIL")
+
+
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 

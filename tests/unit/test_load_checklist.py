@@ -107,6 +107,13 @@ def test_production(production, allowed, status):
     assert ("-e redis_loadtest_allow_production=true" in finding.remedy) == (status is FAIL)
 
 
+def test_a_look_without_a_load_only_reports_the_mark():
+    finding = checklist.production(checklist.Load(100, production=True, allowed=False, comes=False))
+    assert finding.status is WARN
+    assert finding.actual == "this host is marked as production, and a load test will refuse it; this only looks"
+    assert checklist.production(checklist.Load(100, comes=False)).status is PASS
+
+
 def test_nobody_asks_a_production_host_anything():
     class Untouched:
         def __getattribute__(self, name):
@@ -526,7 +533,7 @@ def machine(monkeypatch):
 
 @pytest.fixture
 def generator(tmp_path, machine):  # noqa: ARG001 - it is on that machine
-    """--check with a k6 of a few lines, and somebody who answers its PING."""
+    """--check with a k6 of a few lines, and somebody who says which server that is."""
     k6 = tmp_path / "k6"
     k6.write_text(K6)
     k6.chmod(0o755)
@@ -535,7 +542,7 @@ def generator(tmp_path, machine):  # noqa: ARG001 - it is on that machine
     def answer() -> None:
         with contextlib.suppress(OSError), listener.accept()[0] as peer:
             peer.recv(1000)
-            peer.sendall(b"+PONG\r\n")
+            peer.sendall(b"$24\r\n# Server\r\nrun_id:c0ffee\r\n\r\n")
 
     def look(**options):
         threading.Thread(target=answer, daemon=True).start()
@@ -557,6 +564,7 @@ def test_a_generator_in_order(generator):
     names = ("config", "k6", "cores", "memory", "open_files", "server", "clock")
     assert statuses(result) == dict.fromkeys(names, "PASS")
     assert (result["k6"], result["cores"], result["memory_available"]) == ("1.1.0", 2.0, 4096 * MB)
+    assert (result["run_id"], result["unknown"]) == ("c0ffee", "")
     keys = ["id", "subject", "status", "expected", "actual", "why", "remedy"]
     assert all(list(finding) == keys and not finding["remedy"] for finding in result["findings"])
 
@@ -627,4 +635,4 @@ def test_a_file_that_is_none(tmp_path, text):
 
 
 def test_a_clock_that_was_never_set():
-    assert redis_load_check._clock(0.0)["status"] == "FAIL"
+    assert redis_load_check.clock(0.0)["status"] == "FAIL"

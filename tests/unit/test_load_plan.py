@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from fractions import Fraction
+from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from ansible.module_utils.redis_ops.errors import InvalidInput
 from ansible.module_utils.redis_ops.load import plan
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
+from redis_load_plan import ActionModule
 
 CACHE = {"name": "cache", "port": 6379, "tls": False, "evicts": True}
 QUEUE = {"name": "queue", "port": 6380, "tls": True, "evicts": False}
@@ -30,6 +37,63 @@ def test_users_go_where_keys_may_be_evicted_and_jobs_where_none_may():
 def test_one_instance_gets_what_suits_it():
     assert kinds(runs([CACHE], [HERE])) == [("users", "cache", "localhost")]
     assert kinds(runs([QUEUE], [HERE])) == [("users", "queue", "localhost"), ("jobs", "queue", "localhost")]
+
+
+def test_a_cache_of_users_is_put_on_no_queue_by_itself():
+    busy, idle = {**QUEUE, "has_queues": True}, {**QUEUE, "name": "other", "has_queues": False}
+    assert kinds(runs([busy, idle], [HERE])) == [("jobs", "queue", "localhost"), ("jobs", "other", "localhost")]
+    [said] = plan.left_out([busy, idle], [])
+    assert (said.id, said.status.value) == ("checklist.users", "WARN")
+    assert said.actual == "none, and queues in queue: this host is loaded with jobs only"
+    assert said.remedy == "to load users all the same: redis_loadtest_users_on, with names among queue, other"
+    assert kinds(runs([busy], [HERE], users_on=["queue"]))[0] == ("users", "queue", "localhost")
+
+
+@pytest.mark.parametrize(
+    ("instances", "users_on"),
+    [
+        ([CACHE, {**QUEUE, "has_queues": True}], []),
+        ([QUEUE], []),
+        ([{**QUEUE, "has_queues": True}], ["queue"]),
+        ([], []),
+    ],
+)
+def test_else_nothing_is_left_out(instances, users_on):
+    assert plan.left_out(instances, users_on) == []
+
+
+@pytest.mark.parametrize(
+    ("done", "actual"),
+    [
+        (
+            {
+                "rc": 1,
+                "stderr": "k6 and BullMQ cannot be had on load2: no disk; mend that, or name your own with x (y)\n",
+            },
+            "k6 and BullMQ cannot be had on load2: no disk",
+        ),
+        ({"rc": 127, "stderr": "sh: 1: python3: not found\n"}, "sh: 1: python3: not found"),
+        ({"rc": 2, "stderr": "", "msg": "[Errno 2] No such file or directory"}, "[Errno 2] No such file or directory"),
+        ({}, "it said nothing"),
+    ],
+)
+def test_a_generator_without_k6_is_a_finding_and_no_end(done, actual):
+    found = plan.unready("load2", done)
+    assert (found.id, found.status.value, found.actual) == ("generator.k6", "FAIL", actual)
+    assert found.subject == "generator load2: k6 and BullMQ"
+    assert found.remedy.startswith("mend that, or name your own with ")
+    assert runs([CACHE, QUEUE], []) == []
+
+
+def test_the_module_tells_ready_generators_from_the_others():
+    ready = {"rc": 0, "stdout": json.dumps(HERE), "item": {"item": "localhost"}}
+    away = {"rc": 1, "stdout": "", "stderr": "no Python", "item": {"item": "load2"}}
+    given = {"run_id": "r", "host": "redis1", "address": "192.0.2.1", "local": False, "users": {"users": 9}, "jobs": {}}
+    args = {**given, "instances": [CACHE], "prepared": [away, ready]}
+    action = ActionModule(MagicMock(args=args, async_val=0, check_mode=False), *[MagicMock()] * 5)
+    answer = action.run(task_vars={})
+    assert [run["generator"] for run in answer["runs"]] == ["localhost"]
+    assert [(found["id"], found["actual"]) for found in answer["findings"]] == [("generator.k6", "no Python")]
 
 
 def test_who_knows_better_says_so():
@@ -66,6 +130,14 @@ def test_the_shortest_way(generator, local, address):
     assert users["settings"]["host"] == address
     [jobs] = runs([QUEUE], [generator], local=local, users_on=["queue"])[1:]
     assert jobs["settings"]["connection"] == {"host": address, "port": 6380, "ssl": True}
+
+
+def test_each_run_knows_the_server_that_was_looked_at_and_where_it_is_expected():
+    found = runs([{**CACHE, "run_id": "c0ffee"}, {**QUEUE, "run_id": "beef"}], [AWAY])
+    assert [(run["run_id"], run["place"]) for run in found] == [
+        ("c0ffee", "192.0.2.1:6379"),
+        ("beef", "192.0.2.1:6380"),
+    ]
 
 
 def test_hosts_that_share_a_generator_share_no_file():

@@ -12,7 +12,7 @@ import pytest
 from loadtested import HOST, SNAPSHOT, check, snapshots, users
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
-from redis_load_report import CHECKS, PREFLIGHT, RESULTS, ActionModule
+from redis_load_report import CHECKS, PLAN, PREFLIGHT, RESULTS, ActionModule
 from redis_load_report import SNAPSHOT as SNAPSHOTS
 
 FILES = {"latest.html", "latest.json", "latest.xml", "latest.txt"}
@@ -69,6 +69,11 @@ def failed(answer):
     assert (answer["failed"], answer["exit_code"]) == (True, 1)
     assert answer["report"] == [f"FAILED: {line}" for line in answer["msg"].splitlines()]
     return answer["msg"]
+
+
+def test_what_the_plan_leaves_out_is_told(play):
+    play.has(PREFLIGHT, findings=[check("PASS")]).has(PLAN, findings=[check("WARN")])
+    assert play.report("checklist")["summary"] == "READY: 1 WARN, 1 PASS"
 
 
 # --- the checklist ----------------------------------------------------------------------------------------------------

@@ -341,7 +341,7 @@ def test_tasks_give_a_module_what_it_knows(path):
     for file in TASK_FILES:
         for task in tasks(file):
             if path.stem in task:
-                assert set(task[path.stem]) - {"<<"} <= known
+                assert set(task[path.stem] or {}) - {"<<"} <= known
 
 
 def test_the_secrets_of_an_instance_are_where_they_are_not_logged():

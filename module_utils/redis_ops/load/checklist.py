@@ -36,11 +36,14 @@ _LAST_SAVES = ("rdb_last_bgsave_status", "aof_last_bgrewrite_status", "aof_last_
 
 @dataclass(frozen=True)
 class Load:
-    """What is going to happen. connections: opened to each instance. production: what the inventory says of the host."""
+    """What is going to happen. connections: opened to each instance. production: what the inventory says of the host.
+    comes: a load follows the checklist, so that a production host is not even asked.
+    """
 
     connections: int = 0
     production: bool = False
     allowed: bool = False
+    comes: bool = True
 
 
 # --- everything -------------------------------------------------------------------------------------------------------
@@ -111,10 +114,12 @@ def production(load: Load) -> Finding:
     """Users of a production host would pay for the test."""
     allowed = not load.production or load.allowed
     marked = "this host is marked as production" + (", and the load is allowed by a flag" if load.allowed else "")
+    if not (allowed or load.comes):
+        marked += ", and a load test will refuse it; this only looks"
     return row(
         "production",
         "host: production",
-        Status.FAIL if not allowed else Status.WARN if load.production else Status.PASS,
+        Status.FAIL if load.comes and not allowed else Status.WARN if load.production else Status.PASS,
         "a host that is not marked as production",
         marked if load.production else "not marked as production",
         "a load takes memory, connections and time from whoever uses the server, and may evict their keys",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidInput, Problem
+from ..findings import Finding, Status
 
 USERS, JOBS = "users", "jobs"
 LOCALHOST = "localhost"  # what Ansible calls the machine that the play runs on
@@ -32,13 +33,15 @@ def runs(
     instances: as module redis_load_preflight returns them. generators: name, directory for this run, python and k6.
     host: its name; address: for a generator elsewhere; local: it is the machine that the play runs on. users, jobs: options of redis_load.py and of redis_jobs.py.
     users_on, jobs_on: names of instances; empty for those that suit: users where keys may be evicted, or anywhere when
-    that is nowhere; jobs where none may. Raises InvalidInput for a name that is no instance's, one that has no port, and
+    that is nowhere and no queue is seen; jobs where none may. Raises InvalidInput for a name that is no instance's, one that has no port, and
     fewer users than generators.
     """
     names = [instance["name"] for instance in instances]
     problems = list(_unknown("redis_loadtest_users_on", users_on, names))
     problems += _unknown("redis_loadtest_jobs_on", jobs_on, names)
-    caches = [instance["name"] for instance in instances if instance["evicts"]] or names
+    caches = [instance["name"] for instance in instances if instance["evicts"]]
+    if not caches and not _with_queues(instances):
+        caches = names
     queues = [instance["name"] for instance in instances if not instance["evicts"]]
     wanted = {USERS: users_on or caches, JOBS: jobs_on or queues}
     problems += [
@@ -48,11 +51,13 @@ def runs(
         for instance in instances
         if not instance["port"] and any(instance["name"] in places for places in wanted.values())
     ]
-    if int(users.get("users", len(generators))) < len(generators):
+    if generators and int(users.get("users", len(generators))) < len(generators):
         expected = f"at least one for each of {len(generators)} generators"
         problems.append(Problem("redis_loadtest_users", str(users["users"]), expected, "raise it"))
     if problems:
         raise InvalidInput(problems)
+    if not generators:
+        return []
     where = _Where(run_id, host, address, local)
     found = []
     for instance in instances:
@@ -61,6 +66,44 @@ def runs(
         if instance["name"] in wanted[JOBS]:
             found.append(where.jobs(instance, generators[0], jobs))
     return found
+
+
+def unready(name: str, done: Mapping[str, Any]) -> Finding:
+    """A generator to which k6 and BullMQ could not be brought. done: what Ansible says of redis_load_prepare.py there."""
+    lines = str(done.get("stderr") or done.get("msg") or "").strip().splitlines() or ["it said nothing"]
+    told, _, remedy = lines[-1].partition("; mend that, or ")
+    return Finding(
+        "generator.k6",
+        f"generator {name}: k6 and BullMQ",
+        Status.FAIL,
+        "k6 and BullMQ, brought there or named",
+        told,
+        "guide 7, terminal 3",
+        f"mend that, or {remedy or 'name your own with redis_loadtest_k6 and redis_loadtest_python'}",
+    )
+
+
+def left_out(instances: Sequence[Mapping[str, Any]], users_on: Sequence[str]) -> list[Finding]:
+    """What the load leaves out by itself: users fill memory, and where nothing is evicted, jobs are refused then."""
+    queues = _with_queues(instances)
+    if users_on or not queues or any(instance["evicts"] for instance in instances):
+        return []
+    names = ", ".join(instance["name"] for instance in instances)
+    return [
+        Finding(
+            "checklist.users",
+            "host: users",
+            Status.WARN,
+            "an instance where keys may be evicted, for the users",
+            f"none, and queues in {', '.join(queues)}: this host is loaded with jobs only",
+            "guide 4.1; BullMQ documentation, going to production",
+            f"to load users all the same: redis_loadtest_users_on, with names among {names}",
+        )
+    ]
+
+
+def _with_queues(instances: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [instance["name"] for instance in instances if instance.get("has_queues")]
 
 
 @dataclass(frozen=True)
@@ -112,9 +155,12 @@ class _Where:
         # hosts share the generators, and their instances have the same names
         name = f"{kind}-{re.sub(r'[^A-Za-z0-9_.-]', '_', self.host)}-{instance['name']}"
         files = {what: f"{generator['directory']}/{name}.{what}" for what in ("config", "result", "progress", "ended")}
+        at = config.get("connection", config)
         return {
             "kind": kind,
             "instance": instance["name"],
+            "run_id": instance.get("run_id", ""),
+            "place": f"{at['host']}:{at['port']}",
             "generator": generator["name"],
             "python": generator["python"],
             "directory": generator["directory"],

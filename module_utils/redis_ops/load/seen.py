@@ -69,6 +69,7 @@ class Seen:
         plain, tls = (int(self.config.get(name, 0)) for name in ("port", "tls-port"))
         return {
             "name": self.name,
+            "run_id": str(self.info.get("run_id", "")),
             "port": plain or tls,
             "tls": not plain and tls > 0,
             "unix_socket": self.config.get("unixsocket", ""),

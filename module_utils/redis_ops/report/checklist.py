@@ -10,8 +10,8 @@ from typing import Any
 from ..findings import Finding, Status, as_records
 
 READY, NOT_READY = 0, 2
-# Not for anybody to wave through with a list: it has a flag of its own.
-NEVER_ACCEPTED = ("checklist.production",)
+# Not for anybody to wave through with a list: the one has a flag of its own, without the other there is no load.
+NEVER_ACCEPTED = ("checklist.production", "generator.k6")
 _ORDER = ("FAIL", "WARN", "PASS", "SKIP")
 
 
@@ -23,20 +23,51 @@ def accepted(finding: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]
 
 
 def of_generator(run: Mapping[str, Any], done: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What `redis_load.py --check` said on the generator of a run; one failure where it said nothing that can be read."""
+    """What `--check` of a run's program said on its generator, and whether it found the server that the checklist looked
+    at; one failure where it said nothing that can be read.
+    """
     subject = f"generator {run['generator']} for instance {run['instance']}"
     try:
-        found = json.loads(str(done.get("stdout") or ""))["findings"]
+        said = json.loads(str(done.get("stdout") or ""))
+        found = said["findings"]
     except (ValueError, KeyError, TypeError):
         lines = f"{done.get('msg') or ''}\n{done.get('stderr') or ''}".strip().splitlines() or ["it said nothing"]
         problem = Finding(
-            "generator.program", subject, Status.FAIL, "a program that answers", lines[-1], "redis_load.py --check",
+            "generator.program", subject, Status.FAIL, "a program that answers", lines[-1],
+            f"{run.get('program', 'redis_load.py')} --check",
             "look at what it said",
         )  # fmt: skip
         yield from as_records([problem])
         return
     for finding in found:
         yield {**finding, "subject": f"{subject}: {finding['subject']}"}
+    yield from as_records(same_server(f"{subject}: same server", run, said))
+
+
+def same_server(subject: str, run: Mapping[str, Any], said: Mapping[str, Any]) -> list[Finding]:
+    """Behind a tunnel, NAT or a shared address the load would go to another Redis. None where none answered."""
+    looked_at, found, unknown = run.get("run_id"), said.get("run_id"), said.get("unknown")
+    if not looked_at or not (found or unknown):
+        return []
+    status = Status.SKIP if not found else Status.PASS if found == looked_at else Status.FAIL
+    other = f"another server answers at {run['place']}: run_id {found}"
+    actual = {
+        Status.SKIP: f"it may not read INFO: {unknown}",
+        Status.PASS: f"that one, at {run['place']}",
+        Status.FAIL: other,
+    }[status]
+    remedy = "set redis_loadtest_address of this host to where the generator finds it"
+    return [
+        Finding(
+            "generator.same_server",
+            subject,
+            status,
+            f"the server that the checklist looked at: run_id {looked_at}",
+            actual,
+            "Redis documentation, INFO server",
+            {Status.SKIP: "ACL SETUSER <user of the load> +info", Status.FAIL: remedy}.get(status, ""),
+        )
+    ]
 
 
 def exit_code(findings: Sequence[Mapping[str, Any]]) -> int:

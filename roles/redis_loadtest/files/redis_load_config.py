@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import os
@@ -159,7 +160,9 @@ def mistakes(given: Mapping[str, Any]) -> Iterator[str]:
     known = {item.name: item for item in fields(Config)}
     for name, value in given.items():
         if name not in known:
-            yield f"{name}: no such option; expected one of {', '.join(known)}"
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            yield f"{name}: no such option; expected one of {', '.join(known)}{hint}"
             continue
         default, limits = known[name].default, known[name].metadata
         if type(value) is not type(default) and not (type(default) is float and type(value) is int):

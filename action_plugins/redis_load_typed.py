@@ -1,0 +1,98 @@
+# Copyright: ansible-redis contributors. MIT license, see LICENSE.
+"""Check what was typed for a load test, on the control node. library/redis_load_typed.py documents it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import ansible.module_utils
+import yaml
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
+    ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
+
+from ansible.module_utils.redis_ops.errors import InvalidInput, Problem, RedisOpsError  # noqa: E402 - found only now
+from ansible.module_utils.redis_ops.load import guide, targets, typed  # noqa: E402
+
+ROLE = "redis_loadtest"
+NUMBERS = ("users", "rate", "ramp", "warm_up", "duration")
+
+
+class ActionModule(ActionBase):
+    """Looks at variables only."""
+
+    _requires_connection = False
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Fails with every problem, one line each, as a report of this project does."""
+        result = super().run(tmp, task_vars)
+        self.validate_argument_spec({})
+        given = dict(task_vars or {})
+        specs = {
+            path.parent.parent.name: _options(path) for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml"))
+        }
+        known = [name for options in specs.values() for name in options]
+        names = [name for name in given if name.startswith(tuple(f"{role}_" for role in specs))]
+        values, problems = {}, []
+        for name in specs[ROLE]:
+            try:
+                values[name] = self._templar.template(given[name])
+            except AnsibleError as error:  # noqa: PERF203 - each is told
+                problems.append(Problem(name, str(error.message), "a value that can be computed", "correct it"))
+        problems += _of_the_programs(specs[ROLE], values)
+        problems += _of_the_targets(values)
+        try:
+            result.update(changed=False, numbers=typed.check(specs[ROLE], values, names, known, problems))
+        except RedisOpsError as error:
+            lines = str(error).splitlines()
+            result.update(failed=True, msg=str(error), exit_code=1, report=[f"FAILED: {line}" for line in lines])
+        return result
+
+
+def _options(path: Path) -> dict[str, Any]:
+    entries = yaml.safe_load(path.read_text())["argument_specs"].values()
+    return {name: spec for entry in entries for name, spec in (entry.get("options") or {}).items()}
+
+
+def _of_the_programs(specs: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[Problem]:
+    """By what each program itself says of its options."""
+    users, jobs = (values.get(f"redis_loadtest_{name}") or {} for name in ("load", "jobs"))
+    if isinstance(users, Mapping):
+        told = _program("redis_load_config").mistakes({**typed.numbers(specs, values, NUMBERS), **users})
+        yield from typed.mistakes(told, "redis_loadtest_load", users)
+    if isinstance(jobs, Mapping):
+        yield from typed.mistakes(_program("redis_jobs_data").mistakes(jobs), "redis_loadtest_jobs", jobs)
+
+
+def _of_the_targets(values: Mapping[str, Any]) -> Iterator[Problem]:
+    own, changes = (values.get(f"redis_loadtest_{name}") or {} for name in ("profiles", "targets"))
+    if not (isinstance(own, Mapping) and isinstance(changes, Mapping)):
+        return  # told already
+    name = str(values.get("redis_loadtest_profile"))
+    try:
+        chosen = targets.profile({**guide.PROFILES, **own}, name, "redis_loadtest_profile")
+        targets.adjusted(guide.TARGETS, chosen, f"profile {name}")
+    except InvalidInput as error:
+        yield from error.problems
+    try:
+        targets.adjusted(guide.TARGETS, changes, "redis_loadtest_targets")
+    except InvalidInput as error:
+        yield from error.problems
+
+
+def _program(name: str) -> Any:
+    """A part of a load program, which stands beside it and not among Python's modules."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, ROOT / "roles" / ROLE / "files" / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses look there
+        spec.loader.exec_module(module)
+    return sys.modules[name]
