@@ -85,6 +85,10 @@ class Run:
         mine |= {"__redis_loadtest_plan": {"runs": runs}, "redis_loadtest_generators": list(GENERATORS)}
         made = [{"item": name, "path": str(state / name)} for name in GENERATORS]
         mine["__redis_loadtest_directories"] = {"results": made}
+        numbers = {"users": 1, "rate": 1, "ramp": 0, "warm_up": 0, "duration": 1}
+        mine["__redis_loadtest_typed"] = {
+            "numbers": {f"redis_loadtest_{name}": number for name, number in numbers.items()}
+        }
         hosts = {"redis1": mine, **dict.fromkeys(GENERATORS, away)}
         (state / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
         (state / "play.yml").write_text(PLAY)
