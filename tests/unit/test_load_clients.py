@@ -233,6 +233,24 @@ def test_generators_that_did_not_begin_together_prove_nothing(seconds, verdict):
     assert [text.startswith("g1: it began") for text in made["instances"][0]["distrust"]] == [True] * (seconds > 2)
 
 
+@pytest.mark.parametrize(("run_id", "verdict"), [("a", "PASS"), ("b", "INVALID")])
+def test_a_load_that_went_to_another_server_proves_nothing(run_id, verdict):
+    elsewhere = {"start": {"time": 1001.0, "info": {"run_id": run_id}}}
+    there = {"start": {"time": 1001.0, "info": {"run_id": "a"}}}
+    made = document(result(window=there), result(window=elsewhere))
+    assert made["verdict"] == verdict
+    assert ["another server" in text and "g1" in text for text in made["instances"][0]["distrust"]] == [True] * (
+        run_id == "b"
+    )
+
+
+def test_a_server_that_restarted_is_not_called_another_one():
+    """Between the looks and the load, or in the middle of it: it has a new name in both."""
+    again = {"start": {"time": 1001.0, "info": {"run_id": "b"}}}
+    made = document(result(window=again), then={**after(), "run_id": "b"})
+    assert made["instances"][0]["distrust"] == ["the server restarted in between"]
+
+
 def test_a_generator_without_a_result_proves_nothing():
     made = document(result(), None)
     assert made["verdict"] == "INVALID"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ..findings import as_records
@@ -86,7 +86,7 @@ def _place(
         evicts=config.get("maxmemory-policy") != "noeviction" and config.get("maxmemory", "0") != "0",
         queue=JOBS in loads,
         notes=notes,
-        distrust=[*seen.void, *failed, *told.distrust],
+        distrust=[*seen.void, *failed, *_elsewhere(before, snapshots, mine), *told.distrust],
         shortfalls=told.shortfalls,
     )
     return {
@@ -103,6 +103,22 @@ def _place(
         "config": dict(config),
         "loads": loads,
     }
+
+
+def _elsewhere(before: Mapping[str, Any], snapshots: Snapshots, runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Generators whose users came to another server than the one that was looked at, by a tunnel or an address that moved.
+
+    A server that restarted has a new run_id as well; the second look has that one, too, and tells it.
+    """
+    after = _of(snapshots.get("after", ()), before["instance"]) or {}
+    known = (before.get("run_id"), after.get("run_id"))
+    for run in runs:
+        met = ((run["result"] or {}).get("window") or {}).get("start", {}).get("info", {}).get("run_id")
+        if met and known[0] and met not in known:
+            yield (
+                f"{run['name']}: the load went to another server than the one that was looked at: its run_id is {met[:8]}, "
+                f"expected {known[0][:8]}: see the address, the port, and what forwards them"
+            )
 
 
 def _window(before: Mapping[str, Any], snapshots: Snapshots, name: str) -> window.Window:
