@@ -93,7 +93,11 @@ class Trial:
         for run in self.runs:
             result = run["result"] or {}
             trust = [doubt for doubt in result.get("trust", ()) if doubt["id"] not in without]
-            runs.append({**run, "result": result and {**result, "trust": trust}})
+            changes: dict[str, Any] = {"trust": trust}
+            if run["kind"] == "jobs" and result and "late" in without:  # those of jobs are made of their numbers
+                load = {**result["phases"]["load"], "late_us": {}}
+                changes = {"phases": {**result["phases"], "load": load}, "cpu": {}}
+            runs.append({**run, "result": result and {**result, **changes}})
         return loadtest.build({"here": self._snapshots}, guide.TARGETS, time="", inventory="", runs=runs)
 
 
@@ -156,7 +160,7 @@ def one_hash_of_all_sessions(trial: Trial) -> None:
     """30 MB that nobody has read for the longest time, and pages that fill the rest until one key has to go."""
     trial.lab.ask("EVAL", "for i = 1, 3000 do redis.call('HSET', 'sessions', i, string.rep('x', 10000)) end", "0")
     time.sleep(1.5)  # the clock of the LRU has seconds
-    with trial.users(duration=7):
+    with trial.users(duration=15):
         trial.reaches("sustained")
         writer, page, numbers = trial.lab.client(), "x" * 10_000, itertools.count()
         while int(trial.lab.info()["used_memory"]) < 63 << 20:
@@ -235,6 +239,7 @@ class Case:
     misses: frozenset[str] = frozenset()
     follows: frozenset[str] = frozenset()
     settings: Mapping[str, str] = field(default_factory=dict)
+    short: bool = False  # whether the load falls short of its plan by it, as on a busy machine any may
     wrapped: str = ""  # the command that the server's program is run by
 
 
@@ -271,6 +276,7 @@ BAD = {
         misses=frozenset({"rejected_connections"}),
         follows=frozenset({"failed_operations"}),
         settings={"maxclients": "40"},
+        short=True,
     ),
     "one hash of all sessions": Case(
         one_hash_of_all_sessions,
@@ -291,7 +297,9 @@ BAD = {
         misses=frozenset({"jobs_left"}),
         settings={"maxmemory-policy": "noeviction"},
     ),
-    "a stall of the server": Case(a_stall, "a fork, a slow command", misses=frozenset({"longest_pause_ms"})),
+    "a stall of the server": Case(
+        a_stall, "a fork, a slow command", misses=frozenset({"longest_pause_ms"}), short=True
+    ),
 }
 BROKEN = {
     "a generator without CPU": Case(a_generator_without_cpu, "% busy|late"),
