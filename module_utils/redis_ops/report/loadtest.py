@@ -9,6 +9,7 @@ from ..findings import as_records
 from ..load import clients, merge, window
 from ..load.targets import Target
 from ..load.verdict import EXIT_CODES, FAIL, INVALID, PASS, judge
+from .document import printable
 
 SCHEMA = "redis-loadtest/1"
 OPERATIONS = 10_000  # below this a window proves nothing
@@ -149,6 +150,7 @@ def _of(snapshots: Sequence[Mapping[str, Any]], name: str) -> Optional[Mapping[s
 
 def render(document: Mapping[str, Any], report: str = "") -> list[str]:
     """The report as lines for a terminal: what was met in one line, what was not in full, the verdict last."""
+    document = printable(document)
     lines = [
         f"{item['status']}  {item['host']} before the load: {item['subject']}: {item['actual']}"
         for item in document["checklist"]
