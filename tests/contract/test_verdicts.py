@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from ansible.module_utils.redis_ops.load.clients import SHORTFALLS
 from instances import OLD_AND_NEW, program
-from loaded import BAD, BROKEN, GOOD, OF_A_BUSY_MACHINE, Trial, carried_out, distrust, missed
+from loaded import BAD, BROKEN, GOOD, OF_A_BUSY_MACHINE, Trial, busy, carried_out, distrust, missed, not_tested
 
 AT_ONCE = 2
+TURNS = 3  # of a good one, where the machine was busy
 ONE, OTHERS = "redis 7.0.15", ("redis 6.2.14", "valkey 9.1.2")
 # What a generator says of a machine that does something else as well, as that of a test may, or of so short a test.
 OF_THE_MACHINE, OF_THE_TEST = ("generator_cpu", "late"), ("too_few",)
@@ -38,21 +40,33 @@ def outcome(request, tmp_path_factory) -> Iterator[Outcome]:
 @OLD_AND_NEW
 @pytest.mark.parametrize("good", GOOD)
 def test_a_good_one_passes(program, tmp_path, good):
-    trial = carried_out(GOOD[good], program, tmp_path)
-    document = trial.document()
-    assert set(missed(document)) <= OF_A_BUSY_MACHINE
-    busy = trial.runs[0]["result"]["generator"]["machine_cpu"]["max"] > 80
-    assert document["verdict"] == "PASS" or busy, (missed(document), distrust(document))
-    assert {finding["status"] for finding in document["instances"][0]["findings"]} >= {"PASS"}
-    if good == "a few evictions":  # of 20,000 keys; of those that are left when the load's have gone it would be most
-        assert 1 < document["instances"][0]["metrics"]["evicted_share"] < 5
+    """On a machine that others use as well it may not: then again, and in the end it is told that nobody knows."""
+    for turn in range(TURNS):
+        (place := tmp_path / str(turn)).mkdir()
+        trial = carried_out(GOOD[good], program, place)
+        document = trial.document()
+        # whatever else the machine does, nothing but times is missed, and nothing but them is in doubt
+        assert set(missed(document)) <= OF_A_BUSY_MACHINE
+        assert distrust(trial.document(*OF_THE_MACHINE, *SHORTFALLS)) == []
+        assert {finding["status"] for finding in document["instances"][0]["findings"]} >= {"PASS"}
+        if (
+            good == "a few evictions"
+        ):  # of 40,000 keys; of those that are left when the load's have gone it would be most
+            metrics = document["instances"][0]["metrics"]
+            assert metrics["evicted_keys"] > 400
+            assert metrics["evicted_share"] < 5
+        if document["verdict"] == "PASS":
+            return
+        assert busy(trial), (missed(document), distrust(document))
+    not_tested(f"verdicts: no good one could pass on {program.version}: this machine was busy, {TURNS} times")
 
 
 @pytest.mark.parametrize(
     ("case", "version"), [*((name, ONE) for name in BAD), *(("less memory than data", version) for version in OTHERS)]
 )
 def test_a_bad_one_fails_for_its_own_reason(outcome, case, version):
-    document, expected = outcome(case, version).document(*OF_THE_MACHINE), BAD[case]
+    expected = BAD[case]
+    document = outcome(case, version).document(*OF_THE_MACHINE, *(() if expected.short else SHORTFALLS))
     found = missed(document)
     assert document["verdict"] == "FAIL", distrust(document)
     assert expected.misses <= set(found) <= expected.misses | expected.follows | OF_A_BUSY_MACHINE

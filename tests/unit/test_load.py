@@ -31,6 +31,7 @@ BEFORE = {
         "used_cpu_user_main_thread": 1.0,
         "used_cpu_sys_main_thread": 1.0,
         "latest_fork_usec": 2500,
+        "total_forks": 3,
     },
     "texts": {"rdb_last_bgsave_status": "ok", "aof_last_write_status": "ok", "master_link_status": "down"},
     "commands": {},
@@ -74,7 +75,6 @@ def test_a_good_window():
     assert seen.metrics["ops_per_second"] == 10_000
     assert seen.metrics["hit_ratio"] == 96
     assert seen.metrics["rejected_connections"] == 0
-    assert seen.metrics["fork_ms"] == 2.5
     assert seen.metrics["memory_share"] == pytest.approx(100 * 200 / 1024)  # the peak is an old one
     assert seen.metrics["command_p99_ms"] == 0.016
     result = judged(after())
@@ -217,6 +217,13 @@ def test_a_broken_window_is_invalid(change, reason):
 def test_a_generator_that_lagged_makes_it_invalid():
     result = judged(after(evicted_keys=1000), distrust=["generator: 99 % of its processors"])
     assert result.word == "INVALID"
+
+
+def test_a_fork_of_before_is_not_this_loads():
+    seen = window.between(BEFORE, after())
+    assert (seen.metrics["fork_ms"], seen.notes["fork_ms"]) == (None, "none meanwhile")
+    seen = window.between(BEFORE, after(total_forks=4, latest_fork_usec=3500))
+    assert (seen.metrics["fork_ms"], "fork_ms" in seen.notes) == (3.5, False)
 
 
 @pytest.mark.parametrize(("left", "leaked"), [(10, False), (15, False), (16, True), (500, True)])

@@ -186,6 +186,31 @@ def test_what_fell_short_is_a_failure_where_a_missed_target_explains_it_and_inva
     assert any("SHORT  why" in line for line in loadtest.render(made))
 
 
+@pytest.mark.parametrize(
+    ("metric", "then"),
+    [
+        ("listen_drops", {"host": {**BEFORE["host"], "listen_drops": 2}}),  # of any program of the machine
+        ("swapped_bytes", {"host": {**BEFORE["host"], "swapped": 4096}}),
+        ("persistence_failures", {"texts": {"rdb_last_bgsave_status": "err"}}),
+    ],
+)
+def test_what_makes_nobody_wait_explains_no_shortfall(metric, then):
+    """As measured: 300 of 1,000 connections, and one connection of another program that the kernel dropped."""
+    short = [{"id": "connections", "text": "300 of 1000"}]
+    made = document(result(trust=short), then={**after(), **then})
+    assert finding(made, metric)["status"] == "FAIL"
+    assert (made["verdict"], made["instances"][0]["distrust"]) == ("INVALID", ["300 of 1000"])
+    assert document(result(), then={**after(), **then})["verdict"] == "FAIL"
+
+
+def test_the_targets_that_explain_a_shortfall_are_those_that_make_clients_wait_or_be_refused():
+    assert {target.metric for target in guide.TARGETS if target.slows} == {
+        *("session_p95_ms", "cache_p95_ms", "job_p95_ms", "longest_pause_ms", "command_p99_ms", "slowest_ms"),
+        *("slow_commands", "main_thread_cpu", "delayed_fsyncs", "fork_ms"),
+        *("rejected_connections", "failed_operations", "error_replies"),
+    }
+
+
 def test_what_only_warns_fails_where_it_makes_clients_wait_and_the_load_fell_short():
     samples = [{**sample, "canary_max": 900_000.0, "connected_clients": 9000} for sample in result()["samples"]]
     made = document(result(samples=samples))
@@ -231,6 +256,24 @@ def test_generators_that_did_not_begin_together_prove_nothing(seconds, verdict):
     made = document(result(window=begun(1000)), result(window=begun(1000 + seconds)))
     assert made["verdict"] == verdict
     assert [text.startswith("g1: it began") for text in made["instances"][0]["distrust"]] == [True] * (seconds > 2)
+
+
+@pytest.mark.parametrize(("run_id", "verdict"), [("a", "PASS"), ("b", "INVALID")])
+def test_a_load_that_went_to_another_server_proves_nothing(run_id, verdict):
+    elsewhere = {"start": {"time": 1001.0, "info": {"run_id": run_id}}}
+    there = {"start": {"time": 1001.0, "info": {"run_id": "a"}}}
+    made = document(result(window=there), result(window=elsewhere))
+    assert made["verdict"] == verdict
+    assert ["another server" in text and "g1" in text for text in made["instances"][0]["distrust"]] == [True] * (
+        run_id == "b"
+    )
+
+
+def test_a_server_that_restarted_is_not_called_another_one():
+    """Between the looks and the load, or in the middle of it: it has a new name in both."""
+    again = {"start": {"time": 1001.0, "info": {"run_id": "b"}}}
+    made = document(result(window=again), then={**after(), "run_id": "b"})
+    assert made["instances"][0]["distrust"] == ["the server restarted in between"]
 
 
 def test_a_generator_without_a_result_proves_nothing():

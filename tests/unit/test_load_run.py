@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 
@@ -443,6 +444,27 @@ def test_each_user_has_one_connection_and_no_second_try(told):
     secured = told(host="::1", port=6390, tls=True, username="load", password="a/b@c:d", database=3)
     assert redis_load.address(secured) == f"rediss://load:a%2Fb%40c%3Ad@[::1]:6390/3?{options}"
     assert "//:secret@" in redis_load.address(told(password="secret"))
+    # RFC 6874: Go refuses a URL in which the sign before a zone is not quoted, and says all of it
+    assert redis_load.address(told(host="fe80::1%eth0")).startswith("redis://[fe80::1%25eth0]:6379/0?")
+
+
+@pytest.mark.parametrize("password", ["correct-horse", 'a/b@c:"d', "S"])
+def test_what_k6_says_never_holds_the_password(told, tmp_path, password):
+    k6 = redis_load.K6(told(password=password, k6=fake_k6(tmp_path)), tmp_path)
+    url = redis_load.address(told(password=password))
+    error = f'parse "{url}": invalid URL escape, and {password}'
+    (tmp_path / "k6.log").write_text(f"REDIS_LOAD STARTED\nREDIS_LOAD ERROR other: {error}\n")
+    hidden = {password, quote(password, safe="")}
+    assert not [text for text in hidden if text in k6.said() + "".join(k6.errors())]
+    assert k6.started()
+    assert len(k6.errors()) == 1
+
+
+def fake_k6(directory: Path) -> str:
+    path = directory / "k6"
+    path.write_text("#!/bin/sh\necho 'k6 v1.1.0'\n")
+    path.chmod(0o755)
+    return str(path)
 
 
 # --- the program ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-from ansible.module_utils.redis_ops.report import junit, loadtest
+from ansible.module_utils.redis_ops.report import checklist, junit, loadtest
 from hypothesis import given
 from hypothesis import strategies as st
 from loadtested import PHASES, build, check, jobs, run, sample, snapshots, users
@@ -155,6 +155,17 @@ def test_junit_tells_what_a_person_needs():
     assert warned[0].text.startswith("WARN ")
     error = suites(DOCUMENTS["stopped"]).find(f"{place}/testcase/error")
     assert "the run was stopped before its end" in error.text
+
+
+ODD = "bull:\x1b[2Jmail\udcff:meta"  # as a queue may be called: bytes that move a cursor, and one that is no UTF-8
+
+
+def test_a_terminal_gets_no_name_that_moves_its_cursor_or_cannot_be_written():
+    made = build(run("users", None, ODD), checklist=[check("FAIL", actual=ODD)], host=f"h{ODD}")
+    for lines in (loadtest.render(made, ""), checklist.render(made["checklist"])):
+        assert all(line.isprintable() for line in lines)
+        assert "\n".join(lines).encode()
+        assert "bull:\ufffd[2Jmail\ufffd:meta" in "\n".join(lines)
 
 
 def test_keys_that_are_left_are_in_every_output():

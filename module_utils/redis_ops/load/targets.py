@@ -15,8 +15,9 @@ AT_MOST, AT_LEAST = "at most", "at least"
 @dataclass(frozen=True)
 class Target:
     """metric: of a Window, or of the load generator. limit: in `unit`. caches: only where keys may be evicted.
-    hard: a miss fails the verdict; else it warns. slows: a miss makes clients wait, so that it fails the verdict when the
-    load fell short of its plan. seen_from: the metric that says from which value on there is anything to see.
+    hard: a miss fails the verdict; else it warns. slows: a miss makes clients wait or be refused, so that it fails the
+    verdict when the load fell short of its plan, and explains why it did. seen_from: the metric that says from which value
+    on there is anything to see.
     """
 
     metric: str

@@ -41,9 +41,10 @@ def judge(
 
     A broken test never passes: with a reason to distrust it the verdict is INVALID, whatever the numbers say. What fell
     short of the plan, such as requests for which no user was free, is what a server does that is too slow: where a
-    target was missed it is a consequence of that, and the verdict FAIL: also by a target that else only warns, where it
-    makes clients wait. Where none was, nobody knows, and it is INVALID.
+    target was missed that makes clients wait or be refused it is a consequence of that, and the verdict FAIL: also by one
+    that else only warns. Where none of these was, nobody knows, and it is INVALID, whatever else was missed.
     """
+    explain = {f"load.{target.metric}" for target in targets if target.slows}
     found = [
         _finding(target, target.value(metrics), instance, notes.get(target.metric, ""), short=bool(shortfalls))
         for target in targets
@@ -52,8 +53,8 @@ def judge(
     if (queue or not evicts) and metrics.get("evicted_keys"):
         found.append(_lost(instance, metrics["evicted_keys"] or 0))
     judged = [finding for finding in found if finding.status is not Status.SKIP]
-    failed = any(finding.status is Status.FAIL for finding in found)
-    reasons = [*distrust, *([] if judged else ["nothing could be judged"]), *([] if failed else shortfalls)]
+    failed = {finding.id for finding in found if finding.status is Status.FAIL}
+    reasons = [*distrust, *([] if judged else ["nothing could be judged"]), *([] if failed & explain else shortfalls)]
     return Verdict(INVALID if reasons else FAIL if failed else PASS, found, reasons)
 
 

@@ -58,7 +58,7 @@ def between(before: Mapping[str, Any], after: Mapping[str, Any], cooled: Optiona
         **_slow(before, after, notes),
         **_latency(before, after, notes),
         **_memory(before, after),
-        **_persistence(delta, after),
+        **_persistence(delta, after, notes),
         **_clients(before, after, cooled, notes),
         **_host(before, after),
     }
@@ -257,12 +257,15 @@ def fragmentation(numbers: Mapping[str, float]) -> Optional[float]:
     return numbers.get("mem_fragmentation_bytes", 0) / MEBIBYTE if high else 0.0
 
 
-def _persistence(delta: _Delta, after: Mapping[str, Any]) -> dict[str, Optional[float]]:
+def _persistence(delta: _Delta, after: Mapping[str, Any], notes: dict[str, str]) -> dict[str, Optional[float]]:
     failed = [name for name in after["texts"] if name.endswith("_status") and name != "master_link_status"]
+    forked = delta.known("total_forks") != 0  # every server from 6.2 on counts them
+    if not forked:
+        notes["fork_ms"] = "none meanwhile"
     return {
         "persistence_failures": float(sum(after["texts"][name] != "ok" for name in failed)),
         "delayed_fsyncs": delta.number("aof_delayed_fsync"),
-        "fork_ms": float(after["numbers"].get("latest_fork_usec", 0)) / 1000,
+        "fork_ms": float(after["numbers"].get("latest_fork_usec", 0)) / 1000 if forked else None,
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..findings import Finding, Status, as_records
+from .document import printable
 
 READY, NOT_READY = 0, 2
 # Not for anybody to wave through with a list: the one has a flag of its own, without the other there is no load.
@@ -77,7 +78,7 @@ def exit_code(findings: Sequence[Mapping[str, Any]]) -> int:
 
 def render(findings: Sequence[Mapping[str, Any]]) -> list[str]:
     """Worst first, what to do below each that is not in order, and the answer last."""
-    lines = []
+    findings, lines = printable(findings), []
     for finding in sorted(findings, key=lambda finding: (_ORDER.index(finding["status"]), finding["host"])):
         lines.append(f"{finding['status']:<5} {finding['host']} {finding['subject']}: {finding['actual']}")
         if finding["status"] in ("FAIL", "WARN"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ..findings import as_records
@@ -10,6 +10,7 @@ from ..load import clients, merge, window
 from ..load.snapshot import evicts
 from ..load.targets import Target
 from ..load.verdict import EXIT_CODES, FAIL, INVALID, PASS, judge
+from .document import printable
 
 SCHEMA = "redis-loadtest/1"
 OPERATIONS = 10_000  # below this a window proves nothing
@@ -87,7 +88,7 @@ def _place(
         evicts=evicts(config),
         queue=JOBS in loads or bool(before.get("has_queues")),
         notes=notes,
-        distrust=[*seen.void, *failed, *told.distrust],
+        distrust=[*seen.void, *failed, *_elsewhere(before, snapshots, mine), *told.distrust],
         shortfalls=told.shortfalls,
     )
     return {
@@ -104,6 +105,22 @@ def _place(
         "config": dict(config),
         "loads": loads,
     }
+
+
+def _elsewhere(before: Mapping[str, Any], snapshots: Snapshots, runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Generators whose users came to another server than the one that was looked at, by a tunnel or an address that moved.
+
+    A server that restarted has a new run_id as well; the second look has that one, too, and tells it.
+    """
+    after = _of(snapshots.get("after", ()), before["instance"]) or {}
+    known = (before.get("run_id"), after.get("run_id"))
+    for run in runs:
+        met = ((run["result"] or {}).get("window") or {}).get("start", {}).get("info", {}).get("run_id")
+        if met and known[0] and met not in known:
+            yield (
+                f"{run['name']}: the load went to another server than the one that was looked at: its run_id is {met[:8]}, "
+                f"expected {known[0][:8]}: see the address, the port, and what forwards them"
+            )
 
 
 def _window(before: Mapping[str, Any], snapshots: Snapshots, name: str) -> window.Window:
@@ -134,6 +151,7 @@ def _of(snapshots: Sequence[Mapping[str, Any]], name: str) -> Optional[Mapping[s
 
 def render(document: Mapping[str, Any], report: str = "") -> list[str]:
     """The report as lines for a terminal: what was met in one line, what was not in full, the verdict last."""
+    document = printable(document)
     lines = [
         f"{item['status']}  {item['host']} before the load: {item['subject']}: {item['actual']}"
         for item in document["checklist"]

@@ -195,14 +195,18 @@ class K6:
                 process.kill()
             self.code = process.wait()
 
-    def said(self) -> str:
+    def _said(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
+    def said(self) -> str:
+        return masked(self._said(), self._config.password)
+
     def started(self) -> bool:
-        return STARTED in self.said()
+        return STARTED in self._said()
 
     def errors(self) -> list[str]:
-        return sorted({line[len(ERROR) :] for line in self.said().splitlines() if line.startswith(ERROR)})
+        told = {line[len(ERROR) :] for line in self._said().splitlines() if line.startswith(ERROR)}
+        return sorted(masked(text, self._config.password) for text in told)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -220,6 +224,14 @@ def module_of(said: str) -> tuple[str, str]:
     if not match:
         raise Problem(f"k6: `k6 version` said {said.strip()[:80]!r}; expected a version")
     return match[1] + match[2], NEW if int(match[1]) >= 2 or NEW in said else OLD
+
+
+def masked(text: str, password: str) -> str:
+    """Without it, in each of its forms: an error of Go repeats the URL that it is in."""
+    forms = {password, quote(password, ""), json.dumps(password)[1:-1]} - {""}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, "***")
+    return text
 
 
 def roomy(users: int, free: int) -> dict[str, str]:
@@ -254,7 +266,9 @@ def plan(config: Config, summary: Path) -> dict[str, Any]:
 def address(config: Config) -> str:
     """For k6, whose other form of it fails with TLS: it names no server whose certificate to expect (k6 1.1.0)."""
     login = f"{quote(config.username, '')}:{quote(config.password, '')}@" if config.password else ""
-    host = f"[{config.host}]" if ":" in config.host else config.host
+    host = (
+        f"[{config.host.replace('%', '%25')}]" if ":" in config.host else config.host
+    )  # the % before a zone: RFC 6874
     waits = dict.fromkeys(("dial_timeout", "read_timeout", "write_timeout", "pool_timeout"), f"{config.timeout:.3f}s")
     # a command that is tried again would be counted once and sent twice
     options = urlencode({"pool_size": 1, "max_retries": -1, **waits})
