@@ -280,6 +280,31 @@ def test_histograms(reply):
     assert histograms(reply) == {"get": {"calls": 3, "buckets": [[1, 1], [2, 3]]}}
 
 
+@pytest.mark.parametrize(
+    ("metric", "value", "told", "expected"),
+    [
+        ("hit_ratio", 94.97, "94.97 %", "at least 95 %"),
+        ("hit_ratio", 94.9999999, "94.9999999 %", "at least 95 %"),
+        ("hit_ratio", 94.2, "94.2 %", "at least 95 %"),
+        ("hit_ratio", 95.04, "95 %", "at least 95 %"),
+        ("ops_per_second", 999.7, "1,000/s", "at least 5,000/s"),
+        ("ops_per_second", 4999.6, "4,999.6/s", "at least 5,000/s"),
+        ("failed_operations", 0.00002, "0.00002 %", "at most 0.1 %"),
+        ("failed_operations", 0.10004, "0.10004 %", "at most 0.1 %"),
+        ("swapped_bytes", 12_345_678.0, "12,345,678 bytes", "at most 0 bytes"),
+        ("evicted_share", 0.0, "0 %", "at most 5 %"),
+    ],
+)
+def test_a_miss_does_not_look_like_the_limit(metric, value, told, expected):
+    [target] = [target for target in guide.TARGETS if target.metric == metric]
+    assert (target.told(value), target.expected) == (told, expected)
+
+
+def test_a_limit_is_told_as_it_was_typed():
+    [target] = targets.adjusted([guide.TARGETS[0]], {guide.TARGETS[0].metric: 1234.567}, "mine")
+    assert target.expected == "at most 1,234.567 ms"
+
+
 def test_targets_of_ones_own():
     changed = {
         target.metric: target

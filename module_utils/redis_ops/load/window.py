@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from .figures import number, typed
+
 # Below this many, a share says nothing.
 LOOKUPS = 1000
 _ONLY_RISE = (
@@ -157,10 +159,10 @@ def _slow(before: Mapping[str, Any], after: Mapping[str, Any], notes: dict[str, 
     # an empty log does not tell how far its ids have come
     new = max(after["slowlog"]["last_id"] - first, 0) if before["slowlog"]["entries"] else len(entries)
     names = sorted({entry["command"] for entry in entries})
-    told = [f"from {threshold:g} ms on", *([", ".join(names)] if names else [])]
+    told = [f"from {typed(threshold)} ms on", *([", ".join(names)] if names else [])]
     notes["slow_commands"] = "; ".join(told + [f"{new - len(entries)} more fell out"] * (new > len(entries)))
     if not entries:
-        notes["slowest_ms"] = f"nothing below {threshold:g} ms is logged"
+        notes["slowest_ms"] = f"nothing below {typed(threshold)} ms is logged"
     slowest = max((entry["usec"] for entry in entries), default=0)
     return {"slow_commands": float(new), "slowest_ms": slowest / 1000, "slowlog_from_ms": threshold}
 
@@ -208,7 +210,7 @@ def _mean(before: Mapping[str, Any], after: Mapping[str, Any], notes: dict[str, 
         return None
     slowest, command = max(means)
     notes["command_p99_ms"] = (
-        f"no LATENCY HISTOGRAM before Redis 7.0; a call of {command} took {slowest:.3g} ms on average"
+        f"no LATENCY HISTOGRAM before Redis 7.0; a call of {command} took {number(slowest)} ms on average"
     )
     return float(slowest)
 
