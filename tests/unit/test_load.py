@@ -7,7 +7,7 @@ from copy import deepcopy
 import pytest
 from ansible.module_utils.redis_ops.errors import InvalidInput
 from ansible.module_utils.redis_ops.load import guide, targets, verdict, window
-from ansible.module_utils.redis_ops.load.snapshot import histograms
+from ansible.module_utils.redis_ops.load.snapshot import cpu_ticks, histograms
 from ansible.module_utils.redis_ops.report import loadtest
 
 BEFORE = {
@@ -258,6 +258,35 @@ def test_without_a_distribution_the_mean_of_the_slowest_common_command_is_told()
 def test_what_overflows_the_accept_queue_is_one_drop():
     then = {**after(), "host": {**BEFORE["host"], "listen_overflows": 4, "listen_drops": 4}}
     assert window.between(BEFORE, then).metrics["listen_drops"] == 3
+
+
+STAT = "cpu  100 20 30 800 40 5 5 0 60 7\ncpu0 100 20 30 800 40 5 5 0 60 7\nintr 1\n"  # a guest's 60 are in the 100
+
+
+def test_the_ticks_of_all_cores():
+    assert cpu_ticks(STAT) == {"busy": 160, "total": 1000}
+    assert cpu_ticks("cpu  1 2 3 4\n") == {"busy": 6, "total": 10}
+    assert cpu_ticks("") is None
+
+
+@pytest.mark.parametrize(
+    ("then", "percent", "status"),
+    [
+        ({"busy": 1060, "total": 2000}, 90, "PASS"),
+        ({"busy": 1110, "total": 2000}, 95, "WARN"),
+        ({"busy": 160, "total": 1000}, None, "SKIP"),
+        (None, None, "SKIP"),
+    ],
+)
+def test_a_host_that_had_nothing_left_warns(then, percent, status):
+    before = {**BEFORE, "host": {**BEFORE["host"], "cpu": {"busy": 160, "total": 1000}}}
+    seen = window.between(before, {**after(), "host": {**BEFORE["host"], "cpu": then}})
+    assert seen.metrics["host_cpu"] == percent
+    result = verdict.judge(
+        seen.metrics, guide.TARGETS, instance="cache", evicts=True, queue=False, notes={}, distrust=()
+    )
+    assert result.word == "PASS"
+    assert [f.status.value for f in result.findings if f.id == "load.host_cpu"] == [status]
 
 
 def test_percentiles_from_buckets_that_redis_leaves_out():

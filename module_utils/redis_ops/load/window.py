@@ -283,6 +283,15 @@ def _clients(
 
 def _host(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Optional[float]]:
     if not (before["host"] and after["host"]):
-        return {"listen_drops": None}
+        return {"listen_drops": None, "host_cpu": None}
     # the kernel counts what overflows the accept queue among the drops as well
-    return {"listen_drops": float(after["host"]["listen_drops"] - before["host"]["listen_drops"])}
+    drops = float(after["host"]["listen_drops"] - before["host"]["listen_drops"])
+    return {"listen_drops": drops, "host_cpu": _host_cpu(before["host"].get("cpu"), after["host"].get("cpu"))}
+
+
+def _host_cpu(before: Optional[Mapping[str, int]], after: Optional[Mapping[str, int]]) -> Optional[float]:
+    """Percent of all cores; None where the kernel does not tell, or hardly a moment passed."""
+    if not (before and after):
+        return None
+    busy, total = (after[name] - before[name] for name in ("busy", "total"))
+    return 100 * max(busy, 0) / total if total > 0 else None
