@@ -86,7 +86,7 @@ queues:
     paused: {description: Whether it is paused., type: bool, sample: false}
     library: {description: "The BullMQ that made it, where it says so.", type: str, sample: "bullmq:6.7.0"}
     worker_seen: {description: Whether a worker looked for stalled jobs within its own interval., type: bool, sample: true}
-    oldest_waiting: {description: Seconds since the job next in turn was added; null without one., type: float, sample: 0.2}
+    oldest_waiting: {description: Seconds since the job next in turn was added; null without one or its data., type: float, sample: 0.2}
     overdue: {description: Seconds by which the next delayed job is late; null without one., type: float, sample: 0.0}
     stalled: {description: "Jobs under way that no worker holds, of the first 1000.", type: int, sample: 0}
     added: {description: Jobs ever added., type: int, sample: 120000}

@@ -23,6 +23,7 @@ PATIENCE = 10.0  # seconds
 ACTIVE = 1000  # jobs under way whose locks are looked at
 LISTS = ("wait", "paused", "active")
 SETS = ("prioritized", "delayed", "waiting-children", "completed", "failed")
+WAITING = ("wait", "paused", "prioritized")
 DUE = 0x1000  # the score of a delayed job is its time in milliseconds times this, plus a counter (BullMQ's Lua)
 
 GOING_TO_PRODUCTION = "BullMQ documentation, going to production"
@@ -33,7 +34,8 @@ class Queue:
     """One queue at one moment.
 
     counts: jobs by state. library: as the queue's own BullMQ says it, '' when it does not. worker_seen: a worker looked
-    for stalled jobs within its own interval. oldest_waiting: seconds since the job next in turn was added. overdue:
+    for stalled jobs within its own interval. oldest_waiting: seconds since the job next in turn was added, of those with a
+    priority and those without; None when none waits, or when it does not say so, as its data are gone. overdue:
     seconds by which the next delayed job is late. stalled: jobs under way without a lock, so that no worker has them.
     added: jobs ever added. last_failed: seconds since. failed_since: failures since the look before, None without one.
     at: seconds since 1970.
@@ -55,7 +57,12 @@ class Queue:
     @property
     def waiting(self) -> int:
         """Jobs that a worker could take now, or could if the queue were not paused."""
-        return self.counts["wait"] + self.counts["paused"] + self.counts["prioritized"]
+        return sum(self.counts[state] for state in WAITING)
+
+    @property
+    def worked_on(self) -> bool:
+        """Whether a worker was seen: looking for stalled jobs, or with the lock of a job under way."""
+        return self.worker_seen or self.counts["active"] > self.stalled
 
     def as_record(self) -> dict[str, Any]:
         return {**asdict(self), "counts": dict(self.counts)}
@@ -134,7 +141,7 @@ def read(connection: Connection, name: str, prefix: str = PREFIX, before: Option
             paused=paused is not None,
             library=str(library or ""),
             worker_seen=bool(connection.call("EXISTS", f"{base}:stalled-check")),
-            oldest_waiting=_age(connection, base, now),
+            oldest_waiting=_age(connection, base, now) if any(counts[state] for state in WAITING) else None,
             overdue=None if due is None else round(max(now - due / DUE / 1000, 0), 3),
             stalled=_stalled(connection, base) if counts["active"] else 0,
             added=int(connection.call("GET", f"{base}:id") or 0),
@@ -158,13 +165,30 @@ def _score(reply: Sequence[Any]) -> Optional[float]:
 
 
 def _age(connection: Connection, base: str, now: float) -> Optional[float]:
-    """Seconds since the next job in turn was added: jobs go in at the head, and out at the tail."""
-    for state in ("wait", "paused"):
-        job = connection.call("LINDEX", f"{base}:{state}", "-1")
-        stamp = connection.call("HGET", f"{base}:{job}", "timestamp") if job else None
+    """Seconds since the longest waiting of the jobs next in turn was added; None when one of them does not say it."""
+    added = [_added(connection, base, state, now) for state in WAITING]
+    known = [stamp for stamp in added if stamp is not None]
+    return round(max(now - min(known), 0), 3) if len(known) == len(added) else None
+
+
+def _added(connection: Connection, base: str, state: str, now: float) -> Optional[float]:
+    """When the job next in turn was; now, when none waits. One that a worker takes and ends meanwhile has no data left."""
+    job, before = _next(connection, base, state), None
+    while job and job != before:
+        stamp = connection.call("HGET", f"{base}:{job}", "timestamp")
         if stamp and re.fullmatch(r"\d+", str(stamp)):
-            return round(max(now - int(stamp) / 1000, 0), 3)
-    return None
+            return int(stamp) / 1000
+        job, before = _next(connection, base, state), job
+    return None if job else now
+
+
+def _next(connection: Connection, base: str, state: str) -> Optional[str]:
+    """Jobs go in at the head of a list, and out at its tail. BullMQ 3 and 4 leave signs for workers there, as '0:0'."""
+    if state == "prioritized":
+        first = connection.call("ZRANGE", f"{base}:{state}", "0", "0")
+        return str(first[0]) if first else None
+    job = connection.call("LINDEX", f"{base}:{state}", "-1")
+    return str(job) if job and not str(job).startswith("0:") else None
 
 
 def _stalled(connection: Connection, base: str) -> int:
@@ -234,16 +258,23 @@ def _queue(subject: str, queue: Queue, limits: Limits) -> Iterator[Finding]:
         status = Status.PASS if good else Status.WARN
         return Finding(f"queues.{name}", subject, status, expected, actual, why, "" if good else remedy)
 
+    unknown = queue.waiting > 0 and queue.oldest_waiting is None
+    no_worker = queue.waiting > 0 and not queue.worked_on
     oldest = queue.oldest_waiting or 0
-    said = f"{queue.waiting} wait, the next in turn for {oldest:.0f} s" if queue.waiting else "none waits"
-    no_worker = queue.waiting > 0 and not queue.worker_seen
+    since = "the next in turn without its data, so that nobody can tell since when" if unknown else ""
+    since = since or f"the next in turn for {oldest:.0f} s"
+    said = f"{queue.waiting} wait, {since}" if queue.waiting else "none waits"
     yield verdict(
         "waiting",
-        not queue.paused and oldest <= limits.oldest_waiting,
+        not (queue.paused or unknown or no_worker) and oldest <= limits.oldest_waiting,
         f"a queue at work, no job in turn longer than {limits.oldest_waiting:g} s",
         said + (", and the queue is paused" if queue.paused else ", and no worker was seen" if no_worker else ""),
         "BullMQ: jobs wait when workers are missing, stuck or too few",
-        "queue.resume()" if queue.paused else "start workers, or give them more concurrency; look at their log",
+        "queue.resume()"
+        if queue.paused
+        else "see queues.eviction: its data were evicted or removed by hand; queue.remove() its id"
+        if unknown
+        else "start workers, or give them more concurrency; look at their log",
     )
     overdue = queue.overdue or 0
     yield verdict(

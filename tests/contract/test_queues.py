@@ -99,7 +99,41 @@ def test_counts_are_those_of_bullmq(ran):
     assert (queue["added"], queue["stalled"], queue["paused"], queue["overdue"]) == (12, 0, False, 0)
     assert 0 <= queue["oldest_waiting"] < 20
     assert 0 <= queue["last_failed"] < 20
-    assert set(status(findings).values()) == {"PASS"}
+    assert "no worker was seen" in findings["queues.waiting"].actual  # it has ended
+    ran.ask("SET", "bull:mail:stalled-check", "1")  # as a worker does
+    assert set(status(look(ran)[1]).values()) == {"PASS"}
+
+
+PRIORITIES = """
+async def main():
+    queue = Queue(name, {"connection": connection})
+    await queue.add("job", {}, {"priority": 9})
+    await queue.add("job", {}, {"priority": 2, "timestamp": 1000})
+    await queue.add("job", {}, {"priority": 4})
+"""
+
+
+def test_the_next_job_with_a_priority_has_an_age(ran):
+    bull.run(ran.port, "mail", PRIORITIES)
+    ran.ask("SET", "bull:mail:stalled-check", "1")
+    [queue], findings = look(ran)
+    assert abs(time.time() - 1 - queue["oldest_waiting"]) < 20
+    assert status(findings)["waiting"] == "WARN"
+    ran.ask("UNLINK", "bull:mail:2")  # as eviction does
+    [queue], findings = look(ran)
+    assert queue["oldest_waiting"] is None
+    assert "3 wait, the next in turn without its data" in findings["queues.waiting"].actual
+    ran.ask("ZREM", "bull:mail:prioritized", "2")
+    [queue], findings = look(ran)
+    assert 0 <= queue["oldest_waiting"] < 20
+    assert status(findings)["waiting"] == "PASS"
+
+
+def test_a_sign_of_bullmq_4_is_no_job(ran):
+    made(ran, jobs=0)
+    ran.ask("LPUSH", "bull:mail:wait", "0:1700000000000")
+    [queue], _ = look(ran)
+    assert queue["oldest_waiting"] == 0
 
 
 def test_failures_between_two_looks_are_counted(ran):

@@ -7,7 +7,7 @@ from copy import deepcopy
 import pytest
 from ansible.module_utils.redis_ops.errors import InvalidInput
 from ansible.module_utils.redis_ops.load import guide, targets, verdict, window
-from ansible.module_utils.redis_ops.load.snapshot import histograms
+from ansible.module_utils.redis_ops.load.snapshot import cpu_ticks, histograms
 from ansible.module_utils.redis_ops.report import loadtest
 
 BEFORE = {
@@ -267,6 +267,35 @@ def test_what_overflows_the_accept_queue_is_one_drop():
     assert window.between(BEFORE, then).metrics["listen_drops"] == 3
 
 
+STAT = "cpu  100 20 30 800 40 5 5 0 60 7\ncpu0 100 20 30 800 40 5 5 0 60 7\nintr 1\n"  # a guest's 60 are in the 100
+
+
+def test_the_ticks_of_all_cores():
+    assert cpu_ticks(STAT) == {"busy": 160, "total": 1000}
+    assert cpu_ticks("cpu  1 2 3 4\n") == {"busy": 6, "total": 10}
+    assert cpu_ticks("") is None
+
+
+@pytest.mark.parametrize(
+    ("then", "percent", "status"),
+    [
+        ({"busy": 1060, "total": 2000}, 90, "PASS"),
+        ({"busy": 1110, "total": 2000}, 95, "WARN"),
+        ({"busy": 160, "total": 1000}, None, "SKIP"),
+        (None, None, "SKIP"),
+    ],
+)
+def test_a_host_that_had_nothing_left_warns(then, percent, status):
+    before = {**BEFORE, "host": {**BEFORE["host"], "cpu": {"busy": 160, "total": 1000}}}
+    seen = window.between(before, {**after(), "host": {**BEFORE["host"], "cpu": then}})
+    assert seen.metrics["host_cpu"] == percent
+    result = verdict.judge(
+        seen.metrics, guide.TARGETS, instance="cache", evicts=True, queue=False, notes={}, distrust=()
+    )
+    assert result.word == "PASS"
+    assert [f.status.value for f in result.findings if f.id == "load.host_cpu"] == [status]
+
+
 def test_percentiles_from_buckets_that_redis_leaves_out():
     before = {"calls": 100, "buckets": [[1, 90], [4, 100]]}
     now = {"calls": 200, "buckets": [[1, 90], [2, 189], [4, 200]]}
@@ -285,6 +314,31 @@ def test_percentiles_from_buckets_that_redis_leaves_out():
 )
 def test_histograms(reply):
     assert histograms(reply) == {"get": {"calls": 3, "buckets": [[1, 1], [2, 3]]}}
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "told", "expected"),
+    [
+        ("hit_ratio", 94.97, "94.97 %", "at least 95 %"),
+        ("hit_ratio", 94.9999999, "94.9999999 %", "at least 95 %"),
+        ("hit_ratio", 94.2, "94.2 %", "at least 95 %"),
+        ("hit_ratio", 95.04, "95 %", "at least 95 %"),
+        ("ops_per_second", 999.7, "1,000/s", "at least 5,000/s"),
+        ("ops_per_second", 4999.6, "4,999.6/s", "at least 5,000/s"),
+        ("failed_operations", 0.00002, "0.00002 %", "at most 0.1 %"),
+        ("failed_operations", 0.10004, "0.10004 %", "at most 0.1 %"),
+        ("swapped_bytes", 12_345_678.0, "12,345,678 bytes", "at most 0 bytes"),
+        ("evicted_share", 0.0, "0 %", "at most 5 %"),
+    ],
+)
+def test_a_miss_does_not_look_like_the_limit(metric, value, told, expected):
+    [target] = [target for target in guide.TARGETS if target.metric == metric]
+    assert (target.told(value), target.expected) == (told, expected)
+
+
+def test_a_limit_is_told_as_it_was_typed():
+    [target] = targets.adjusted([guide.TARGETS[0]], {guide.TARGETS[0].metric: 1234.567}, "mine")
+    assert target.expected == "at most 1,234.567 ms"
 
 
 def test_targets_of_ones_own():

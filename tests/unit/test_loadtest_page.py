@@ -30,7 +30,7 @@ def test_a_pass_says_what_was_held_and_what_is_left_to_look_at():
         page["sentence"]
         == "Every target was met under 1,000 users, 5,000 operations and 50 jobs a second, but for 1 warning."
     )
-    assert page["places"][0]["targets"]["open"][0]["actual"] == "4990/s"
+    assert page["places"][0]["targets"]["open"][0]["actual"] == "4,990/s"
     assert (page["misses"], page["reasons"]) == ([], [])
 
 
@@ -91,7 +91,15 @@ def test_a_checklist_in_order_is_folded_and_targets_that_are_all_met_are_not():
 
 @pytest.mark.parametrize(
     ("value", "told"),
-    [(0, "0"), (0.033127, "0.0331"), (12.345, "12.3"), (999.4, "999"), (999.6, "1,000"), (1234567.8, "1,234,568")],
+    [
+        (0, "0"),
+        (0.00002, "0.00002"),
+        (0.033127, "0.0331"),
+        (12.345, "12.3"),
+        (999.4, "999"),
+        (999.6, "1,000"),
+        (1234567.8, "1,234,568"),
+    ],
 )
 def test_numbers_have_three_digits_that_count(value, told):
     assert number(value) == told

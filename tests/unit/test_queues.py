@@ -166,10 +166,28 @@ def test_limits_are_still_in_order():
     assert set(verdicts(queue).values()) == {"PASS"}
 
 
-def test_a_missing_worker_is_told():
-    queue = replace(IDLE, counts=counted(prioritized=2), worker_seen=False)
-    [told] = [f.actual for f in judge("here", SAFE, [queue], Limits()) if f.id == "queues.waiting"]
-    assert told == "2 wait, the next in turn for 0 s, and no worker was seen"
+def waiting(queue: Queue) -> tuple[Status, str]:
+    [found] = [f for f in judge("here", SAFE, [queue], Limits()) if f.id == "queues.waiting"]
+    return found.status, found.actual
+
+
+def test_jobs_that_wait_without_a_worker_warn():
+    alone = replace(IDLE, counts=counted(prioritized=50_000), oldest_waiting=0.0, worker_seen=False)
+    assert waiting(alone) == (
+        Status.WARN,
+        "50000 wait, the next in turn for 0 s, and no worker was seen",
+    )
+    assert waiting(replace(alone, worker_seen=True))[0] is Status.PASS
+    # who has the lock of a job is a worker
+    assert waiting(replace(alone, counts=counted(wait=1, active=3), stalled=2))[0] is Status.PASS
+    assert waiting(replace(alone, counts=counted(wait=1, active=3), stalled=3))[0] is Status.WARN
+    assert waiting(replace(IDLE, worker_seen=False))[0] is Status.PASS
+
+
+def test_a_job_without_its_data_is_not_in_order():
+    status, told = waiting(replace(IDLE, counts=counted(wait=2)))
+    assert status is Status.WARN
+    assert "without its data" in told
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-lru", "volatile-ttl", "allkeys-random", "allkeys-lfu"])

@@ -6,7 +6,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from .. import catalog, host, queues
 from ..engine import Engine
@@ -155,7 +155,17 @@ def _host(pid: int, *, local: bool) -> dict[str, Any]:
         "available": int(available.group(1)) * 1024 if available else 0,
         "memory": host.memory_bytes(),
         "listen_drops": int(counters.get("ListenDrops", 0)),
+        "cpu": cpu_ticks(host.read("/proc/stat")),
     }
+
+
+def cpu_ticks(stat: str) -> Optional[dict[str, int]]:
+    """Of all cores since the host started, from /proc/stat. Idle is idle and iowait; guests are in user and nice already."""
+    line = re.match(r"cpu((?: +\d+){4,})", stat)
+    if line is None:
+        return None
+    ticks = [int(word) for word in line.group(1).split()][:8]
+    return {"busy": sum(ticks) - ticks[3] - sum(ticks[4:5]), "total": sum(ticks)}
 
 
 def engine(snapshot: Mapping[str, Any]) -> Engine:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from ..errors import InvalidInput, Problem
+from .figures import apart, number, typed
 
 AT_MOST, AT_LEAST = "at most", "at least"
 
@@ -43,14 +44,11 @@ class Target:
 
     @property
     def expected(self) -> str:
-        return f"{self.sense} {_number(self.limit)}{self.unit}"
+        return f"{self.sense} {typed(self.limit)}{self.unit}"
 
     def told(self, value: float) -> str:
-        return f"{_number(value)}{self.unit}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+        """A miss is not rounded to the limit."""
+        return f"{number(value) if self.holds(value) else apart(value, self.limit)}{self.unit}"
 
 
 def adjusted(targets: Sequence[Target], changes: Mapping[str, Any], where: str) -> list[Target]:

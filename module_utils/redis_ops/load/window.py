@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from .figures import number, typed
+
 # Below this many, a share says nothing.
 LOOKUPS = 1000
 _ONLY_RISE = (
@@ -162,10 +164,10 @@ def _slow(before: Mapping[str, Any], after: Mapping[str, Any], notes: dict[str, 
     # an empty log does not tell how far its ids have come
     new = max(after["slowlog"]["last_id"] - first, 0) if before["slowlog"]["entries"] else len(entries)
     names = sorted({entry["command"] for entry in entries})
-    told = [f"from {threshold:g} ms on", *([", ".join(names)] if names else [])]
+    told = [f"from {typed(threshold)} ms on", *([", ".join(names)] if names else [])]
     notes["slow_commands"] = "; ".join(told + [f"{new - len(entries)} more fell out"] * (new > len(entries)))
     if not entries:
-        notes["slowest_ms"] = f"nothing below {threshold:g} ms is logged"
+        notes["slowest_ms"] = f"nothing below {typed(threshold)} ms is logged"
     slowest = max((entry["usec"] for entry in entries), default=0)
     return {"slow_commands": float(new), "slowest_ms": slowest / 1000, "slowlog_from_ms": threshold}
 
@@ -213,7 +215,7 @@ def _mean(before: Mapping[str, Any], after: Mapping[str, Any], notes: dict[str, 
         return None
     slowest, command = max(means)
     notes["command_p99_ms"] = (
-        f"no LATENCY HISTOGRAM before Redis 7.0; a call of {command} took {slowest:.3g} ms on average"
+        f"no LATENCY HISTOGRAM before Redis 7.0; a call of {command} took {number(slowest)} ms on average"
     )
     return float(slowest)
 
@@ -289,6 +291,15 @@ def _clients(
 
 def _host(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Optional[float]]:
     if not (before["host"] and after["host"]):
-        return {"listen_drops": None}
+        return {"listen_drops": None, "host_cpu": None}
     # the kernel counts what overflows the accept queue among the drops as well
-    return {"listen_drops": float(after["host"]["listen_drops"] - before["host"]["listen_drops"])}
+    drops = float(after["host"]["listen_drops"] - before["host"]["listen_drops"])
+    return {"listen_drops": drops, "host_cpu": _host_cpu(before["host"].get("cpu"), after["host"].get("cpu"))}
+
+
+def _host_cpu(before: Optional[Mapping[str, int]], after: Optional[Mapping[str, int]]) -> Optional[float]:
+    """Percent of all cores; None where the kernel does not tell, or hardly a moment passed."""
+    if not (before and after):
+        return None
+    busy, total = (after[name] - before[name] for name in ("busy", "total"))
+    return 100 * max(busy, 0) / total if total > 0 else None

@@ -1,15 +1,12 @@
-"""Numbers as people read them: three digits that count, thousands apart, bytes in the unit that fits."""
+"""Times and bytes as people read them, in the unit that fits; numbers as load/figures.py has them."""
 
 from __future__ import annotations
 
+from ..load.figures import number
+
+__all__ = ["BINARY", "milliseconds", "number", "size"]
+
 BINARY = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
-
-
-def number(value: float) -> str:
-    """0.0331, 12.3, 1,234."""
-    if abs(value) >= 999.5:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
 
 
 def milliseconds(value: float) -> str:

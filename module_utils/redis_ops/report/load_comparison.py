@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ..load.compare import BETTER, CANNOT_TELL, SAME, WORSE
+from ..load.figures import number
 from .text import many
 
 WIDTH = 120
@@ -60,9 +61,7 @@ def _medians(row: Mapping[str, Any]) -> str:
 
 
 def _number(value: Optional[float]) -> str:
-    if value is None:
-        return "?"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return "?" if value is None else number(value)
 
 
 def _change(row: Mapping[str, Any]) -> str:
