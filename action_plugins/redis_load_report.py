@@ -72,14 +72,19 @@ def _targets(given: Mapping[str, Any]) -> list[targets.Target]:
 
 
 def _check(
-    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], _: Sequence[targets.Target]
+    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], limits: Sequence[targets.Target]
 ) -> Answer:
     findings = list(_checklist(task_vars, given["accept"]))
     _write(directory / "checklist.json", findings)
     lines = checklist.render(findings)
-    if given["whole"] and not checklist.exit_code(findings):
+    code = checklist.exit_code(findings)
+    if given["whole"] and not code:
         return {"summary": lines[-1]}  # the load comes now, and its report has them
-    return {"exit_code": checklist.exit_code(findings), "report": lines, "summary": lines[-1]}
+    if given["whole"]:  # whoever publishes the latest report must not find an older one
+        document = _document({}, limits, task_vars, given, findings)
+        _publish(directory, {**document, "distrust": [lines[-1]]}, lines)
+        (directory / "latest.json").unlink(missing_ok=True)
+    return {"exit_code": code, "report": lines, "summary": lines[-1]}
 
 
 def _open(
@@ -128,26 +133,12 @@ def _close(
         host: {moment: window.get(moment, {}).get(host, ()) for moment in ("before", "after", "cooled")}
         for host in window["before"]
     }
-    now = _now()
-    document = loadtest.build(
-        hosts,
-        limits,
-        time=now.isoformat(timespec="seconds"),
-        inventory=", ".join(os.path.relpath(source) for source in task_vars.get("ansible_inventory_sources") or ()),
-        label=given["label"],
-        runs=list(_runs(task_vars)),
-        checklist=window.get("checklist", ()),
-    )
+    document = _document(hosts, limits, task_vars, given, window.get("checklist", ()), list(_runs(task_vars)))
     lines = loadtest.render(document, str(directory / "latest.html"))
+    _publish(directory, document, lines)
     record = json.dumps(document, indent=1) + "\n"
-    for name, content in {
-        "latest.html": _page(document),
-        "latest.xml": junit.render(document),
-        "latest.txt": "\n".join(lines) + "\n",
-        f"{now.strftime(STAMP)}.json": record,
-        "latest.json": record,
-    }.items():
-        files.write(files.Target(str(directory / name), 0o644), content)
+    for name in (f"{datetime.fromisoformat(document['time']).strftime(STAMP)}.json", "latest.json"):
+        files.write(files.Target(str(directory / name), 0o644), record)
     for old in sorted(directory.glob(HISTORY))[: -given["keep"]] if given["keep"] else ():
         old.unlink()
     path.unlink()
@@ -158,6 +149,34 @@ def _close(
         "summary": lines[-1],
         "directory": str(directory),
     }
+
+
+def _document(
+    hosts: Mapping[str, Any],
+    limits: Sequence[targets.Target],
+    task_vars: Mapping[str, Any],
+    given: Mapping[str, Any],
+    checks: Sequence[Mapping[str, Any]],
+    runs: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    return loadtest.build(
+        hosts,
+        limits,
+        time=_now().isoformat(timespec="seconds"),
+        inventory=", ".join(os.path.relpath(source) for source in task_vars.get("ansible_inventory_sources") or ()),
+        label=given["label"],
+        runs=runs,
+        checklist=checks,
+    )
+
+
+def _publish(directory: Path, document: Mapping[str, Any], lines: Sequence[str]) -> None:
+    for name, content in {
+        "latest.html": _page(document),
+        "latest.xml": junit.render(document),
+        "latest.txt": "\n".join(lines) + "\n",
+    }.items():
+        files.write(files.Target(str(directory / name), 0o644), content)
 
 
 def _page(document: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ import time
 from copy import deepcopy
 from pathlib import Path
 from unittest.mock import MagicMock
+from xml.etree import ElementTree as ET
 
 import pytest
 from loadtested import HOST, SNAPSHOT, check, snapshots, users
@@ -93,6 +94,29 @@ def test_one_that_is_not_ready_ends_it_either_way(play, whole):
     answer = play.has(PREFLIGHT, findings=findings).report("checklist", whole=whole, accept=["checklist.memory"])
     assert (answer["exit_code"], answer["summary"]) == (2, "NOT READY: 1 FAIL, 1 WARN; nothing was loaded")
     assert any("accepted by redis_loadtest_accept" in line for line in answer["report"])
+
+
+def test_an_older_verdict_does_not_outlive_a_run_that_was_not_ready(play):
+    """CI publishes latest.xml, whatever the run ended with."""
+    assert loaded(play)["verdict"] == "PASS"
+    before = {path.name: path.read_text() for path in play.directory.iterdir()}
+    play.has(PREFLIGHT, findings=[check("FAIL", id="checklist.disk"), check("PASS")])
+
+    play.report("checklist")  # preflight.yml, which is no load test
+    assert {name: (play.directory / name).read_text() for name in before} == before
+
+    answer = play.report("checklist", whole=True)
+    suites = ET.parse(play.directory / "latest.xml").getroot()
+    outcomes = {case.get("name").split(":")[0]: [found.tag for found in case] for case in suites.iter("testcase")}
+    assert outcomes["checklist.disk"] == ["failure"]
+    assert [error.get("message") for error in suites.iter("error")] == ["NOT READY: 1 FAIL, 1 PASS; nothing was loaded"]
+    assert (play.directory / "latest.txt").read_text().splitlines() == answer["report"]
+    page = (play.directory / "latest.html").read_text()
+    assert "NOT READY: 1 FAIL, 1 PASS; nothing was loaded" in page
+    assert "PASS: Redis load test" not in page
+    assert not (play.directory / "latest.json").exists()  # nothing was measured that programs could read
+    [dated] = before.keys() - FILES - {"checklist.json"}
+    assert (play.directory / dated).read_text() == before[dated]
 
 
 def test_what_a_generator_says_is_part_of_it(play):
