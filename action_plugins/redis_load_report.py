@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -29,6 +30,8 @@ SNAPSHOT, PREFLIGHT, PLAN, CHECKS, RESULTS = (
     f"__redis_loadtest_{name}" for name in ("snapshot", "preflight", "plan", "checks", "results")
 )
 OPEN = "window.json"  # of a window that is not closed yet
+WHOLE = "window-*.json"  # of runs that open and close one themselves
+FORGOTTEN = 7 * 86400  # seconds after which such a run has not closed it and never will
 STAMP = "%Y%m%dT%H%M%SZ"
 HISTORY = f"{'[0-9]' * 8}T{'[0-9]' * 6}Z.json"
 
@@ -69,19 +72,30 @@ def _targets(given: Mapping[str, Any]) -> list[targets.Target]:
 
 
 def _check(
-    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], _: Sequence[targets.Target]
+    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], limits: Sequence[targets.Target]
 ) -> Answer:
     findings = list(_checklist(task_vars, given["accept"]))
     _write(directory / "checklist.json", findings)
     lines = checklist.render(findings)
-    if given["whole"] and not checklist.exit_code(findings):
+    code = checklist.exit_code(findings)
+    if given["whole"] and not code:
         return {"summary": lines[-1]}  # the load comes now, and its report has them
-    return {"exit_code": checklist.exit_code(findings), "report": lines, "summary": lines[-1]}
+    if given["whole"]:  # whoever publishes the latest report must not find an older one
+        document = _document({}, limits, task_vars, given, findings)
+        _publish(directory, {**document, "distrust": [lines[-1]]}, lines)
+        (directory / "latest.json").unlink(missing_ok=True)
+    return {"exit_code": code, "report": lines, "summary": lines[-1]}
 
 
 def _open(
     directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], _: Sequence[targets.Target]
 ) -> Answer:
+    path = _file(directory, given["whole"])
+    if path.exists() and not given["whole"]:
+        raise RedisOpsError(
+            f"{path}: a window is open since {_window(path).get('opened')}; expected none; "
+            "end it with -e redis_loadtest_window=end, or remove this file to begin anew"
+        )
     snapshots = _snapshots(task_vars)
     down = [
         f"{host} instance {seen['instance']}: {seen['down']}; start it, or leave it out with --limit"
@@ -91,49 +105,43 @@ def _open(
     ]
     if down:
         raise RedisOpsError("\n".join(down))
-    _write(directory / OPEN, {"before": snapshots, "checklist": list(_checklist(task_vars, given["accept"]))})
+    for old in directory.glob(WHOLE):
+        if time.time() - old.stat().st_mtime > FORGOTTEN:
+            old.unlink()
+    checks = list(_checklist(task_vars, given["accept"]))
+    _write(path, {"opened": _now().isoformat(timespec="seconds"), "before": snapshots, "checklist": checks})
     return {
         "opened": not given["whole"],
         "summary": "the window is open: run the load, then end it with -e redis_loadtest_window=end",
     }
 
 
-def _add(directory: Path, task_vars: Mapping[str, Any], _: Mapping[str, Any], __: Sequence[targets.Target]) -> Answer:
-    _write(directory / OPEN, {**_window(directory), "after": _snapshots(task_vars)})
+def _add(
+    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], _: Sequence[targets.Target]
+) -> Answer:
+    path = _file(directory, given["whole"])
+    _write(path, {**_window(path), "after": _snapshots(task_vars)})
     return {"summary": "the load is over; one more look when its clients have gone"}
 
 
 def _close(
     directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], limits: Sequence[targets.Target]
 ) -> Answer:
-    window = {**_window(directory), "cooled": _snapshots(task_vars)}
+    path = _file(directory, given["whole"])
+    window = {**_window(path), "cooled": _snapshots(task_vars)}
     hosts = {
         host: {moment: window.get(moment, {}).get(host, ()) for moment in ("before", "after", "cooled")}
         for host in window["before"]
     }
-    now = datetime.now(timezone.utc)
-    document = loadtest.build(
-        hosts,
-        limits,
-        time=now.isoformat(timespec="seconds"),
-        inventory=", ".join(os.path.relpath(source) for source in task_vars.get("ansible_inventory_sources") or ()),
-        label=given["label"],
-        runs=list(_runs(task_vars)),
-        checklist=window.get("checklist", ()),
-    )
+    document = _document(hosts, limits, task_vars, given, window.get("checklist", ()), list(_runs(task_vars)))
     lines = loadtest.render(document, str(directory / "latest.html"))
+    _publish(directory, document, lines)
     record = json.dumps(document, indent=1) + "\n"
-    for name, content in {
-        "latest.html": _page(document),
-        "latest.xml": junit.render(document),
-        "latest.txt": "\n".join(lines) + "\n",
-        f"{now.strftime(STAMP)}.json": record,
-        "latest.json": record,
-    }.items():
-        files.write(files.Target(str(directory / name), 0o644), content)
+    for name in (f"{datetime.fromisoformat(document['time']).strftime(STAMP)}.json", "latest.json"):
+        files.write(files.Target(str(directory / name), 0o644), record)
     for old in sorted(directory.glob(HISTORY))[: -given["keep"]] if given["keep"] else ():
         old.unlink()
-    (directory / OPEN).unlink()
+    path.unlink()
     return {
         "verdict": document["verdict"],
         "exit_code": document["exit_code"],
@@ -141,6 +149,34 @@ def _close(
         "summary": lines[-1],
         "directory": str(directory),
     }
+
+
+def _document(
+    hosts: Mapping[str, Any],
+    limits: Sequence[targets.Target],
+    task_vars: Mapping[str, Any],
+    given: Mapping[str, Any],
+    checks: Sequence[Mapping[str, Any]],
+    runs: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    return loadtest.build(
+        hosts,
+        limits,
+        time=_now().isoformat(timespec="seconds"),
+        inventory=", ".join(os.path.relpath(source) for source in task_vars.get("ansible_inventory_sources") or ()),
+        label=given["label"],
+        runs=runs,
+        checklist=checks,
+    )
+
+
+def _publish(directory: Path, document: Mapping[str, Any], lines: Sequence[str]) -> None:
+    for name, content in {
+        "latest.html": _page(document),
+        "latest.xml": junit.render(document),
+        "latest.txt": "\n".join(lines) + "\n",
+    }.items():
+        files.write(files.Target(str(directory / name), 0o644), content)
 
 
 def _page(document: Mapping[str, Any]) -> str:
@@ -203,13 +239,22 @@ def _read(text: str) -> dict[str, Any]:
     return {"result": None, "said": " ".join(text.split())[-300:]}
 
 
-def _window(directory: Path) -> dict[str, Any]:
+def _file(directory: Path, whole: bool) -> Path:
+    """Of this window. Runs at the same time have one each, by the machine and the process of ansible-playbook."""
+    return directory / (WHOLE.replace("*", f"{os.uname().nodename}-{os.getppid()}") if whole else OPEN)
+
+
+def _window(path: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads((directory / OPEN).read_text()))
+        return dict(json.loads(path.read_text()))
     except FileNotFoundError:
         raise RedisOpsError(
-            f"{directory / OPEN}: no window is open; expected a first snapshot; begin with -e redis_loadtest_window=begin"
+            f"{path}: no window is open; expected a first snapshot; begin with -e redis_loadtest_window=begin"
         ) from None
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 def _write(path: Path, content: Any) -> None:

@@ -26,7 +26,10 @@ options:
     choices: [checklist, before, after, cooled]
     required: true
   whole:
-    description: Whether this run loads and judges as well, so that a checklist that is in order needs no report of its own.
+    description:
+      - Whether this run loads and judges as well, so that a checklist that is in order needs no report of its own.
+      - One that is not in order replaces C(latest.html), C(latest.xml) and C(latest.txt) then, and removes C(latest.json).
+      - Its window is a file of its own. Else it is C(window.json), and one that is open is not begun again.
     type: bool
     default: false
   profile:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
+import time
 from copy import deepcopy
 from pathlib import Path
 from unittest.mock import MagicMock
+from xml.etree import ElementTree as ET
 
 import pytest
 from loadtested import HOST, SNAPSHOT, check, snapshots, users
@@ -97,6 +101,29 @@ def test_one_that_is_not_ready_ends_it_either_way(play, whole):
     assert any("accepted by redis_loadtest_accept" in line for line in answer["report"])
 
 
+def test_an_older_verdict_does_not_outlive_a_run_that_was_not_ready(play):
+    """CI publishes latest.xml, whatever the run ended with."""
+    assert loaded(play)["verdict"] == "PASS"
+    before = {path.name: path.read_text() for path in play.directory.iterdir()}
+    play.has(PREFLIGHT, findings=[check("FAIL", id="checklist.disk"), check("PASS")])
+
+    play.report("checklist")  # preflight.yml, which is no load test
+    assert {name: (play.directory / name).read_text() for name in before} == before
+
+    answer = play.report("checklist", whole=True)
+    suites = ET.parse(play.directory / "latest.xml").getroot()
+    outcomes = {case.get("name").split(":")[0]: [found.tag for found in case] for case in suites.iter("testcase")}
+    assert outcomes["checklist.disk"] == ["failure"]
+    assert [error.get("message") for error in suites.iter("error")] == ["NOT READY: 1 FAIL, 1 PASS; nothing was loaded"]
+    assert (play.directory / "latest.txt").read_text().splitlines() == answer["report"]
+    page = (play.directory / "latest.html").read_text()
+    assert "NOT READY: 1 FAIL, 1 PASS; nothing was loaded" in page
+    assert "PASS: Redis load test" not in page
+    assert not (play.directory / "latest.json").exists()  # nothing was measured that programs could read
+    [dated] = before.keys() - FILES - {"checklist.json"}
+    assert (play.directory / dated).read_text() == before[dated]
+
+
 def test_what_a_generator_says_is_part_of_it(play):
     item = {"generator": "load2", "instance": "sessions"}
     said = json.dumps({"findings": [check("WARN", id="generator.cores")]})
@@ -116,8 +143,9 @@ def test_a_window_opens_and_says_so_unless_the_load_follows(play, whole):
     assert answer["summary"].startswith(
         "the window is open: run the load, then end it with -e redis_loadtest_window=end"
     )
-    assert play.files() == {"window.json"}
-    assert (play.directory / "window.json").stat().st_mode & 0o077 == 0
+    [name] = play.files()
+    assert (name == "window.json") is not whole
+    assert (play.directory / name).stat().st_mode & 0o077 == 0
 
 
 def test_an_instance_that_is_down_opens_none(play):
@@ -141,6 +169,52 @@ def test_a_window_that_nobody_opened(play, moment):
     told = failed(play.sees(SNAPSHOT).report(moment))
     assert "window.json: no window is open" in told
     assert told.endswith("begin with -e redis_loadtest_window=begin")
+
+
+def test_a_window_that_is_open_is_not_begun_again(play):
+    """Its load would be judged from the second look on: what happened before it would have vanished."""
+    play.sees(SNAPSHOT).report("before")
+    kept = (play.directory / "window.json").read_text()
+    said = failed(play.sees(snapshots()["after"][0]).report("before"))
+    assert re.fullmatch(
+        rf"{play.directory}/window.json: a window is open since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00; expected none; "
+        r"end it with -e redis_loadtest_window=end, or remove this file to begin anew",
+        said,
+    )
+    assert (play.directory / "window.json").read_text() == kept
+    (play.directory / "window.json").unlink()
+    assert play.report("before")["opened"]
+
+
+def test_runs_at_the_same_time_do_not_meet(play, monkeypatch):
+    """Two whole runs and a window, in one directory: each is judged from its own first look. One of them has crashed."""
+    seen = snapshots()
+    started = dict.fromkeys((101, 102, 103))
+    monkeypatch.setattr(os, "getppid", lambda: now)
+    for now in (101, 102):
+        play.sees(seen["before"][0], run_id=f"of {now}").report("before", whole=True)
+    play.sees(seen["before"][0]).report("before")
+    now = 103
+    play.sees(seen["before"][0]).report("before", whole=True)
+    for moment in ("after", "cooled"):
+        for now in (102, 103):
+            started[now] = play.sees(seen[moment][0]).report(moment, whole=True)
+        now = 104
+        ended = play.report(moment)
+    # another run_id than before is a restart
+    assert [answer["verdict"] for answer in (started[102], started[103], ended)] == ["INVALID", "PASS", "PASS"]
+    [left] = {name for name in play.files() if name.startswith("window")}
+    assert "101" in left
+
+
+def test_what_crashed_runs_left_goes_after_a_week(play):
+    play.directory.mkdir()
+    for name, days in (("window-a-1.json", 8), ("window-a-2.json", 6), ("window.json.mine", 8)):
+        (play.directory / name).touch()
+        os.utime(play.directory / name, (time.time() - days * 86400,) * 2)
+    play.sees(SNAPSHOT).report("before", whole=True)
+    assert {"window-a-2.json", "window.json.mine"} < play.files()
+    assert "window-a-1.json" not in play.files()
 
 
 # --- what was typed ---------------------------------------------------------------------------------------------------

@@ -21,8 +21,9 @@ for last; do host=$command command=$last; done
 exec sh -c "$command"
 """
 PROGRAM = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+signal.alarm(600)  # it ends by itself, whatever becomes of the test
 state, name = Path({state!r}), Path(__file__).parent.name
 (state / f"{{name}}.began").touch()
 {does}
@@ -44,6 +45,8 @@ PLAY = """
 """
 UNTIL_REFUSED = """
 aways = [state / f"{other}.away" for other in ("load1", "load2")]
+while [(state / away.stem / "watched").read_text() for away in aways] != ["60\\n", "60\\n"]:
+    time.sleep(0.05)  # all have been started, and somebody looks
 if name == "load1":
     for away in aways:
         away.touch()
@@ -73,6 +76,7 @@ class Run:
         for name in GENERATORS:
             directory = state / name
             directory.mkdir()
+            (directory / "watched").touch()  # for who reads before it is written
             (directory / "redis_load.py").write_text(PROGRAM.format(state=str(state), does=does))
             files = {what: f"{directory}/x.{what}" for what in ("config", "result", "progress", "ended")}
             runs.append({"kind": "users", "instance": "cache", "generator": name, "directory": str(directory), **files})
@@ -106,7 +110,10 @@ class Run:
         )
 
     def ends(self):
-        said = self.process.communicate(timeout=300)[0]
+        try:
+            said = self.process.communicate(timeout=300)[0]
+        finally:
+            self.process.kill()
         return self.process.returncode, said
 
     def registered(self):
@@ -119,7 +126,7 @@ class Run:
 
 
 def test_a_connection_that_breaks_while_it_runs_ends_nothing(tmp_path):
-    run = Run(tmp_path, UNTIL_REFUSED)
+    run = Run(tmp_path, UNTIL_REFUSED, __redis_loadtest_patience=200)
     status, said = run.ends()
     assert status == 0, said
     for name in GENERATORS:
@@ -135,7 +142,7 @@ def test_a_connection_that_breaks_while_it_runs_ends_nothing(tmp_path):
 def test_a_generator_that_stays_away_has_no_result_and_the_other_one_has(when, tmp_path):
     if when == "from the start":
         (tmp_path / "load2.away").touch()
-    run = Run(tmp_path, GOES, __redis_loadtest_patience=8)
+    run = Run(tmp_path, GOES, __redis_loadtest_patience=15)
     status, said = run.ends()
     assert (status, "generator load2 does not answer; the load runs on" in said) == (0, True), said
     here, away = run.registered()["results"]["results"]
