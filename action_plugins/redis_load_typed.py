@@ -49,6 +49,10 @@ class ActionModule(ActionBase):
                 problems.append(Problem(name, str(error.message), "a value that can be computed", "correct it"))
         problems += _of_the_programs(specs[ROLE], values)
         problems += _of_the_targets(values)
+        options = values.get("redis_loadtest_bullmq_options") or {}
+        if isinstance(options, Mapping):
+            known_options = self._templar.template(given["__redis_loadtest_bullmq_options"])
+            problems += typed.bullmq(known_options, options, "redis_loadtest_bullmq_options")
         try:
             result.update(changed=False, numbers=typed.check(specs[ROLE], values, names, known, problems))
         except RedisOpsError as error:

@@ -21,7 +21,7 @@ description:
     that itself failed somewhere, or V(3) for a measurement that cannot be trusted, ends the run with that.
   - While M(redis_load_follow) runs, the first Ctrl-C ends the load and lets the run go on to its report; the second ends the run.
   - A run of C(drift.yml), C(validate.yml) or C(waive_drift.yml) without any report, as where no host matched, ends with 1,
-    never with 0 or 2.
+    never with 0 or 2; so does one of C(bullmq_options.yml) or C(clear_aof.yml) of which no task ran on any host.
 requirements:
   - enabled in C(callbacks_enabled), which this project's ansible.cfg does
 """
@@ -43,7 +43,11 @@ OURS = {
     "loadtest.yml": "there is no verdict",
     "compare.yml": "nothing was compared",
     "waive_drift.yml": "no waiver was written",
+    "bullmq_options.yml": "nothing was written",
+    "clear_aof.yml": "nothing was looked at",
 }
+# those among them that have no report: the first task that ends well anywhere is the answer
+WITHOUT_REPORT = ("bullmq_options.yml", "clear_aof.yml")
 
 
 class CallbackModule(CallbackBase):
@@ -63,12 +67,18 @@ class CallbackModule(CallbackBase):
     def _begin(self) -> None:
         self._last: dict[str, Any] = {}
         self._owes = ""  # an answer: what is so without it
+        self._any = False  # whether any task that ends well is the answer
         self._reason = ""
         self._opened = ""  # a window of validate.yml: what to do next
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         self._begin()
-        self._owes = _owed(str(playbook._file_name))  # noqa: SLF001 - the callback interface of ansible-core
+        self._begins(str(playbook._file_name))  # noqa: SLF001 - the callback interface of ansible-core
+
+    def _begins(self, path: str) -> None:
+        """The first playbook of ours decides."""
+        if not self._owes:
+            self._owes, self._any = _owed(path), Path(path).name in WITHOUT_REPORT
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         del is_conditional
@@ -92,9 +102,11 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         # of a playbook that imports ours; FILE:LINE
-        self._owes = self._owes or _owed(str(play.get_path()).rpartition(":")[0])
+        self._begins(str(play.get_path()).rpartition(":")[0])
 
     def v2_runner_on_ok(self, result: Any) -> None:
+        if self._any:
+            self._owes = ""
         self._keep(result)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
@@ -124,7 +136,8 @@ class CallbackModule(CallbackBase):
 
     def _tell_of_nothing(self) -> None:
         reason = (
-            self._reason or "its tasks ran on no host of the group redis; look at the inventory, --limit and --tags"
+            self._reason
+            or "its tasks ran on no host; look at the inventory (group redis, or -e target), --limit and --tags"
         )
         self._display.display(f"\nFAILED: {self._owes}: {reason}", color=COLORS["FAILED:"])
         raise SystemExit(NO_ANSWER)

@@ -91,6 +91,7 @@ instances:
     run_id: {description: What tells this server from every other., type: str, sample: 3f1c0a}
     port: {description: "Its port, the one without TLS if it has both; 0 for none.", type: int, sample: 6379}
     tls: {description: Whether that port speaks TLS., type: bool, sample: false}
+    bind: {description: Where it listens., type: str, sample: 127.0.0.1 -::1}
     unix_socket: {description: "Path of its unix socket, empty for none.", type: str, sample: ""}
     evicts: {description: Whether keys may be evicted., type: bool, sample: true}
     maxclients: {description: In force., type: int, sample: 10000}

@@ -102,6 +102,7 @@ def test_all_is_in_order_and_only_looked_at(lab):
         "run_id": next(line.partition(":")[2] for line in told.splitlines() if line.startswith("run_id:")),
         "port": lab.port,
         "tls": False,
+        "bind": "127.0.0.1",
         "unix_socket": "",
         "evicts": True,
         "maxclients": 500,

@@ -69,12 +69,25 @@ class Run:
         ("playbooks/preflight.yml", "nothing was checked"),
         ("playbooks/loadtest.yml", "there is no verdict"),
         ("playbooks/waive_drift.yml", "no waiver was written"),
+        ("playbooks/bullmq_options.yml", "nothing was written"),
+        ("playbooks/clear_aof.yml", "nothing was looked at"),
     ],
 )
 def test_no_report_is_neither_clean_nor_drift(playbook, so):
     code, said = Run(playbook).end()
     assert code == 1
     assert said.startswith(f"FAILED: {so}: its tasks ran on no host")
+
+
+@pytest.mark.parametrize("playbook", ["playbooks/bullmq_options.yml", "playbooks/clear_aof.yml"])
+def test_where_there_is_no_report_a_task_that_ends_well_is_the_answer(playbook):
+    assert Run(playbook).ok(changed=True).end() == (None, "")
+    # on one host of two: Ansible ends with 2
+    assert Run(playbook).ok(changed=True).failed(msg="no space").end()[0] is None
+    code, said = Run(playbook).failed(msg="no space").end()
+    assert code == 1
+    assert said.endswith("web1: no space")
+    assert Run("playbooks/drift.yml").ok(changed=False).end()[0] == 1
 
 
 def test_the_first_failure_is_the_reason():
@@ -183,6 +196,8 @@ def test_after_the_load_ctrl_c_is_the_usual_one(following, pressed, end):
         (["loadtest.yml", "--limit", "web1"], "there is no verdict"),
         (["preflight.yml", "--limit", "web1"], "nothing was checked"),
         (["waive_drift.yml", "--limit", "web1"], "no waiver was written"),
+        (["bullmq_options.yml", "-e", "target=app_server"], "nothing was written"),
+        (["clear_aof.yml", "--limit", "web1"], "nothing was looked at"),
     ],
 )
 def test_ansible_itself_ends_so(words, so, tmp_path):

@@ -582,6 +582,22 @@ def test_cores_for_this_generator_s_part(generator, options, status):
     assert statuses(generator(users=100, **options))["cores"] == status
 
 
+@pytest.mark.parametrize(("rate", "status"), [(2500, "PASS"), (2501, "WARN"), (5500, "WARN")])
+def test_cores_for_two_runs_on_one_machine(generator, rate, status):
+    # two cores: (2 * 2500) / 5000 + 2 * 0.5
+    assert statuses(generator(users=100, rate=rate, beside=1))["cores"] == status
+
+
+@pytest.mark.parametrize(("free", "status"), [(1200, "PASS"), (1196, "WARN"), (400, "WARN"), (399, "FAIL")])
+def test_memory_for_four_runs_on_one_machine(generator, machine, free, status):
+    machine(free=free * MB)
+    result = generator(users=100, rate=500, beside=3)
+    assert statuses(result)["memory"] == status
+    [memory] = [found for found in result["findings"] if found["id"] == "generator.memory"]
+    assert memory["expected"].startswith("at least 400 MB for 400 users")
+    assert memory["expected"].endswith(", of 4 runs on this machine")
+
+
 @pytest.mark.parametrize(("free", "status"), [(300, "PASS"), (299, "WARN"), (100, "WARN"), (99, "FAIL")])
 def test_memory_for_each_user(generator, machine, free, status):
     machine(free=free * MB)

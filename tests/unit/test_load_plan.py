@@ -132,6 +132,27 @@ def test_the_shortest_way(generator, local, address):
     assert jobs["settings"]["connection"] == {"host": address, "port": 6380, "ssl": True}
 
 
+@pytest.mark.parametrize(
+    ("bind", "address"),
+    [
+        ("", "127.0.0.1"),
+        ("* -::*", "127.0.0.1"),
+        ("127.0.0.1 -::1", "127.0.0.1"),
+        ("10.0.0.5 127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("10.0.0.5", "10.0.0.5"),
+        ("-10.0.0.5 -10.0.1.5", "10.0.0.5"),
+        ("::*", "::1"),
+        ("fd00::5", "fd00::5"),
+    ],
+)
+def test_on_the_server_s_own_machine_it_is_found_where_it_listens(bind, address):
+    users, jobs = runs([{**CACHE, "bind": bind}], [HERE], local=True, jobs_on=["cache"])
+    assert (users["settings"]["host"], jobs["settings"]["connection"]["host"]) == (address, address)
+    [away] = runs([{**CACHE, "bind": bind}], [AWAY], local=True)
+    assert away["settings"]["host"] == "192.0.2.1"
+
+
 def test_each_run_knows_the_server_that_was_looked_at_and_where_it_is_expected():
     found = runs([{**CACHE, "run_id": "c0ffee"}, {**QUEUE, "run_id": "beef"}], [AWAY])
     assert [(run["run_id"], run["place"]) for run in found] == [

@@ -436,6 +436,18 @@ def test_k6_gets_room_where_there_is_some():
     assert redis_load.roomy(1000, 2 * gib) == {}
 
 
+@pytest.mark.parametrize(("beside", "limit"), [(0, 1000 * 2**20), (1, 500 * 2**20), (3, 250 * 2**20)])
+def test_programs_on_one_machine_share_its_memory(told, tmp_path, monkeypatch, beside, limit):
+    seen = tmp_path / "seen"
+    (tmp_path / "k6").write_text(f'#!/bin/sh\necho "k6 v1.1.0"\n[ "$1" = run ] && echo "$GOMEMLIMIT" > {seen}\n')
+    (tmp_path / "k6").chmod(0o755)
+    monkeypatch.setattr(redis_load, "available", lambda: 3000 * 2**20)
+    config = told(k6=str(tmp_path / "k6"), users=100, beside=beside)
+    with redis_load.K6(config, tmp_path).running() as process:
+        process.wait()
+    assert seen.read_text() == f"{limit}B\n"
+
+
 def test_each_user_has_one_connection_and_no_second_try(told):
     options = (
         "pool_size=1&max_retries=-1&dial_timeout=5.000s&read_timeout=5.000s&write_timeout=5.000s&pool_timeout=5.000s"

@@ -85,6 +85,19 @@ def test_the_command_line_gives_texts(name, text, value):
         ({"jobs": {"concurency": 8}}, "redis_loadtest_jobs: concurency: no such option; * did you mean concurrency?"),
         ({"jobs": {"rate": "fast"}}, 'redis_loadtest_jobs: rate: "fast"; expected a number above 0 *'),
         ({"jobs": {"connection": {"hots": "x"}}}, "redis_loadtest_jobs: connection: hots: no such * did you mean host?"),
+        (
+            {"bullmq_options": {"worker": {"concurency": 16}}},
+            "redis_loadtest_bullmq_options: worker: concurency: is nearly *; did you mean concurrency?",
+        ),
+        (
+            {"bullmq_options": {"workers": {"concurrency": 16}}},
+            "redis_loadtest_bullmq_options: workers: no such part; expected one of queue, worker, * did you mean worker?",
+        ),
+        (
+            {"bullmq_options": {"queue": {"defaultJobOptions": {"backoff": {"dealy": 9}}}}},
+            "redis_loadtest_bullmq_options: queue.defaultJobOptions.backoff: dealy: * did you mean delay?",
+        ),
+        ({"bullmq_options": {"worker": 16}}, "redis_loadtest_bullmq_options: worker: 16; expected a mapping, *"),
         ({"profile": "strct"}, "redis_loadtest_profile: strct; expected *; did you mean strict?"),
         ({"targets": {"hit_ration": 9}}, "redis_loadtest_targets: hit_ration: no such target; * did you mean hit_ratio?"),
         ({"login_password": ["s3cr3t"]}, "redis_loadtest_login_password: (hidden); expected a text; correct it"),
@@ -105,6 +118,17 @@ def test_a_mistake_is_one_line(given, line):
 def test_all_are_told_at_once():
     said = refused(user=200, ramp="10s", window="ende", keep=0, load={"cache_keys": 0}, targets={"x": 1})
     assert len(said) == 6
+
+
+def test_bullmq_has_more_options_than_the_guide():
+    # src/interfaces/worker-options.ts and default-job-options.ts of BullMQ 5.81.5
+    worker = dict.fromkeys(["removeOnComplete", "removeOnFail", "drainDelay", "limiter", "metrics", "lockRenewTime"], 1)
+    worker |= dict.fromkeys(["maxStartedAttempts", "skipStalledCheck", "skipLockRenewal", "maximumRateLimitDelay"], 1)
+    job = dict.fromkeys(["delay", "priority", "lifo", "keepLogs", "sizeLimit", "stackTraceLimit"], 1)
+    job |= {"backoff": 5000, "removeOnComplete": True, "removeOnFail": 100}
+    connection = {"retryStrategy": 1, "connectTimeout": 5, "enableReadyCheck": False, "enableOfflineQueue": True}
+    options = {"worker": worker, "queue": {"defaultJobOptions": job}, "queueConnection": connection}
+    assert "failed" not in typed(bullmq_options=options)
 
 
 def test_lists_and_files_may_be_typed_as_before():

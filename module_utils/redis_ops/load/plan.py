@@ -124,7 +124,7 @@ class _Where:
         count = len(generators)
         parts = [f"{part}/{count}" for part in range(1, count)]
         config = {
-            "host": self._host(generators[number]),
+            "host": self._host(generators[number], instance),
             "port": instance["port"],
             "tls": instance["tls"],
             "k6": generators[number]["k6"],
@@ -139,15 +139,15 @@ class _Where:
     def jobs(
         self, instance: Mapping[str, Any], generator: Mapping[str, Any], options: Mapping[str, Any]
     ) -> dict[str, Any]:
-        connection = {"host": self._host(generator), "port": instance["port"]}
+        connection = {"host": self._host(generator, instance), "port": instance["port"]}
         if instance["tls"]:
             connection["ssl"] = True
         connection.update(options.get("connection", {}))
         return self._run(JOBS, instance, generator, {"run": self.run_id, **options, "connection": connection})
 
-    def _host(self, generator: Mapping[str, Any]) -> str:
+    def _host(self, generator: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
         same = generator["name"] == self.host or (self.local and generator["name"] == LOCALHOST)
-        return "127.0.0.1" if same else self.address
+        return _on_the_machine(instance.get("bind", "")) if same else self.address
 
     def _run(
         self, kind: str, instance: Mapping[str, Any], generator: Mapping[str, Any], config: Mapping[str, Any]
@@ -173,6 +173,14 @@ class _Where:
                 "stop": f"{generator['directory']}/stop",
             },
         }
+
+
+def _on_the_machine(bind: str) -> str:
+    """Where a program beside the server finds it. bind: of Redis, where - marks what may be missing."""
+    places = [place.removeprefix("-") for place in bind.split()]
+    if not places or {"*", "0.0.0.0", "127.0.0.1", "localhost"} & set(places):  # noqa: S104 - read, not bound
+        return "127.0.0.1"
+    return "::1" if {"::*", "::", "::1"} & set(places) else places[0]
 
 
 def _unknown(variable: str, given: Sequence[str], names: Sequence[str]) -> Iterator[Problem]:

@@ -72,6 +72,7 @@ class Seen:
             "run_id": str(self.info.get("run_id", "")),
             "port": plain or tls,
             "tls": not plain and tls > 0,
+            "bind": self.config.get("bind", ""),
             "unix_socket": self.config.get("unixsocket", ""),
             "evicts": self.evicts,
             "maxclients": self.room.maxclients,

@@ -78,6 +78,31 @@ def mistakes(lines: Iterable[str], variable: str, given: Mapping[str, Any]) -> I
         yield Problem(where, what, wanted, remedy or "correct it")
 
 
+def bullmq(known: Mapping[str, Any], given: Mapping[str, Any], where: str) -> Iterator[Problem]:
+    """What is wrong with options for BullMQ, which ignores what it does not know. known: those that are given by default.
+
+    BullMQ has more options than these, so that only a near miss of one of them is a mistake; the parts are all there are.
+    """
+    for part, options in given.items():
+        if part not in known:
+            near = difflib.get_close_matches(str(part), known, n=1)
+            remedy = f"did you mean {near[0]}?" if near else "put the options into one of these"
+            yield Problem(f"{where}: {part}", "no such part", f"one of {', '.join(known)}", remedy)
+        elif not isinstance(options, Mapping):
+            yield Problem(f"{where}: {part}", repr(options), KINDS["dict"], "correct it")
+        else:
+            yield from _near_misses(known[part], options, f"{where}: {part}")
+
+
+def _near_misses(known: Mapping[str, Any], given: Mapping[str, Any], where: str) -> Iterator[Problem]:
+    for name, value in given.items():
+        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.8)
+        if name not in known and near:
+            yield Problem(f"{where}: {name}", "is nearly an option", near[0], f"did you mean {near[0]}?")
+        elif isinstance(value, Mapping) and isinstance(known.get(name), Mapping):
+            yield from _near_misses(known[name], value, f"{where}.{name}")
+
+
 def _read(name: str, spec: Mapping[str, Any], value: Any) -> Any:
     """Raises ValueError with what was expected."""
     kind = spec["type"]

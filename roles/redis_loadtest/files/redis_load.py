@@ -174,7 +174,7 @@ class K6:
         }
         if self._config.tls_ca:
             inherited["SSL_CERT_FILE"] = self._config.tls_ca
-        inherited = {**roomy(self._config.connections, available()), **inherited}
+        inherited = {**roomy(self._config.connections, available() // self._config.runs), **inherited}
         with self._log.open("wb") as log:
             process = subprocess.Popen(
                 [*command, str(self._work / SCRIPT.name)],

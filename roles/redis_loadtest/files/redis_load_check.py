@@ -104,13 +104,14 @@ def _said(command: list[str]) -> str:
 
 
 def _cores(config: Config, many: float) -> Finding:
-    rate = float(config.rate * config.share)
-    need = rate / PER_CORE + BESIDE
+    rate = float(config.rate * config.share) * config.runs
+    need = rate / PER_CORE + BESIDE * config.runs
     return row(
         "cores",
         "cores",
         WARN if need > many else PASS,
-        f"{need:.1f} for {rate:.0f} operations per second: one for each {PER_CORE}, and {BESIDE} beside",
+        f"{need:.1f} for {rate:.0f} operations per second: one for each {PER_CORE}, and {BESIDE} beside"
+        + _of_all(config),
         f"{many:g}",
         "a generator without processor time measures itself; see generator_cpu in the result",
         "use more generators, a smaller rate, or a machine with more cores",
@@ -118,18 +119,22 @@ def _cores(config: Config, many: float) -> Finding:
 
 
 def _memory(config: Config, free: int, roomy: Roomy) -> Finding:
-    users = config.connections
-    seldom = bool(roomy(users, free))
+    users = config.connections * config.runs
+    seldom = bool(roomy(config.connections, free // config.runs))
     actual = f"{free // MIB} MB available" + ("" if seldom else ": k6 collects its garbage all the time, a slow server")
     return row(
         "memory",
         "memory",
         FAIL if free < users * MIB else PASS if seldom else WARN,
-        f"at least {users} MB for {users} users, three times that to collect garbage seldom",
+        f"at least {users} MB for {users} users, three times that to collect garbage seldom" + _of_all(config),
         actual,
         "a collection stops all users for up to 0.2 s; see roomy() in redis_load.py",
         "use more generators, fewer users, or a machine with more memory",
     )
+
+
+def _of_all(config: Config) -> str:
+    return f", of {config.runs} runs on this machine" if config.beside else ""
 
 
 def _open_files(config: Config) -> Finding:

@@ -72,6 +72,7 @@ class Config:
     baseline: int = option(1000, "measurements of each operation of a single user; 0 for none", 0, 100_000)
     segment: str = option("", "part of the load that is this generator's, such as 0:1/2; empty for all of it")
     segment_sequence: str = option("", "the parts of all generators, such as 0,1/2,1")
+    beside: int = option(0, "other runs of users on this machine at the same time, which need as much of it", 0, 10_000)
     start_at: float = option(0.0, "seconds since 1970 at which all generators begin; 0 for at once", 0)
     progress: str = option("", "file or terminal for the progress; empty for standard error")
     pause: float = option(10.0, "seconds between two lines of progress where there is no terminal", 0.5, 3600)
@@ -96,6 +97,11 @@ class Config:
     @property
     def connections(self) -> int:
         return round(self.share * self.users)
+
+    @property
+    def runs(self) -> int:
+        """Of users, at one time on this machine."""
+        return 1 + self.beside
 
     @property
     def warm_up_at(self) -> float:
