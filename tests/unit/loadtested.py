@@ -35,7 +35,7 @@ SNAPSHOT = {
     "slowlog": {"threshold": 10_000, "room": 100, "entries": [], "last_id": 7},
     "clients": {},
     "config": {"maxmemory": "104857600", "maxmemory-policy": "allkeys-lru", "save": ""},
-    "host": {"swapped": 0, "available": 0, "memory": 0, "listen_drops": 0},
+    "host": {"swapped": 0, "listen_drops": 0},
 }
 LATENCY = {"count": 12_000, "mean": 0.5, "p50": 0.4, "p90": 0.8, "p95": 0.9, "p99": 2.5, "p99.9": 9.0, "max": 40.25}
 NONE = {"count": 0}

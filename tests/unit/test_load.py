@@ -46,7 +46,7 @@ BEFORE = {
     },
     "clients": {},
     "config": {"maxmemory": "1073741824", "maxmemory-policy": "allkeys-lru", "hz": "10"},
-    "host": {"swapped": 0, "available": 0, "memory": 0, "listen_drops": 1},
+    "host": {"swapped": 0, "listen_drops": 1},
 }
 
 
@@ -172,7 +172,7 @@ def test_fragmentation_is_not_fooled_by_a_peak_or_by_small_data(used, allocator,
 def test_who_stays_is_named():
     then = after()
     cooled = {**then, "numbers": {**then["numbers"], "connected_clients": 60}}
-    cooled["clients"] = {"all": 60, "idle": 0, "names": {"web": 52, "(no name)": 8}}
+    cooled["clients"] = {"names": {"web": 52, "(no name)": 8}}
     assert window.between(BEFORE, then, cooled).notes["leaked_clients"] == "52 of web, 8 of (no name)"
 
 
@@ -349,9 +349,15 @@ def test_targets_of_ones_own():
     assert changed["hit_ratio"].limit == 80
     assert "ops_per_second" not in changed
     with pytest.raises(InvalidInput) as raised:
-        targets.adjusted(guide.TARGETS, {"hitratio": 80, "fork_ms": "many"}, "mine")
+        targets.adjusted(
+            guide.TARGETS,
+            {"hitratio": 80, "fork_ms": "many", "hit_ratio": float("nan"), "evicted_share": "inf"},
+            "mine",
+        )
     assert "did you mean hit_ratio" in str(raised.value)
     assert "fork_ms: 'many'" in str(raised.value)
+    assert "hit_ratio: nan" in str(raised.value)
+    assert "evicted_share: 'inf'" in str(raised.value)
 
 
 def document(*changes: dict) -> dict:

@@ -16,7 +16,7 @@ import pytest
 from loadtested import HOST, SNAPSHOT, check, snapshots, users
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
-from redis_load_report import CHECKS, PLAN, PREFLIGHT, RESULTS, ActionModule
+from redis_load_report import CHECKS, PLAN, PREFLIGHT, RESULTS, ActionModule, _targets
 from redis_load_report import SNAPSHOT as SNAPSHOTS
 
 FILES = {"latest.html", "latest.json", "latest.xml", "latest.txt"}
@@ -300,3 +300,9 @@ def test_the_checklist_of_before_is_in_the_report(play):
 def test_a_directory_that_cannot_be_written(play):
     play.directory.write_text("a file")
     assert str(play.directory) in failed(play.sees(SNAPSHOT).report("before"))
+
+
+def test_what_a_profile_leaves_out_can_be_given_again():
+    given = {"profile": "mine", "profiles": {"mine": {"hit_ratio": None, "fork_ms": 7}}, "targets": {"hit_ratio": 80}}
+    limits = {target.metric: target.limit for target in _targets(given)}
+    assert (limits["hit_ratio"], limits["fork_ms"]) == (80, 7)

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from .. import catalog, host, queues
-from ..engine import Engine
 from ..errors import CommandRefused
 from ..observe import Instance, Snapshot, look
 from ..server import Connection, engine_of
@@ -126,14 +125,13 @@ def _entry(entry: Any) -> dict[str, Any]:
 
 
 def _clients(connection: Connection) -> dict[str, Any]:
-    """How many connections, by the name they gave themselves, and how many of them idle for over a minute."""
+    """How many connections, by the name they gave themselves."""
     try:
         listed: Sequence[Mapping[str, str]] = connection.call("CLIENT LIST")
     except CommandRefused:
         return {}
     names = Counter(str(client.get("name") or "(no name)") for client in listed)
-    idle = sum(int(client.get("idle", 0)) > 60 for client in listed)
-    return {"all": len(listed), "idle": idle, "names": dict(names.most_common(20))}
+    return {"names": dict(names.most_common(20))}
 
 
 def _shown(config: Mapping[str, str]) -> dict[str, str]:
@@ -147,13 +145,10 @@ def _host(pid: int, *, local: bool) -> dict[str, Any]:
     if not local:
         return {}
     swapped = re.search(r"^VmSwap:\s+(\d+) kB", host.read(f"/proc/{pid}/status"), re.MULTILINE)
-    available = re.search(r"^MemAvailable:\s+(\d+) kB", host.read("/proc/meminfo"), re.MULTILINE)
     tcp = [line.split() for line in host.read("/proc/net/netstat").splitlines() if line.startswith("TcpExt:")]
     counters = dict(zip(tcp[0], tcp[1])) if len(tcp) == 2 else {}
     return {
         "swapped": int(swapped.group(1)) * 1024 if swapped else 0,
-        "available": int(available.group(1)) * 1024 if available else 0,
-        "memory": host.memory_bytes(),
         "listen_drops": int(counters.get("ListenDrops", 0)),
         "cpu": cpu_ticks(host.read("/proc/stat")),
     }
@@ -166,8 +161,3 @@ def cpu_ticks(stat: str) -> Optional[dict[str, int]]:
         return None
     ticks = [int(word) for word in line.group(1).split()][:8]
     return {"busy": sum(ticks) - ticks[3] - sum(ticks[4:5]), "total": sum(ticks)}
-
-
-def engine(snapshot: Mapping[str, Any]) -> Engine:
-    """Of a snapshot."""
-    return Engine.parse(str(snapshot["server"]).lower())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Optional
@@ -76,10 +77,9 @@ def adjusted(targets: Sequence[Target], changes: Mapping[str, Any], where: str) 
 
 def _is_number(raw: Any) -> bool:
     try:
-        float(raw)
+        return math.isfinite(float(raw))
     except (TypeError, ValueError):
         return False
-    return True
 
 
 def profile(known: Mapping[str, Mapping[str, Any]], name: str, where: str) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Optional
 
 from ..findings import Finding, Status
 from .targets import Target
@@ -87,8 +87,3 @@ def _lost(instance: str, evicted: float) -> Finding:
         "BullMQ documentation, going to production",
         "give queues an instance of their own with profile queue (noeviction)",
     )
-
-
-def as_record(verdict: Verdict) -> dict[str, Any]:
-    """As a module returns it, beside its findings."""
-    return {"verdict": verdict.word, "exit_code": verdict.exit_code, "distrust": list(verdict.distrust)}
