@@ -297,7 +297,7 @@ def test_jobs_that_nobody_did_are_a_failure():
     made = document({**JOBS, "not_done": {"wait": 1211, "active": 1}}, kind="jobs")
     assert made["verdict"] == "FAIL"
     left = finding(made, "jobs_left")
-    assert (left["status"], left["actual"]) == ("FAIL", "1212 (1211 wait, 1 active)")
+    assert (left["status"], left["actual"]) == ("FAIL", "1,212 (1211 wait, 1 active)")
     assert "workers" in left["remedy"]
     assert finding(made, "jobs_lost")["status"] == "PASS"
 

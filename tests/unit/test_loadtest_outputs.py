@@ -170,7 +170,7 @@ def test_a_terminal_gets_no_name_that_moves_its_cursor_or_cannot_be_written():
 
 def test_keys_that_are_left_are_in_every_output():
     made = DOCUMENTS["keys left"]
-    said = "1039 (loadtest:r1:*, at most, generator1.example.com: timed out; what is left ends within 600 s; *:redis-ops-load-test:*)"
+    said = "1,039 (loadtest:r1:*, at most, generator1.example.com: timed out; what is left ends within 600 s; *:redis-ops-load-test:*)"
     assert said in "\n".join(loadtest.render(made))
     assert "redis_jobs.py --clean" in "\n".join(loadtest.render(made))
     assert "timed out; what is left ends" in render(made)
