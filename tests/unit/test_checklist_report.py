@@ -134,21 +134,21 @@ def test_one_failure_is_enough_and_nothing_else_is(findings):
     assert last.startswith("NOT READY: " if checklist.exit_code(findings) else "READY: ")
 
 
-def test_worst_first_with_what_to_do_and_the_answer_last():
-    findings = [finding(status, host) for host in ("b", "a") for status in ("SKIP", "PASS", "WARN", "FAIL")]
+def test_worst_last_with_what_to_do_and_then_the_answer():
+    findings = [finding(status, host) for host in ("b", "a") for status in ("FAIL", "WARN", "PASS", "SKIP")]
     assert checklist.render(findings) == [
-        "FAIL  a host: fail: little",
-        "      expected much -> add some",
-        "FAIL  b host: fail: little",
-        "      expected much -> add some",
-        "WARN  a host: warn: little",
-        "      expected much -> add some",
-        "WARN  b host: warn: little",
-        "      expected much -> add some",
-        "PASS  a host: pass: little",
-        "PASS  b host: pass: little",
         "SKIP  a host: skip: little",
         "SKIP  b host: skip: little",
+        "PASS  a host: pass: little",
+        "PASS  b host: pass: little",
+        "WARN  a host: warn: little",
+        "      checklist.memory: expected much -> add some",
+        "WARN  b host: warn: little",
+        "      checklist.memory: expected much -> add some",
+        "FAIL  a host: fail: little",
+        "      checklist.memory: expected much -> add some",
+        "FAIL  b host: fail: little",
+        "      checklist.memory: expected much -> add some",
         "",
         "NOT READY: 2 FAIL, 2 WARN, 2 PASS, 2 SKIP; nothing was loaded",
     ]

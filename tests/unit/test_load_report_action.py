@@ -130,7 +130,7 @@ def test_what_a_generator_says_is_part_of_it(play):
     results = [{"item": item, "stdout": said}, {"item": item, "stdout": "", "stderr": "killed"}]
     answer = play.has(CHECKS, results=results).report("checklist")
     assert (answer["exit_code"], answer["summary"]) == (2, "NOT READY: 1 FAIL, 1 WARN; nothing was loaded")
-    assert answer["report"][0] == f"FAIL  {HOST} generator load2 for instance sessions: killed"
+    assert f"FAIL  {HOST} generator load2 for instance sessions: killed" in answer["report"]
 
 
 # --- before -----------------------------------------------------------------------------------------------------------

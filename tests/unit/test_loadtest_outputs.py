@@ -80,6 +80,26 @@ def test_the_documents_are_what_their_names_say():
     }
 
 
+def test_the_last_line_names_what_it_is_about():
+    last = {name: loadtest.render(made)[-1] for name, made in DOCUMENTS.items()}
+    place = "redis1.example.com sessions"
+    assert last["of somebody else"] == "PASS: every target was met"
+    assert last["keys left"] == f"PASS: every target was met, with a warning: {place} ops_per_second, keys_left"
+    assert last["jobs alone, lost"] == f"FAIL: missed: {place} jobs_lost"
+    assert last["stopped"] == "INVALID: the measurement proves nothing: the run was stopped before its end"
+
+
+def test_jobs_of_a_machine_that_was_too_busy_prove_nothing():
+    """Its users say so, wherever they went; those of another generator say nothing of it."""
+    busy = users(trust=[{"id": "generator_cpu", "text": "this machine was 99 % busy"}])
+    elsewhere = {**run("users", busy), "instance": "cache"}
+    mine = run("jobs", jobs())
+    told = build(elsewhere, mine)["instances"][0]["distrust"]
+    assert told == [f"{mine['name']}, which made the jobs: this machine was 99 % busy"]
+    assert build({**elsewhere, "name": "generator2.example.com"}, mine)["instances"][0]["distrust"] == []
+    assert len(build(run("users", busy), mine)["instances"][0]["distrust"]) == 1
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

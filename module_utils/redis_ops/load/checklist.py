@@ -137,6 +137,8 @@ def configuration(where: str, scope: drift.Scope) -> Finding:
     off = [finding for finding in drifted(scope) if finding.id not in _ELSEWHERE]
     down = any(finding.id in _DOWN for finding in scope.findings)
     clean = "what does not run cannot be compared" if down else f"{scope.checked} things compared, none drifted"
+    remedies = list(dict.fromkeys(finding.remedy for finding in off[:TOLD] if finding.remedy))
+    remedies += ["make drift tells the rest"] if len(off) > TOLD else []
     named = "; ".join(f"{finding.id.removeprefix('option.')} {finding.actual}" for finding in off[:TOLD])
     counted = f"{len(off)} of {scope.checked} drifted: {named}" + ("; ..." if len(off) > TOLD else "")
     return row(
@@ -146,7 +148,7 @@ def configuration(where: str, scope: drift.Scope) -> Finding:
         "as declared, in file and force",
         counted if off else clean,
         "guide 7; what drifted is not what would be measured",
-        "make drift tells what to do about each; make provision brings all back",
+        "; ".join(remedies),
     )
 
 

@@ -74,6 +74,7 @@ def _place(
     name = before["instance"]
     mine = [run for run in runs if (run["host"], run["instance"]) == (host, name)]
     loads, failed = _loads(mine)
+    strained = _strained(mine, runs)
     seen = _window(before, snapshots, name)
     told = clients.told(loads)
     metrics = {**seen.metrics, **told.metrics}
@@ -88,7 +89,7 @@ def _place(
         evicts=evicts(config),
         queue=JOBS in loads or bool(before.get("has_queues")),
         notes=notes,
-        distrust=[*seen.void, *failed, *_elsewhere(before, snapshots, mine), *told.distrust],
+        distrust=[*seen.void, *failed, *strained, *_elsewhere(before, snapshots, mine), *told.distrust],
         shortfalls=told.shortfalls,
     )
     return {
@@ -145,12 +146,24 @@ def _loads(runs: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[str]
     return loads, failed
 
 
+def _strained(mine: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Jobs say nothing of how busy their machine was: users from the same generator do."""
+    generators = {run["name"] for run in mine if run["kind"] == JOBS}
+    return [
+        f"{run['name']}, which made the jobs: {doubt['text']}"
+        for run in runs
+        if run["kind"] == USERS and run["name"] in generators and run["result"] and run not in mine
+        for doubt in run["result"]["trust"]
+        if doubt["id"] in ("generator_cpu", "late")
+    ]
+
+
 def _of(snapshots: Sequence[Mapping[str, Any]], name: str) -> Optional[Mapping[str, Any]]:
     return next((snapshot for snapshot in snapshots if snapshot["instance"] == name), None)
 
 
 def render(document: Mapping[str, Any], report: str = "") -> list[str]:
-    """The report as lines for a terminal: what was met in one line, what was not in full, the verdict last."""
+    """The report as lines for a terminal, where the last ones are seen first: what was met, what was not, the verdict."""
     document = printable(document)
     lines = [
         f"{item['status']}  {item['host']} before the load: {item['subject']}: {item['actual']}"
@@ -181,24 +194,39 @@ def _told(place: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"  jobs   {done.get('completed', 0)} of {done.get('jobs', 0)} done, {done.get('rate', 0)} per second"
         )
-    lines += [f"  NOT TRUSTED  {reason}" for reason in place["distrust"]]
-    if place["verdict"] == FAIL:
-        lines += [f"  SHORT  {reason}; the missed target explains it" for reason in place["shortfalls"]]
     lines += [
-        f"  {finding['status']:<5} {finding['subject'].partition(': ')[2]}: {finding['actual']} (target {finding['expected']})"
+        f"  {finding['status']:<5} {finding['subject'].partition(': ')[2]}: {finding['actual']} ({_metric(finding)} {finding['expected']})"
         + (f"\n        -> {finding['remedy']}" if finding["remedy"] else "")
         for finding in sorted(place["findings"], key=lambda finding: _ORDER.index(finding["status"]))
     ]
-    return lines
+    if place["verdict"] == FAIL:
+        lines += [f"  SHORT  {reason}; the missed target explains it" for reason in place["shortfalls"]]
+    return [*lines, *(f"  NOT TRUSTED  {reason}" for reason in place["distrust"])]
 
 
-_ORDER = ("FAIL", "WARN", "PASS", "SKIP")
+def _metric(finding: Mapping[str, Any]) -> str:
+    """As redis_loadtest_targets names it."""
+    return str(finding["id"]).removeprefix("load.")
+
+
+_ORDER = ("SKIP", "PASS", "WARN", "FAIL")
 
 
 def _sentence(document: Mapping[str, Any]) -> str:
-    failed = sum(finding["status"] == "FAIL" for place in document["instances"] for finding in place["findings"])
+    """What it comes to, with what was missed by name: of many instances, the rest has scrolled away."""
+    reasons = [*document["distrust"], *(reason for place in document["instances"] for reason in place["distrust"])]
+    missed, warned = (_named(document, status) for status in ("FAIL", "WARN"))
     return {
-        PASS: "every target was met",
-        FAIL: f"{failed} target{'' if failed == 1 else 's'} missed",
-        INVALID: "the measurement cannot be trusted, so it proves nothing; mend what is named and measure again",
+        PASS: "every target was met" + (f", with a warning: {warned}" if warned else ""),
+        FAIL: f"missed: {missed}",
+        INVALID: f"the measurement proves nothing: {reasons[0] if reasons else 'nothing was judged'}",
     }[document["verdict"]]
+
+
+def _named(document: Mapping[str, Any], status: str) -> str:
+    """The targets with this status, by instance."""
+    named = []
+    for place in document["instances"]:
+        metrics = [_metric(finding) for finding in place["findings"] if finding["status"] == status]
+        named += [f"{place['host']} {place['instance']} {', '.join(metrics)}"] if metrics else []
+    return "; ".join(named)

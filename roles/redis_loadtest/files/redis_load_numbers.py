@@ -104,7 +104,12 @@ def _generator(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         used = f"this machine was {machine:.0f} % busy, k6 used {k6 / 100:.2f} of {generator['cores']:g} cores"
         yield (
             "generator_cpu",
-            f"{used}; expected at most {BUSY} %: stop what else runs here, use more generators or a smaller rate",
+            f"{used}; expected at most {BUSY} %: "
+            + (
+                "use more generators or a smaller rate"
+                if k6 > machine * generator["cores"] / 2
+                else "something else had the rest: stop it, or use another generator"
+            ),
         )
     dropped, due = sustained["dropped_iterations"], sustained["iterations"] + sustained["dropped_iterations"]
     if dropped > DROPPED * due:
