@@ -121,7 +121,8 @@ def test_what_somebody_changed_is_named(lab):
     assert found["configuration"].actual.startswith("2 of ")
     assert "maxmemory-policy running volatile-lru" in found["configuration"].actual
     assert "timeout running 9" in found["configuration"].actual
-    assert "make drift" in found["configuration"].remedy
+    assert "CONFIG SET maxmemory-policy allkeys-lru" in found["configuration"].remedy
+    assert "CONFIG SET timeout 0" in found["configuration"].remedy
     assert found["settings.maxmemory-policy"].remedy.startswith(f"redis-cli -p {lab.port} CONFIG SET maxmemory-policy")
 
 
