@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
         values, problems = {}, []
         for name in specs[ROLE]:
             try:
-                values[name] = self._templar.template(given[name])
+                values[name] = _plain(self._templar.template(given[name]))
             except AnsibleError as error:  # noqa: PERF203 - each is told
                 problems.append(Problem(name, str(error.message), "a value that can be computed", "correct it"))
         problems += _of_the_programs(specs[ROLE], values)
@@ -59,6 +59,16 @@ class ActionModule(ActionBase):
             lines = str(error).splitlines()
             result.update(failed=True, msg=str(error), exit_code=1, report=[f"FAILED: {line}" for line in lines])
         return result
+
+
+def _plain(value: Any) -> Any:
+    """Without Ansible's own types, by which a number from an inventory is no int, but of a kind of its own."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    kind = next((kind for kind in (bool, int, float, str) if isinstance(value, kind)), None)
+    return value if kind is None else kind(value)
 
 
 def _options(path: Path) -> dict[str, Any]:

@@ -44,6 +44,14 @@ def test_the_defaults_are_in_order():
     assert numbers["redis_loadtest_production"] is False
 
 
+def test_numbers_and_texts_of_ansible_are_numbers_and_texts():
+    """What comes from an inventory is of types of its own, derived from these."""
+    number, share, text = type("Int", (int,), {})(5000), type("Float", (float,), {})(0.5), type("Str", (str,), {})("x")
+    load = type("Dict", (dict,), {})(cache_keys=number, write_share=share, prefix=text)
+    jobs = {"rate": type("Int", (int,), {})(20), "baseline_jobs": type("Int", (int,), {})(20)}
+    assert "failed" not in typed(load=load, jobs=jobs, users=number)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
