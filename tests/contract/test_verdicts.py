@@ -58,7 +58,8 @@ def test_a_good_one_passes(program, tmp_path, good):
         if document["verdict"] == "PASS":
             return
         assert busy(trial), (missed(document), distrust(document))
-    not_tested(f"verdicts: no good one could pass on {program.version}: this machine was busy, {TURNS} times")
+    # no test depends on how busy a machine is
+    not_tested(f"verdicts: no {good!r} passed on {program.version}: this machine was busy, {TURNS} times", excused=True)
 
 
 @pytest.mark.parametrize(
