@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import ansible.module_utils
-import yaml
 from ansible.errors import AnsibleError
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,7 +72,7 @@ def _plain(value: Any) -> Any:
 
 
 def _options(path: Path) -> dict[str, Any]:
-    entries = yaml.safe_load(path.read_text())["argument_specs"].values()
+    entries = yaml_load(path.read_text())["argument_specs"].values()
     return {name: spec for entry in entries for name, spec in (entry.get("options") or {}).items()}
 
 

@@ -36,7 +36,6 @@ import redis_load_watch
 PORT, CLIENTS = 20_000, 1000
 SETTLED = 8  # seconds: all clients are connected, and the watch has taken its first snapshot
 ENDLESS = 2_000_000_000  # requests
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass

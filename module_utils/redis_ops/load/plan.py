@@ -31,10 +31,10 @@ def runs(
     """The programs to run for the instances of one host, each with its name, generator and configuration; no secret.
 
     instances: as module redis_load_preflight returns them. generators: name, directory for this run, python and k6.
-    host: its name; address: for a generator elsewhere; local: it is the machine that the play runs on. users, jobs: options of redis_load.py and of redis_jobs.py.
-    users_on, jobs_on: names of instances; empty for those that suit: users where keys may be evicted, or anywhere when
-    that is nowhere and no queue is seen; jobs where none may. Raises InvalidInput for a name that is no instance's, one that has no port, and
-    fewer users than generators.
+    host: its name; address: for a generator elsewhere; local: it is the machine that the play runs on. users, jobs:
+    options of redis_load.py and of redis_jobs.py. users_on, jobs_on: names of instances; empty for those that suit: users
+    where keys may be evicted, or anywhere when that is nowhere and no queue is seen; jobs where none may. Raises
+    InvalidInput for a name that is no instance's, one that has no port, and fewer users than generators.
     """
     names = [instance["name"] for instance in instances]
     problems = list(_unknown("redis_loadtest_users_on", users_on, names))

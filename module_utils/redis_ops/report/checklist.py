@@ -9,11 +9,11 @@ from typing import Any
 
 from ..findings import Finding, Status, as_records
 from .document import printable
+from .text import WORST_LAST
 
 READY, NOT_READY = 0, 2
 # Not for anybody to wave through with a list: the one has a flag of its own, without the other there is no load.
 NEVER_ACCEPTED = ("checklist.production", "generator.k6")
-_ORDER = ("SKIP", "PASS", "WARN", "FAIL")
 
 
 def accepted(finding: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def exit_code(findings: Sequence[Mapping[str, Any]]) -> int:
 def render(findings: Sequence[Mapping[str, Any]]) -> list[str]:
     """Worst last, where it is seen, with what to do below each that is not in order and its id; then the answer."""
     findings, lines = printable(findings), []
-    for finding in sorted(findings, key=lambda finding: (_ORDER.index(finding["status"]), finding["host"])):
+    for finding in sorted(findings, key=lambda finding: (WORST_LAST.index(finding["status"]), finding["host"])):
         lines.append(f"{finding['status']:<5} {finding['host']} {finding['subject']}: {finding['actual']}")
         if finding["status"] in ("FAIL", "WARN"):
             lines.append(
@@ -87,7 +87,7 @@ def render(findings: Sequence[Mapping[str, Any]]) -> list[str]:
                 + (f" -> {finding['remedy']}" if finding["remedy"] else "")
             )
     counts = Counter(finding["status"] for finding in findings)
-    told = ", ".join(f"{counts[status]} {status}" for status in reversed(_ORDER) if counts[status])
+    told = ", ".join(f"{counts[status]} {status}" for status in reversed(WORST_LAST) if counts[status])
     if exit_code(findings):
         lines += ["", f"NOT READY: {told}; nothing was loaded"]
     else:

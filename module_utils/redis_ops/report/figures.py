@@ -1,10 +1,8 @@
-"""Times and bytes as people read them, in the unit that fits; numbers as load/figures.py has them."""
+"""Times and bytes as people read them, in the unit that fits."""
 
 from __future__ import annotations
 
 from ..load.figures import number
-
-__all__ = ["BINARY", "milliseconds", "number", "size"]
 
 BINARY = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 

@@ -11,6 +11,7 @@ from ..load.snapshot import evicts
 from ..load.targets import Target
 from ..load.verdict import EXIT_CODES, FAIL, INVALID, PASS, judge
 from .document import printable
+from .text import WORST_LAST
 
 SCHEMA = "redis-loadtest/1"
 OPERATIONS = 10_000  # below this a window proves nothing
@@ -197,7 +198,7 @@ def _told(place: Mapping[str, Any]) -> list[str]:
     lines += [
         f"  {finding['status']:<5} {finding['subject'].partition(': ')[2]}: {finding['actual']} ({_metric(finding)} {finding['expected']})"
         + (f"\n        -> {finding['remedy']}" if finding["remedy"] else "")
-        for finding in sorted(place["findings"], key=lambda finding: _ORDER.index(finding["status"]))
+        for finding in sorted(place["findings"], key=lambda finding: WORST_LAST.index(finding["status"]))
     ]
     if place["verdict"] == FAIL:
         lines += [f"  SHORT  {reason}; the missed target explains it" for reason in place["shortfalls"]]
@@ -207,9 +208,6 @@ def _told(place: Mapping[str, Any]) -> list[str]:
 def _metric(finding: Mapping[str, Any]) -> str:
     """As redis_loadtest_targets names it."""
     return str(finding["id"]).removeprefix("load.")
-
-
-_ORDER = ("SKIP", "PASS", "WARN", "FAIL")
 
 
 def _sentence(document: Mapping[str, Any]) -> str:

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
+from ..load.figures import number
 from ..load.guide import TARGETS
 from ..load.verdict import FAIL, INVALID, PASS
 from .document import printable
-from .figures import milliseconds, number, size
+from .figures import milliseconds, size
 from .loadtest_plots import drawings
 from .text import at, many
 

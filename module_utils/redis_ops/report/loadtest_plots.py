@@ -6,8 +6,9 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
+from ..load.figures import number
 from . import plot
-from .figures import BINARY, number, size
+from .figures import BINARY, size
 
 # Name of a phase in the samples -> what people read
 PHASES = {"connect": "connect", "warm_up": "warm-up", "sustained": "judged", "ending": "ending"}

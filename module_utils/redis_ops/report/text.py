@@ -15,6 +15,8 @@ FEW = 3  # as many hosts in sync have lines of their own
 SEVERAL = 12  # as many are named
 _STATE = 21  # the longest state, and a blank
 
+WORST_LAST = ("SKIP", "PASS", "WARN", "FAIL")  # statuses, where the last lines are seen first
+
 
 def render(document: Mapping[str, Any], report: str = "", width: int = WIDTH) -> list[str]:
     """Lines. report: where the page for people is."""
