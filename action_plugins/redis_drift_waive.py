@@ -19,8 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_ops import edge, files  # noqa: E402 - found only now
-from ansible.module_utils.redis_ops.errors import InvalidInput, Problem, RedisOpsError, told  # noqa: E402
+from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
+from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
+from ansible.module_utils.redis_ops.base.errors import InvalidInput, Problem, RedisOpsError, told  # noqa: E402
 from ansible.module_utils.redis_ops.report import document, text, waivers  # noqa: E402
 
 HEAD = (

@@ -16,8 +16,8 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
-from ansible.module_utils.redis_ops.errors import RedisOpsError  # noqa: E402
-from ansible.module_utils.redis_ops.findings import as_records  # noqa: E402
+from ansible.module_utils.redis_ops.base.errors import RedisOpsError  # noqa: E402
+from ansible.module_utils.redis_ops.base.findings import as_records  # noqa: E402
 from ansible.module_utils.redis_ops.load import plan  # noqa: E402
 
 

@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_ops import edge, files  # noqa: E402 - found only now
-from ansible.module_utils.redis_ops.errors import RedisOpsError, told  # noqa: E402
+from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
+from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
+from ansible.module_utils.redis_ops.base.errors import RedisOpsError, told  # noqa: E402
 from ansible.module_utils.redis_ops.load import guide, targets  # noqa: E402
 from ansible.module_utils.redis_ops.report import checklist, junit, loadtest, loadtest_page  # noqa: E402
 

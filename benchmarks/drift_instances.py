@@ -24,7 +24,7 @@ import lab
 import loopback
 
 if TYPE_CHECKING:
-    from ansible.module_utils.redis_ops.observe import Instance
+    from ansible.module_utils.redis_ops.view.observe import Instance
 
 SETTINGS = {  # of the instance itself, under the profile
     "maxmemory": "64mb",
@@ -41,7 +41,8 @@ OPEN_FILES = 132  # what maxclients needs
 
 def instance(home: Path, program: str) -> Instance:
     """What the project makes of one of them."""
-    from ansible.module_utils.redis_ops import files, observe  # noqa: PLC0415 - importable since use_project()
+    from ansible.module_utils.redis_ops.base import files  # noqa: PLC0415 - importable since use_project()
+    from ansible.module_utils.redis_ops.view import observe  # noqa: PLC0415 - importable since use_project()
 
     port = str(loopback.port_of(home))
     return observe.Instance(
@@ -58,11 +59,13 @@ def instance(home: Path, program: str) -> Instance:
 
 def prepare(home: Path, program: str) -> None:
     """The files that a run leaves: redis.conf and the record of what was applied."""
-    from ansible.module_utils.redis_ops import conffile, files, record  # noqa: PLC0415
-    from ansible.module_utils.redis_ops.comparison import Observed  # noqa: PLC0415
-    from ansible.module_utils.redis_ops.desired import DesiredState  # noqa: PLC0415
-    from ansible.module_utils.redis_ops.engine import Engine  # noqa: PLC0415
-    from ansible.module_utils.redis_ops.plan import build  # noqa: PLC0415
+    from ansible.module_utils.redis_ops.base import files  # noqa: PLC0415
+    from ansible.module_utils.redis_ops.base.engine import Engine  # noqa: PLC0415
+    from ansible.module_utils.redis_ops.model import conffile  # noqa: PLC0415
+    from ansible.module_utils.redis_ops.model.desired import DesiredState  # noqa: PLC0415
+    from ansible.module_utils.redis_ops.plan.comparison import Observed  # noqa: PLC0415
+    from ansible.module_utils.redis_ops.plan.plan import build  # noqa: PLC0415
+    from ansible.module_utils.redis_ops.view import record  # noqa: PLC0415
 
     home.mkdir()
     one = instance(home, program)

@@ -198,9 +198,9 @@ def usec(stats: dict[str, str]) -> int:
 
 def snapshots(server: Server, count: int = 20) -> dict[str, float]:
     """What redis_snapshot costs the server, with a thousand clients connected: ms, and the longest single command."""
-    from ansible.module_utils.redis_ops import observe  # noqa: PLC0415 - importable since use_project()
     from ansible.module_utils.redis_ops.load import snapshot  # noqa: PLC0415
-    from ansible.module_utils.redis_ops.server import Address  # noqa: PLC0415
+    from ansible.module_utils.redis_ops.server.connection import Address  # noqa: PLC0415
+    from ansible.module_utils.redis_ops.view import observe  # noqa: PLC0415 - importable since use_project()
 
     instance = observe.Instance("watched", "instance watched", {}, address=Address("127.0.0.1", PORT))
     with contextlib.ExitStack() as stack:

@@ -72,7 +72,8 @@ bytes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import aof, edge
+from ansible.module_utils.redis_ops import edge
+from ansible.module_utils.redis_ops.apply import aof
 
 
 def main() -> None:

@@ -90,7 +90,8 @@ restarted:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import apply, edge
+from ansible.module_utils.redis_ops import edge
+from ansible.module_utils.redis_ops.apply import converge as apply
 
 
 def main() -> None:

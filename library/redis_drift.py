@@ -66,7 +66,8 @@ scopes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import drift, edge, kernel
+from ansible.module_utils.redis_ops import drift, edge
+from ansible.module_utils.redis_ops.platform import kernel
 
 
 def main() -> None:

@@ -120,7 +120,8 @@ findings:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge, kernel
+from ansible.module_utils.redis_ops import edge
+from ansible.module_utils.redis_ops.platform import kernel
 
 
 def main() -> None:

@@ -55,8 +55,9 @@ actions:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge, install, survey
-from ansible.module_utils.redis_ops.layout import PRODUCTS
+from ansible.module_utils.redis_ops import edge
+from ansible.module_utils.redis_ops.platform import install, packages
+from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 
 
 def main() -> None:
@@ -69,7 +70,7 @@ def main() -> None:
     )
 
     def work() -> dict:
-        package = survey.package(PRODUCTS[module.params["product"]], module.params["version"])
+        package = packages.package(PRODUCTS[module.params["product"]], module.params["version"])
         return install.converge(package, check=module.check_mode)
 
     edge.answer(module, work)

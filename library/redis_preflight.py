@@ -60,8 +60,13 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge, findings, host, limits, preflight, resolve, survey
-from ansible.module_utils.redis_ops.errors import InvalidInput
+from ansible.module_utils.redis_ops import edge
+from ansible.module_utils.redis_ops.base import findings
+from ansible.module_utils.redis_ops.base.errors import InvalidInput
+from ansible.module_utils.redis_ops.checks import preflight
+from ansible.module_utils.redis_ops.model import limits, resolve
+from ansible.module_utils.redis_ops.platform import host, packages
+from ansible.module_utils.redis_ops.view import survey
 
 ARGUMENTS = {**edge.DECLARATION_ARGUMENTS, "somaxconn": {"type": "int", "default": 0}}
 
@@ -75,7 +80,7 @@ def survey_and_judge(params: dict) -> dict:
     """The module's result. Raises InvalidInput with everything that is wrong."""
     systemd = host.has_systemd()
     declared = edge.declared_of(params)
-    package = survey.package(declared.product, params["version"])
+    package = packages.package(declared.product, params["version"])
     instances = declared.resolved(package.engine)
     facts = survey.facts(declared.product, instances, declared.instance, somaxconn=params["somaxconn"], systemd=systemd)
     problems = preflight.problems(instances, facts)

@@ -108,7 +108,10 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge, findings, queue_check, queues
+from ansible.module_utils.redis_ops import edge
+from ansible.module_utils.redis_ops.base import findings
+from ansible.module_utils.redis_ops.checks import queue_check
+from ansible.module_utils.redis_ops.server import queues
 
 
 def main() -> None:

@@ -48,7 +48,9 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge, findings, verify
+from ansible.module_utils.redis_ops import edge
+from ansible.module_utils.redis_ops.base import findings
+from ansible.module_utils.redis_ops.checks import verify
 
 
 def main() -> None:

@@ -6,15 +6,15 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from . import service
-from .declared import Declared
-from .engine import Engine
-from .errors import RedisOpsError, told
-from .files import Target
-from .layout import PRODUCTS
-from .observe import Instance
-from .resolve import Declaration
-from .server import Address, Credentials
+from .base.engine import Engine
+from .base.errors import RedisOpsError, told
+from .base.files import Target
+from .model.resolve import Declaration
+from .platform import service
+from .platform.layout import PRODUCTS
+from .server.connection import Address, Credentials
+from .view.declared import Declared
+from .view.observe import Instance
 
 # Of the instance itself; the same in every module that takes one. Documented in doc_fragments/.
 INSTANCE_ARGUMENTS: Mapping[str, Any] = {

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from ansible.module_utils.redis_ops import kinds, observe
-from ansible.module_utils.redis_ops.desired import DesiredState
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.catalog import kinds
+from ansible.module_utils.redis_ops.catalog.option import Option
 from ansible.module_utils.redis_ops.drift import Scope, instance
 from ansible.module_utils.redis_ops.drift.look import Look
 from ansible.module_utils.redis_ops.drift.states import NO_DRIFT
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.plan import build
-from ansible.module_utils.redis_ops.settings import Option
+from ansible.module_utils.redis_ops.model.desired import DesiredState
+from ansible.module_utils.redis_ops.plan.plan import build
+from ansible.module_utils.redis_ops.view import observe
 from instances import Lab
 
 OPEN_FILES = 1000

@@ -21,10 +21,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from ansible.module_utils.redis_ops import apply, files, linter, live, server
-from ansible.module_utils.redis_ops.errors import ApplyFailed
-from ansible.module_utils.redis_ops.files import Target
-from ansible.module_utils.redis_ops.observe import Instance
+from ansible.module_utils.redis_ops.apply import converge as apply
+from ansible.module_utils.redis_ops.apply import linter, live
+from ansible.module_utils.redis_ops.base import files
+from ansible.module_utils.redis_ops.base.errors import ApplyFailed
+from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.server import connection as server
+from ansible.module_utils.redis_ops.view.observe import Instance
 from servers import PROGRAMS, Client, Program
 
 PATIENCE, PAUSE = 15.0, 0.01  # seconds: the longest wait for anything, and between two looks

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Optional
 
 import pytest
-from ansible.module_utils.redis_ops.engine import Engine
+from ansible.module_utils.redis_ops.base.engine import Engine
 
 CACHE = Path(__file__).parent.parent.parent / ".cache" / "servers"
 MUST_HAVE_ALL = os.environ.get("CI") == "true" or os.environ.get("REDIS_OPS_ALL_SERVERS") == "1"

@@ -8,8 +8,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops import aof
-from ansible.module_utils.redis_ops.errors import ApplyFailed
+from ansible.module_utils.redis_ops.apply import aof
+from ansible.module_utils.redis_ops.base.errors import ApplyFailed
 from instances import OLD_AND_NEW, ONE, Lab, laboratory, until
 
 LONG_AGO = 1_600_000_000

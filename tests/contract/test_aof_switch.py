@@ -6,8 +6,8 @@ A server that starts with `appendonly yes` and finds no AOF starts empty, and it
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.redis_ops import files
-from ansible.module_utils.redis_ops.errors import ApplyFailed
+from ansible.module_utils.redis_ops.base import files
+from ansible.module_utils.redis_ops.base.errors import ApplyFailed
 from instances import OLD_AND_NEW, ONE, Lab, lab, some
 
 __all__ = ["lab"]

@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops import apply
-from ansible.module_utils.redis_ops.errors import AccessDenied, ApplyFailed, InvalidInput, RedisOpsError
-from ansible.module_utils.redis_ops.files import Target
-from ansible.module_utils.redis_ops.server import Address, Credentials
+from ansible.module_utils.redis_ops.apply import converge as apply
+from ansible.module_utils.redis_ops.base.errors import AccessDenied, ApplyFailed, InvalidInput, RedisOpsError
+from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.server.connection import Address, Credentials
 from instances import (
     OLD_AND_NEW,
     ONE,

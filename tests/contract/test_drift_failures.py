@@ -8,7 +8,7 @@ import time
 
 import pytest
 from ansible.module_utils.redis_ops.drift.states import State
-from ansible.module_utils.redis_ops.server import Address, Credentials
+from ansible.module_utils.redis_ops.server.connection import Address, Credentials
 from drifting import check, drifted
 from instances import OLD_AND_NEW, ONE, lab, some, until
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ansible.module_utils.redis_ops import catalog
+from ansible.module_utils.redis_ops.catalog.option import Apply, Origin
 from ansible.module_utils.redis_ops.drift.states import State
-from ansible.module_utils.redis_ops.server import Credentials
-from ansible.module_utils.redis_ops.settings import Apply, Origin
+from ansible.module_utils.redis_ops.server.connection import Credentials
 from drifting import Watch, check, drifted, others
 from instances import _quiet_port, lab
 from servers import PROGRAMS, Refused

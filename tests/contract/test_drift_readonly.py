@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.redis_ops.drift.states import State
-from ansible.module_utils.redis_ops.server import Credentials
+from ansible.module_utils.redis_ops.server.connection import Credentials
 from drifting import check, drifted
 from instances import lab
 

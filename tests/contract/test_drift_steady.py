@@ -6,7 +6,7 @@ import random
 
 import pytest
 from ansible.module_utils.redis_ops import catalog
-from ansible.module_utils.redis_ops.engine import Engine
+from ansible.module_utils.redis_ops.base.engine import Engine
 from drifting import check, drifted, package_umask
 from instances import lab, until
 from servers import PROGRAMS

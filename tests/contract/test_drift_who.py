@@ -6,9 +6,10 @@ import resource
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops import catalog, conffile
+from ansible.module_utils.redis_ops import catalog
+from ansible.module_utils.redis_ops.catalog.option import Apply, Origin
 from ansible.module_utils.redis_ops.drift.states import State
-from ansible.module_utils.redis_ops.settings import Apply, Origin
+from ansible.module_utils.redis_ops.model import conffile
 from drifting import Watch, check, drifted, others
 from instances import OLD_AND_NEW, ONE, lab, some
 

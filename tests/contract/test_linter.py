@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.redis_ops import linter
-from ansible.module_utils.redis_ops.conffile import render
-from ansible.module_utils.redis_ops.desired import DesiredState
-from ansible.module_utils.redis_ops.errors import ApplyFailed
+from ansible.module_utils.redis_ops.apply import linter
+from ansible.module_utils.redis_ops.base.errors import ApplyFailed
+from ansible.module_utils.redis_ops.model.conffile import render
+from ansible.module_utils.redis_ops.model.desired import DesiredState
 from instances import binary_of
 
 SECRET = "hunter2-0a1b2c3d"

@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 import yaml
-from ansible.module_utils.redis_ops import kernel
 from ansible.module_utils.redis_ops.drift import Scope, instance
 from ansible.module_utils.redis_ops.load import checklist
-from ansible.module_utils.redis_ops.server import Credentials
+from ansible.module_utils.redis_ops.platform import kernel
+from ansible.module_utils.redis_ops.server.connection import Credentials
 from instances import OLD_AND_NEW, ONE, lab, laboratory, until
 
 __all__ = ["lab"]

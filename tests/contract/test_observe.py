@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.redis_ops.errors import RedisOpsError
-from ansible.module_utils.redis_ops.observe import observe
+from ansible.module_utils.redis_ops.base.errors import RedisOpsError
+from ansible.module_utils.redis_ops.view.observe import observe
 from instances import OLD_AND_NEW, ONE, lab
 
 __all__ = ["lab"]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import bull
 import pytest
-from ansible.module_utils.redis_ops import queue_check
-from ansible.module_utils.redis_ops.queues import LISTS, SETS, Limits
-from ansible.module_utils.redis_ops.server import Credentials
+from ansible.module_utils.redis_ops.checks import queue_check
+from ansible.module_utils.redis_ops.server.connection import Credentials
+from ansible.module_utils.redis_ops.server.queues import LISTS, SETS, Limits
 from instances import OLD_AND_NEW, lab, until
 
 __all__ = ["lab"]

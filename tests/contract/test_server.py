@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops.errors import ServerUnreachable
-from ansible.module_utils.redis_ops.server import Address, Connection, Credentials, connect
+from ansible.module_utils.redis_ops.base.errors import ServerUnreachable
+from ansible.module_utils.redis_ops.server.connection import Address, Connection, Credentials, connect
 from instances import ONE, lab, laboratory, program, some
 from servers import MISSING, MUST_HAVE_ALL, PROGRAMS
 
@@ -35,9 +35,9 @@ CHECKS = r"""
 import json, sys
 sys.path.insert(0, sys.argv[1])
 facts = json.loads(sys.argv[2])
-from redis_ops.server import Address, Connection, Credentials, connect
-from redis_ops.errors import AccessDenied, CommandRefused, ServerUnreachable
-from redis_ops import server
+from redis_ops.server.connection import Address, Connection, Credentials, connect
+from redis_ops.base.errors import AccessDenied, CommandRefused, ServerUnreachable
+from redis_ops.server import connection as server
 import redis
 assert redis.__version__ == facts["redis_py"], redis.__version__
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.redis_ops import catalog
-from ansible.module_utils.redis_ops.settings import Apply
+from ansible.module_utils.redis_ops.catalog.option import Apply
 
 # What the tests themselves set to start a server.
 STARTED_WITH = {"port", "bind"}

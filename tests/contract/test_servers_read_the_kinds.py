@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.redis_ops import catalog
-from ansible.module_utils.redis_ops.errors import InvalidValue
+from ansible.module_utils.redis_ops.base.errors import InvalidValue
 
 # Texts that kind and server take. What the server then reports must mean to the kind what was sent.
 TAKEN = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.redis_ops import catalog
-from ansible.module_utils.redis_ops.kinds import (
+from ansible.module_utils.redis_ops.catalog.kinds import (
     Bool,
     BufferLimits,
     Enum,

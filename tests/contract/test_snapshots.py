@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops import observe
 from ansible.module_utils.redis_ops.load import guide, snapshot, verdict, window
-from ansible.module_utils.redis_ops.server import Credentials
+from ansible.module_utils.redis_ops.server.connection import Credentials
+from ansible.module_utils.redis_ops.view import observe
 from instances import Lab, laboratory
 from test_server import VERSIONS, copies
 

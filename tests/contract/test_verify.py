@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.redis_ops import verify
-from ansible.module_utils.redis_ops.findings import Status
+from ansible.module_utils.redis_ops.base.findings import Status
+from ansible.module_utils.redis_ops.checks import verify
 from instances import ONE, lab, laboratory, until
 
 __all__ = ["lab"]

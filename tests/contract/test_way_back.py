@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.redis_ops.errors import ApplyFailed, InvalidInput
+from ansible.module_utils.redis_ops.base.errors import ApplyFailed, InvalidInput
 from instances import OLD_AND_NEW, ONE, lab
 
 __all__ = ["lab"]

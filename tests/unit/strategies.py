@@ -6,10 +6,11 @@ import functools
 import string
 from typing import Any
 
-from ansible.module_utils.redis_ops import catalog, kinds
-from ansible.module_utils.redis_ops.desired import DesiredState, known
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.settings import Option, Origin
+from ansible.module_utils.redis_ops import catalog
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.catalog import kinds
+from ansible.module_utils.redis_ops.catalog.option import Option, Origin
+from ansible.module_utils.redis_ops.model.desired import DesiredState, known
 from hypothesis import settings
 from hypothesis import strategies as st
 

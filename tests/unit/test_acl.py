@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.drift import acl
 from ansible.module_utils.redis_ops.drift.states import State
-from ansible.module_utils.redis_ops.engine import Engine
 
 OLD, NEW, VALKEY_9 = Engine.parse("redis 6.2.14"), Engine.parse("redis 8.0.2"), Engine.parse("valkey 9.1.2")
 ONE = hashlib.sha256(b"one").hexdigest()

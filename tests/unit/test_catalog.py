@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.redis_ops import catalog
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.errors import InvalidValue
-from ansible.module_utils.redis_ops.kinds import Enum, Integer, Memory
-from ansible.module_utils.redis_ops.settings import Apply, Option, Origin
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.base.errors import InvalidValue
+from ansible.module_utils.redis_ops.catalog.kinds import Enum, Integer, Memory
+from ansible.module_utils.redis_ops.catalog.option import Apply, Option, Origin
 
 ENGINES = [
     Engine.parse(text)

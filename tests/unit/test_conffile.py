@@ -6,11 +6,12 @@ import re
 import shlex
 
 import pytest
-from ansible.module_utils.redis_ops import catalog, conffile
-from ansible.module_utils.redis_ops.conffile import ConfFile, Directive, Unreadable, mask, quote, render
-from ansible.module_utils.redis_ops.desired import MASK, DesiredState
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.errors import InvalidValue
+from ansible.module_utils.redis_ops import catalog
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.base.errors import InvalidValue
+from ansible.module_utils.redis_ops.model import conffile
+from ansible.module_utils.redis_ops.model.conffile import ConfFile, Directive, Unreadable, mask, quote, render
+from ansible.module_utils.redis_ops.model.desired import MASK, DesiredState
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import AWKWARD, ENGINES, desired_states, quick

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.redis_ops import catalog
-from ansible.module_utils.redis_ops.desired import MASK, DesiredState, default_value, known
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.errors import InvalidInput
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.base.errors import InvalidInput
+from ansible.module_utils.redis_ops.model.desired import MASK, DesiredState, default_value, known
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import ENGINES, declarable, desired_states, quick

@@ -6,11 +6,11 @@ import hashlib
 import json
 
 import pytest
-from ansible.module_utils.redis_ops import host as this_host
-from ansible.module_utils.redis_ops import kernel
 from ansible.module_utils.redis_ops.drift import machine
 from ansible.module_utils.redis_ops.drift.states import State
-from ansible.module_utils.redis_ops.layout import PRODUCTS
+from ansible.module_utils.redis_ops.platform import host as this_host
+from ansible.module_utils.redis_ops.platform import kernel
+from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 from test_kernel import GUIDE, OUR_HUGE_PAGES, OURS, SOMAXCONN, Host
 
 LIVE, OUTSIDE = State.LIVE_NOT_PERSISTED.value, State.FILE_CHANGED_OUTSIDE.value

@@ -6,13 +6,13 @@ import itertools
 from typing import Any, Optional
 
 import pytest
-from ansible.module_utils.redis_ops.comparison import How, Observed
-from ansible.module_utils.redis_ops.desired import DesiredState
+from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.drift import options
 from ansible.module_utils.redis_ops.drift.options import Memory
 from ansible.module_utils.redis_ops.drift.states import NO_DRIFT, State
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.plan import Plan, build
+from ansible.module_utils.redis_ops.model.desired import DesiredState
+from ansible.module_utils.redis_ops.plan.comparison import How, Observed
+from ansible.module_utils.redis_ops.plan.plan import Plan, build
 
 REDIS_6, REDIS_7 = Engine.parse("redis 6.2.14"), Engine.parse("redis 7.0.15")
 SYNC, LIVE, PENDING = "in_sync", "live_not_persisted", "pending_restart"

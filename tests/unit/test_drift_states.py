@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible.module_utils.redis_ops.base.findings import Status
 from ansible.module_utils.redis_ops.drift.states import NO_DRIFT, Scope, State, found
-from ansible.module_utils.redis_ops.findings import Status
 
 
 def finding(state: State, identity: str = "option.timeout"):

@@ -6,9 +6,9 @@ import hashlib
 import subprocess
 
 import pytest
-from ansible.module_utils.redis_ops import host
 from ansible.module_utils.redis_ops.drift import unit
-from ansible.module_utils.redis_ops.service import SysV
+from ansible.module_utils.redis_ops.platform import host
+from ansible.module_utils.redis_ops.platform.service import SysV
 
 OURS = "/etc/systemd/system/redis-server.service.d/50-ansible.conf"
 GOOD = {

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.redis_ops.engine import By, Engine, parse_version
+from ansible.module_utils.redis_ops.base.engine import By, Engine, parse_version
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops import files
-from ansible.module_utils.redis_ops.files import Target, Undo, give, write
+from ansible.module_utils.redis_ops.base import files
+from ansible.module_utils.redis_ops.base.files import Target, Undo, give, write
 
 
 def mode(path) -> int:

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops import host
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.host import Listener
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.platform import host
+from ansible.module_utils.redis_ops.platform.host import Listener
 
 MB = 1024**2
 

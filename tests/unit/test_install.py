@@ -7,12 +7,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops import host, install, survey
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.errors import ApplyFailed
-from ansible.module_utils.redis_ops.layout import PRODUCTS
-from ansible.module_utils.redis_ops.service import Systemd
-from ansible.module_utils.redis_ops.survey import Package
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.base.errors import ApplyFailed
+from ansible.module_utils.redis_ops.platform import host, install, packages
+from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
+from ansible.module_utils.redis_ops.platform.packages import Package
+from ansible.module_utils.redis_ops.platform.service import Systemd
 
 REDIS, ENGINE = PRODUCTS["redis"], Engine("redis", (7, 0, 15))
 ALL = ("redis-server", "redis-tools", "python3-redis")
@@ -27,7 +27,7 @@ def package(**facts: object) -> Package:
 def policy(tmp_path, monkeypatch) -> Path:
     """/usr/sbin/policy-rc.d of a host that has none."""
     path = tmp_path / "policy-rc.d"
-    for module in (survey, install):
+    for module in (packages, install):
         monkeypatch.setattr(module, "POLICY", str(path))
         monkeypatch.setattr(module, "HOSTS_POLICY", f"{path}.host")
     return path
@@ -105,7 +105,7 @@ def test_killed_at_any_point(owner, name, found, policy, monkeypatch):
 
 
 def test_a_policy_of_the_host_is_no_leftover(found, policy):
-    assert not survey.ban_is_left()
+    assert not packages.ban_is_left()
     install.lift_ban()
     assert as_it_was(found, policy)
 
@@ -114,10 +114,10 @@ def test_a_policy_that_came_after_a_killed_run_is_the_newer_one(policy):
     policy.write_text("old\n")
     killed(install, "POLL")
     policy.write_text("new\n")
-    assert survey.ban_is_left()
+    assert packages.ban_is_left()
     install.lift_ban()
     assert policy.read_text() == "new\n"
-    assert not survey.ban_is_left()
+    assert not packages.ban_is_left()
 
 
 # --- what is to do ----------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_missing(installed, version, missing, monkeypatch):
     monkeypatch.setattr(host, "apt_versions", lambda _: ["5:7"])
     monkeypatch.setattr(host, "installed_engine", lambda _: ENGINE)
     monkeypatch.setattr(host, "dpkg_interrupted", lambda: audits.append(1) or True)
-    found = survey.package(REDIS, version)
+    found = packages.package(REDIS, version)
     assert list(found.missing) == missing
     assert found.interrupted == bool(missing) == bool(audits)
 

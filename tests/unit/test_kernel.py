@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 
 import pytest
-from ansible.module_utils.redis_ops import kernel
-from ansible.module_utils.redis_ops.errors import ApplyFailed, InvalidInput
+from ansible.module_utils.redis_ops.base.errors import ApplyFailed, InvalidInput
+from ansible.module_utils.redis_ops.platform import kernel
 
 GUIDE = {
     "vm.overcommit_memory": 1,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
-from ansible.module_utils.redis_ops.errors import InvalidValue
-from ansible.module_utils.redis_ops.kinds import (
+from ansible.module_utils.redis_ops.base.errors import InvalidValue
+from ansible.module_utils.redis_ops.base.units import format_memory
+from ansible.module_utils.redis_ops.catalog.kinds import (
     Bool,
     BufferLimits,
     Enum,
@@ -26,7 +27,6 @@ from ansible.module_utils.redis_ops.kinds import (
     Words,
     WordSet,
 )
-from ansible.module_utils.redis_ops.units import format_memory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

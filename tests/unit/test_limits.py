@@ -5,10 +5,10 @@ from __future__ import annotations
 from configparser import ConfigParser
 
 import pytest
-from ansible.module_utils.redis_ops import limits
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.layout import PRODUCTS
-from ansible.module_utils.redis_ops.resolve import Declaration, Resolved, resolve
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.model import limits
+from ansible.module_utils.redis_ops.model.resolve import Declaration, Resolved, resolve
+from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 
 
 def resolved(*, systemd: bool = True, **settings: object) -> Resolved:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible.module_utils.redis_ops import live
-from ansible.module_utils.redis_ops.desired import DesiredState
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.errors import ApplyFailed
-from ansible.module_utils.redis_ops.live import RunningServer
-from ansible.module_utils.redis_ops.observe import Snapshot
-from ansible.module_utils.redis_ops.plan import Observed, build
+from ansible.module_utils.redis_ops.apply import live
+from ansible.module_utils.redis_ops.apply.live import RunningServer
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.base.errors import ApplyFailed
+from ansible.module_utils.redis_ops.model.desired import DesiredState
+from ansible.module_utils.redis_ops.plan.plan import Observed, build
+from ansible.module_utils.redis_ops.view.observe import Snapshot
 
 REDIS = Engine("redis", (7, 0, 15))
 WRITING = {"aof_enabled": 1, "aof_rewrite_in_progress": 1, "aof_last_bgrewrite_status": "ok"}

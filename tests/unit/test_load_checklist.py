@@ -12,19 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops import kernel
-from ansible.module_utils.redis_ops.aof import DeadFile
-from ansible.module_utils.redis_ops.comparison import Observed
-from ansible.module_utils.redis_ops.desired import DesiredState
+from ansible.module_utils.redis_ops.apply.aof import DeadFile
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.base.errors import InvalidInput
+from ansible.module_utils.redis_ops.base.findings import Status
 from ansible.module_utils.redis_ops.drift import Scope, State
 from ansible.module_utils.redis_ops.drift.states import found
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.errors import InvalidInput
-from ansible.module_utils.redis_ops.findings import Status
 from ansible.module_utils.redis_ops.load import capacity, checklist
 from ansible.module_utils.redis_ops.load.seen import Seen
-from ansible.module_utils.redis_ops.observe import Instance, Snapshot
-from ansible.module_utils.redis_ops.plan import build
+from ansible.module_utils.redis_ops.model.desired import DesiredState
+from ansible.module_utils.redis_ops.plan.comparison import Observed
+from ansible.module_utils.redis_ops.plan.plan import build
+from ansible.module_utils.redis_ops.platform import kernel
+from ansible.module_utils.redis_ops.view.observe import Instance, Snapshot
 
 FILES = Path(__file__).parent.parent.parent / "roles" / "redis_loadtest" / "files"
 sys.path.insert(0, str(FILES))

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops.errors import InvalidInput, RedisOpsError
+from ansible.module_utils.redis_ops.base.errors import InvalidInput, RedisOpsError
 from ansible.module_utils.redis_ops.load import compare, rank_test, runs
 from ansible.module_utils.redis_ops.report import load_comparison
 from hypothesis import given

@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
-from ansible.module_utils.redis_ops.errors import InvalidInput
+from ansible.module_utils.redis_ops.base.errors import InvalidInput
 from ansible.module_utils.redis_ops.load import plan
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.errors import InvalidValue
-from ansible.module_utils.redis_ops.persistence import Store, aof_is_on, keys, manifest_files
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.base.errors import InvalidValue
+from ansible.module_utils.redis_ops.server.persistence import Store, aof_is_on, keys, manifest_files
 
 REDIS_6_2, REDIS_7 = Engine.parse("redis 6.2.14"), Engine.parse("redis 7.0.15")
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 from ansible.module_utils.redis_ops import catalog
-from ansible.module_utils.redis_ops.comparison import ABSENT, RESERVED_FILES, How, Observed
-from ansible.module_utils.redis_ops.conffile import ConfFile, render
-from ansible.module_utils.redis_ops.desired import DesiredState, known
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.plan import Plan, build
-from ansible.module_utils.redis_ops.settings import Apply
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.catalog.option import Apply
+from ansible.module_utils.redis_ops.model.conffile import ConfFile, render
+from ansible.module_utils.redis_ops.model.desired import DesiredState, known
+from ansible.module_utils.redis_ops.plan.comparison import ABSENT, RESERVED_FILES, How, Observed
+from ansible.module_utils.redis_ops.plan.plan import Plan, build
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import ENGINES, declarable, quick, texts, typed_settings

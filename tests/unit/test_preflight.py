@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible.module_utils.redis_ops import preflight
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.findings import Finding, Status, as_records, outcome
-from ansible.module_utils.redis_ops.host import Listener
-from ansible.module_utils.redis_ops.layout import PRODUCTS
-from ansible.module_utils.redis_ops.preflight import HostFacts, InstanceFacts, Undeclared
-from ansible.module_utils.redis_ops.resolve import Declaration, Resolved, resolve
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.base.findings import Finding, Status, as_records, outcome
+from ansible.module_utils.redis_ops.checks import preflight
+from ansible.module_utils.redis_ops.checks.preflight import HostFacts, InstanceFacts, Undeclared
+from ansible.module_utils.redis_ops.model.resolve import Declaration, Resolved, resolve
+from ansible.module_utils.redis_ops.platform.host import Listener
+from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
+from ansible.module_utils.redis_ops.view import facts
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import quick
@@ -135,7 +136,7 @@ def test_room_for_the_aof(settings, facts, fits):
 # --- files that the server only reads ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", preflight.READ_FILES)
+@pytest.mark.parametrize("name", facts.READ_FILES)
 def test_a_file_that_is_not_there(name):
     instances = one(**{name: "/etc/redis/x"})
     facts = host(default=InstanceFacts(free=GB, missing=[name]))

@@ -6,10 +6,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from ansible.module_utils.redis_ops import queues
-from ansible.module_utils.redis_ops.errors import AccessDenied, CommandRefused, ServerUnreachable
-from ansible.module_utils.redis_ops.findings import Status
-from ansible.module_utils.redis_ops.queues import Limits, Queue, find, has_queue, judge, read
+from ansible.module_utils.redis_ops.base.errors import AccessDenied, CommandRefused, ServerUnreachable
+from ansible.module_utils.redis_ops.base.findings import Status
+from ansible.module_utils.redis_ops.server import queues
+from ansible.module_utils.redis_ops.server.queues import Limits, Queue, find, has_queue, judge, read
 
 NOTHING = dict.fromkeys((*queues.LISTS, *queues.SETS), 0)
 IDLE = Queue("mail", NOTHING, at=1000.0, worker_seen=True)

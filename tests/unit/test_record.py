@@ -7,10 +7,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops.desired import DesiredState
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.plan import Observed, build
-from ansible.module_utils.redis_ops.record import Record
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.model.desired import DesiredState
+from ansible.module_utils.redis_ops.plan.plan import Observed, build
+from ansible.module_utils.redis_ops.view.record import Record
 
 PLAN = build(DesiredState(Engine("redis", (7, 0, 15)), {"hz": 20}), Observed(), "default", "here")
 

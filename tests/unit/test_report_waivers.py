@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible.module_utils.redis_ops.errors import InvalidInput
+from ansible.module_utils.redis_ops.base.errors import InvalidInput
 from ansible.module_utils.redis_ops.report import waivers
 from checked import TODAY, build, finding, looked
 from hypothesis import given

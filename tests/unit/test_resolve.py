@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.redis_ops import catalog
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.errors import InvalidInput
-from ansible.module_utils.redis_ops.layout import PRODUCTS
-from ansible.module_utils.redis_ops.resolve import Declaration, Resolved, profile_settings, resolve
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.base.errors import InvalidInput
+from ansible.module_utils.redis_ops.model.resolve import Declaration, Resolved, profile_settings, resolve
+from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 from strategies import ENGINES
 
 ROOT = Path(__file__).parent.parent.parent

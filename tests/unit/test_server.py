@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible.module_utils.redis_ops import server
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.errors import AccessDenied, CommandRefused, RedisOpsError, ServerUnreachable
-from ansible.module_utils.redis_ops.server import Address, Connection, Credentials, connect, engine_of
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.base.errors import AccessDenied, CommandRefused, RedisOpsError, ServerUnreachable
+from ansible.module_utils.redis_ops.server import connection as server
+from ansible.module_utils.redis_ops.server.connection import Address, Connection, Credentials, connect, engine_of
 from redis import exceptions
 
 HERE = Address()

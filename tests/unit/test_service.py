@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.redis_ops import host, service
-from ansible.module_utils.redis_ops.service import Systemd
+from ansible.module_utils.redis_ops.platform import host, service
+from ansible.module_utils.redis_ops.platform.service import Systemd
 
 
 @pytest.fixture

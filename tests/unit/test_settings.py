@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.redis_ops.engine import By, Engine
-from ansible.module_utils.redis_ops.errors import InvalidValue
-from ansible.module_utils.redis_ops.kinds import (
+from ansible.module_utils.redis_ops.base.engine import By, Engine
+from ansible.module_utils.redis_ops.base.errors import InvalidValue
+from ansible.module_utils.redis_ops.catalog.kinds import (
     Bool,
     BufferLimits,
     Enum,
@@ -15,7 +15,7 @@ from ansible.module_utils.redis_ops.kinds import (
     Text,
     Words,
 )
-from ansible.module_utils.redis_ops.settings import Apply, Option, as_text
+from ansible.module_utils.redis_ops.catalog.option import Apply, Option, as_text
 
 REDIS_6_2, REDIS_7_0, REDIS_8_2 = map(Engine.parse, ("redis 6.2.14", "redis 7.0.15", "redis 8.2.3"))
 VALKEY_8_1, VALKEY_9_1 = map(Engine.parse, ("valkey 8.1.1", "valkey 9.1.2"))

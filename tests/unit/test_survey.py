@@ -5,14 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from ansible.module_utils.redis_ops import apply, observe, survey
-from ansible.module_utils.redis_ops.comparison import Observed
-from ansible.module_utils.redis_ops.desired import DesiredState
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.errors import RedisOpsError
-from ansible.module_utils.redis_ops.files import Target
-from ansible.module_utils.redis_ops.observe import Instance
-from ansible.module_utils.redis_ops.plan import build
+from ansible.module_utils.redis_ops.apply import converge as apply
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.base.errors import RedisOpsError
+from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.model.desired import DesiredState
+from ansible.module_utils.redis_ops.plan.comparison import Observed
+from ansible.module_utils.redis_ops.plan.plan import build
+from ansible.module_utils.redis_ops.view import observe, survey
+from ansible.module_utils.redis_ops.view.observe import Instance
 
 REDIS_7 = Engine.parse("redis 7.0.15")
 

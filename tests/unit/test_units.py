@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible.module_utils.redis_ops.errors import InvalidValue
-from ansible.module_utils.redis_ops.units import INT64_MAX, format_memory, parse_integer, parse_memory
+from ansible.module_utils.redis_ops.base.errors import InvalidValue
+from ansible.module_utils.redis_ops.base.units import INT64_MAX, format_memory, parse_integer, parse_memory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -6,10 +6,11 @@ import subprocess
 from types import SimpleNamespace
 
 import pytest
-from ansible.module_utils.redis_ops import host, verify
-from ansible.module_utils.redis_ops.engine import Engine
-from ansible.module_utils.redis_ops.findings import Finding, Status
-from ansible.module_utils.redis_ops.observe import Instance
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.base.findings import Finding, Status
+from ansible.module_utils.redis_ops.checks import verify
+from ansible.module_utils.redis_ops.platform import host
+from ansible.module_utils.redis_ops.view.observe import Instance
 
 SLOW = "[slow-clocksource]...WARNING:\nSlow system clocksource detected. Current clocksource: x.\n"
 OVERCOMMIT = "[overcommit]...WARNING:\nMemory overcommit must be enabled!\n"

@@ -10,18 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Optional
 
-from . import (
-    cluster,
-    encoding,
-    file_only,
-    memory,
-    network,
-    observability,
-    persistence,
-    process,
-    replication,
-    security,
-)
+from . import cluster, encoding, file_only, memory, network, observability, persistence, process, replication, security
 from .vocabulary import Engine, Option
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..engine import By, Engine
-from ..kinds import (
+from ..base.engine import By, Engine
+from .kinds import (
     Bool,
     BufferLimits,
     Enum,
@@ -22,7 +22,7 @@ from ..kinds import (
     Words,
     WordSet,
 )
-from ..settings import Apply, Option, Origin
+from .option import Apply, Option, Origin
 
 INT_MAX = 2**31 - 1
 

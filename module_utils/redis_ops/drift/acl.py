@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
-from ..engine import Engine
-from ..findings import Finding
+from ..base.engine import Engine
+from ..base.findings import Finding
 from .states import State, found
 
 KEEPS_RULES = "redis 7.2"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .. import host, kernel
-from ..declared import Declared
-from ..resolve import Resolved
+from ..model.resolve import Resolved
+from ..platform import host, kernel
+from ..view.declared import Declared
 from . import instance, machine, unit
 from .states import Scope, State, found
 

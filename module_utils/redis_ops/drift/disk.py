@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import host, persistence
-from ..files import Target, is_open
-from ..findings import Finding
+from ..base.files import Target, is_open
+from ..base.findings import Finding
+from ..platform import host
+from ..server import persistence
 from .look import Look
 from .options import RUN
 from .states import State

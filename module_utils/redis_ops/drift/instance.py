@@ -8,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
-from .. import catalog, conffile, host, observe
-from ..errors import AccessDenied, CommandRefused, FileUnreadable, RedisOpsError
-from ..files import read_optional
-from ..findings import Finding
+from .. import catalog
+from ..base.errors import AccessDenied, CommandRefused, FileUnreadable, RedisOpsError
+from ..base.files import read_optional
+from ..base.findings import Finding
+from ..model import conffile
+from ..platform import host
+from ..view import observe
 from . import acl, disk, lines, options, unit
 from .look import Look
 from .options import RESTART, Memory

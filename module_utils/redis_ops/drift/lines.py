@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Optional
 
-from .. import conffile
-from ..findings import Finding
-from ..record import FOLLOWS, foreign_lines, shown
+from ..base.findings import Finding
+from ..model import conffile
+from ..view.record import FOLLOWS, foreign_lines, shown
 from .options import RUN
 from .states import State, found
 

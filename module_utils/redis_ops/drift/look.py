@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
-from ..errors import AccessDenied, FileUnreadable, told
-from ..findings import Finding
-from ..observe import Instance, Snapshot, record_of
+from ..base.errors import AccessDenied, FileUnreadable, told
+from ..base.findings import Finding
+from ..view.observe import Instance, Snapshot, record_of
 from .states import State, found
 
 

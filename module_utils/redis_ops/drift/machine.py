@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from .. import host, kernel, survey
-from ..findings import Finding, Status
-from ..layout import Product
+from ..base.findings import Finding, Status
+from ..platform import host, kernel
+from ..platform.layout import Product
+from ..view import survey
 from .options import RUN
 from .states import Scope, State, found
 

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
-from .. import catalog, conffile
-from ..comparison import ABSENT, Absent, Entry, How
-from ..desired import MASK, default_value
-from ..engine import Engine
-from ..findings import Finding
-from ..kinds import Value
-from ..plan import Plan
-from ..server import MULTI_CONFIG
-from ..settings import Option, Origin
+from .. import catalog
+from ..base.engine import Engine
+from ..base.findings import Finding
+from ..catalog.kinds import Value
+from ..catalog.option import Option, Origin
+from ..model import conffile
+from ..model.desired import MASK, default_value
+from ..plan.comparison import ABSENT, Absent, Entry, How
+from ..plan.plan import Plan
+from ..server.connection import MULTI_CONFIG
 from .states import State, found
 
 RUN = "run provision, which puts it back"

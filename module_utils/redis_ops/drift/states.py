@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from ..findings import Finding, Status, as_records
+from ..base.findings import Finding, Status, as_records
 
 
 class State(str, enum.Enum):

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
-from .. import host
-from ..findings import Finding
-from ..record import digest
-from ..service import Service, Systemd, SysV
+from ..base.findings import Finding
+from ..base.statefile import digest
+from ..platform import host
+from ..platform.service import Service, Systemd, SysV
 from .look import Look
 from .options import RUN
 from .states import State

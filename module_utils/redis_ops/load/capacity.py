@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Optional
 
-from .. import host, persistence, preflight
-from ..comparison import RESERVED_FILES
-from ..desired import DesiredState
-from ..engine import Engine
-from ..errors import InvalidValue
-from ..findings import Finding, Status
-from ..layout import PRODUCTS, Layout
-from ..observe import Instance, Snapshot
-from ..resolve import SPARE_FILES, Resolved
-from ..units import format_memory
+from ..base.engine import Engine
+from ..base.errors import InvalidValue
+from ..base.findings import Finding, Status
+from ..base.units import format_memory
+from ..checks import preflight
+from ..model.desired import DesiredState
+from ..model.resolve import SPARE_FILES, Resolved
+from ..plan.comparison import RESERVED_FILES
+from ..platform import host
+from ..platform.layout import PRODUCTS, Layout
+from ..server import persistence
+from ..view import facts
+from ..view.observe import Instance, Snapshot
 
 MEBIBYTE = 1024**2
 TIGHT = 0.8  # share of a limit on connections above which one user more than planned is too many
@@ -191,15 +194,15 @@ def memory(rooms: Sequence[Room], total: int) -> Iterator[Finding]:
 def _memory(subject: str, rooms: Sequence[Room], total: int) -> Finding:
     """Judged by preflight, as if what runs were what is declared."""
     running = [_as_declared(room) for room in rooms]
-    facts = preflight.HostFacts(
-        total, 0, 0, systemd=False, instances={room.name: preflight.InstanceFacts(aof_is_on=True) for room in rooms}
+    seen = facts.HostFacts(
+        total, 0, 0, systemd=False, instances={room.name: facts.InstanceFacts(aof_is_on=True) for room in rooms}
     )
-    judged = [finding for finding in preflight.findings(running, facts) if finding.id == "preflight.memory"]
+    judged = [finding for finding in preflight.findings(running, seen) if finding.id == "preflight.memory"]
     if not judged:
         limit = "at most what the RAM holds while Redis saves"
         told = "no instance has a maxmemory" if total else "the size of the memory is not told here"
         return row("memory", subject, Status.SKIP, limit, told, "guide 1.1", "declare maxmemory and run provision")
-    problems = preflight.problems(running, facts)
+    problems = preflight.problems(running, seen)
     if problems:
         [problem] = problems
         return row(

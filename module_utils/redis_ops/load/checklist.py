@@ -11,15 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
-from .. import drift, host, kernel, persistence, queues
-from ..comparison import Entry
-from ..declared import Declared
+from .. import drift
+from ..base.errors import InvalidInput, Problem
+from ..base.findings import Finding, Status, as_records
 from ..drift import unit
 from ..drift.states import NO_DRIFT
-from ..errors import InvalidInput, Problem
-from ..findings import Finding, Status, as_records
-from ..observe import Instance
-from ..resolve import SPARE_FILES
+from ..model.resolve import SPARE_FILES
+from ..plan.comparison import Entry
+from ..platform import host, kernel
+from ..server import persistence, queues
+from ..view.declared import Declared
+from ..view.observe import Instance
 from . import capacity
 from .capacity import amount, row
 from .seen import Seen, look

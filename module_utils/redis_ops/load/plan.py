@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InvalidInput, Problem
-from ..findings import Finding, Status
+from ..base.errors import InvalidInput, Problem
+from ..base.findings import Finding, Status
 
 USERS, JOBS = "users", "jobs"
 LOCALHOST = "localhost"  # what Ansible calls the machine that the play runs on

@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-from .. import aof, drift, queues
-from ..errors import RedisOpsError, told
-from ..observe import Instance, Snapshot
-from ..observe import look as observe
+from .. import drift
+from ..apply import aof
+from ..base.errors import RedisOpsError, told
+from ..server import queues
+from ..view.observe import Instance, Snapshot
+from ..view.observe import look as observe
 from . import capacity
 from .snapshot import slowlog
 

@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from .. import catalog, host, queues
-from ..errors import CommandRefused
-from ..observe import Instance, Snapshot, look
-from ..server import Connection, engine_of
+from .. import catalog
+from ..base.errors import CommandRefused
+from ..platform import host
+from ..server import queues
+from ..server.connection import Connection, engine_of
+from ..view.observe import Instance, Snapshot, look
 
 SCHEMA = "redis-snapshot/1"
 HISTOGRAMS = "redis 7.0"  # LATENCY HISTOGRAM came with it

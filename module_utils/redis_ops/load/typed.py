@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import InvalidInput, Problem
-from ..resolve import unknown_variable
+from ..base.errors import InvalidInput, Problem
+from ..model.resolve import unknown_variable
 
 PREFIX = "redis_loadtest_"
 # what one of them may be at least; the limits of the load are those of its program

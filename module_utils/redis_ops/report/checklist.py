@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..findings import Finding, Status, as_records
+from ..base.findings import Finding, Status, as_records
 from .document import printable
 from .text import WORST_LAST
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
-from ..findings import as_records
+from ..base.findings import as_records
 from ..load import clients, merge, window
 from ..load.snapshot import evicts
 from ..load.targets import Target

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from glob import escape
 from typing import Any, Optional
 
-from ..errors import InvalidInput, Problem
+from ..base.errors import InvalidInput, Problem
 
 VARIABLE = "redis_drift_waivers"
 _REQUIRED = ("id", "hosts", "reason", "expires")

@@ -27,7 +27,7 @@ SET = datetime(2025, 1, 1, tzinfo=timezone.utc).timestamp()  # a clock before th
 PATIENCE = 60  # seconds for k6 to answer: 2.x may fetch its extension first
 TRIAL = "import redis from {module!r};\nexport default function () {{}}\n"
 
-Finding = dict[str, str]  # with the keys of redis_ops.findings.Finding
+Finding = dict[str, str]  # with the keys of redis_ops.base.findings.Finding
 ModuleOf = Callable[[str], tuple[str, str]]  # what `k6 version` said -> version, module for Redis
 Roomy = Callable[[int, int], Mapping[str, str]]  # users, bytes free -> how k6 is let collect its garbage seldom
 

@@ -1,0 +1,1 @@
+"""The only effects on a Redis, its files and its service."""

@@ -1,0 +1,51 @@
+"""Let the installed server read a configuration before it counts.
+
+There is no --check-config. But a server told to listen nowhere parses its file, finds it has nothing to do, and exits
+before it touches data (checked on Redis 6.2 to 8.2 and Valkey 8.1 and 9.1 by tests/contract).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Optional
+
+from ..base import files
+from ..base.errors import ApplyFailed
+from ..platform import host
+
+_NOWHERE = (
+    ("--port", "0"),
+    ("--unixsocket", ""),
+    ("--daemonize", "no"),
+    ("--logfile", ""),
+    ("--pidfile", ""),
+    ("--supervised", "no"),
+    ("--cluster-enabled", "no"),  # or it makes its nodes.conf, or finds it locked by the running server
+)
+_NOWHERE_TLS = ("--tls-port", "0")  # a build without TLS does not know the option
+_VALID = "Configured to not listen anywhere, exiting."
+
+
+def check(text: str, binary: str, config: str, owner: Optional[str] = None) -> None:
+    """Raises ApplyFailed with the server's own words when `binary` does not accept `text`.
+
+    config: the file that is going to have this text; the trial is written beside it, so that no secret is copied to a
+    place with other permissions, and a full disk is found before anything is changed. owner: whom the server runs as; a
+    trial loads modules, and root must not load what redis can write.
+    """
+    # Redis 6.2 makes the log file, as root, while it reads its name; a line that cannot be read must still be refused
+    text = re.sub(r'^logfile ("[^"\n]*"|[^"\s]+)$', "", text, flags=re.MULTILINE)
+    with files.draft(Path(config), text) as path:
+        files.give(files.Target(str(path), 0o600, owner))
+        options = [*_NOWHERE, _NOWHERE_TLS] if re.search(r"^tls-port ", text, re.MULTILINE) else _NOWHERE
+        result = host.run([binary, str(path), *(word for pair in options for word in pair)], timeout=30, user=owner)
+    said = (result.stdout + result.stderr).strip().splitlines()
+    if not said or not said[-1].endswith(_VALID):
+        raise ApplyFailed(f"{binary} refuses the new configuration: {_reason(said)}")
+
+
+def _reason(said: list[str]) -> str:
+    """The line of the file and the complaint, out of the server's report."""
+    told = [line.strip() for line in said if line.strip() and not line.startswith("***")]
+    return " ".join(told[-3:]) or "it said nothing"

@@ -1,0 +1,1 @@
+"""From what the inventory says to a desired state, and redis.conf in and out.."""

@@ -1,0 +1,75 @@
+"""What a plan must not do: open the server, or make it start without its data. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..base.errors import Problem
+from ..catalog.kinds import Value
+from ..model import conffile
+from ..model.desired import default_value
+from .comparison import ABSENT, Comparison, Entry
+
+# Where the data lies. Another value does not move the data: the server would start empty beside it.
+DATA_LOCATION = ("dir", "dbfilename", "appenddirname", "appendfilename")
+
+
+def dangers(
+    compare: Comparison, entries: Sequence[Entry], parsed: conffile.ConfFile, where: str
+) -> tuple[Problem, ...]:
+    """Why the entries must not be brought about; empty when they may. where: names host and instance."""
+    found = [problem for entry in entries for problem in _of_entry(compare, entry, f"{where}: {entry.option.name}")]
+    return (*found, *(_included(directive, where) for directive in parsed.directives if directive.name == "include"))
+
+
+def _of_entry(compare: Comparison, entry: Entry, place: str) -> list[Problem]:
+    option = entry.option
+    if option.secret and not entry.declared and [v for v in (entry.live, entry.file) if v not in (ABSENT, "")]:
+        return [
+            Problem(
+                place,
+                "the server has one that the inventory does not declare",
+                f"redis_server_secrets: {{{option.name}: ...}}",
+                f"declare it, or declare {option.name}: '' to remove it",
+            )
+        ]
+    highest = compare.observed.highest_database
+    if option.name == "databases" and entry.live_differs and entry.want <= highest:
+        return [
+            Problem(
+                place,
+                f"database {highest} has keys, and a restart with {entry.want} databases mixes them into another",
+                f"at least {highest + 1}",
+                "move or delete those keys first, or declare more databases",
+            )
+        ]
+    old = _lies_at(compare, entry)
+    decided = option.name in DATA_LOCATION and old is not None and entry.want is not None
+    if decided and compare.observed.stored and not compare.covers(option, entry.want, old):
+        return [
+            Problem(
+                place,
+                f"data lies at {old}, and {entry.want} would start empty",
+                f"{option.name} {old}",
+                "stop the server, move its files to the new place yourself, and run again",
+            )
+        ]
+    return []
+
+
+def _lies_at(compare: Comparison, entry: Entry) -> Value:
+    """Where the data is by what the server says, else its file, else the engine's default; None when unknown."""
+    if entry.live is not ABSENT:
+        return entry.live
+    if entry.file is not ABSENT:
+        return entry.file
+    return None if compare.observed.file is None else default_value(entry.option, compare.desired.engine)
+
+
+def _included(directive: conffile.Directive, where: str) -> Problem:
+    return Problem(
+        f"{where}: line {directive.line} of its file",
+        f"includes {' '.join(directive.arguments)}, which would no longer be read",
+        "one file with all settings",
+        "declare the settings of that file and remove the line",
+    )

@@ -1,0 +1,1 @@
+"""What differs between machines: packages, units, paths, users, processes and the kernel."""

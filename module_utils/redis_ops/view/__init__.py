@@ -1,0 +1,1 @@
+"""One look at a host and its instances. Changes nothing."""
