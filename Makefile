@@ -3,7 +3,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help provision check drift waivers preflight loadtest compare test lint types unit contract molecule lock docs screenshot clean runtime dev
+.PHONY: help provision check adopt drift waivers preflight loadtest compare test lint types unit contract molecule lock docs screenshot clean
+# what a target needs on this machine: .venv, and Debian packages for some
+SETUPS := runtime dev setup-lint setup-contract setup-molecule setup-test
+.PHONY: $(SETUPS)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 # a clone in a world-writable directory, or a locale that this host lacks, must not change what Ansible does
@@ -25,6 +28,9 @@ provision: runtime ## bring this machine to the declared state (ARGS='-i invento
 check: runtime ## say what provision would change, and change nothing
 	@ansible-playbook provision.yml --check --diff $(ask_become) $(ARGS)
 
+adopt: runtime ## write host_vars for the Redis servers that are already there; change no host
+	@ansible-playbook playbooks/adopt.yml $(ask_become) $(ARGS)
+
 drift: runtime ## say what is other than declared, and who made it so; change nothing
 	@ansible-playbook playbooks/drift.yml $(ask_become) $(ARGS)
 
@@ -40,9 +46,9 @@ loadtest: runtime ## put 1,000 users on this Redis for two minutes, and say whet
 compare: runtime ## say what got better or worse between load tests with two labels (A=before B=after)
 	@ansible-playbook playbooks/compare.yml -e redis_loadtest_compare_a=$(A) -e redis_loadtest_compare_b=$(B) $(ARGS)
 
-test: lint types unit contract molecule ## run every test, in this order (as root: the test hosts are containers)
+test: setup-test lint types unit contract molecule ## run every test, in this order (as root: the test hosts are containers)
 
-lint: dev ## check the style of Python, YAML, Ansible and shell
+lint: setup-lint ## check the style of Python, YAML, Ansible and shell
 	ruff check .
 	ruff format --check .
 	yamllint --strict .
@@ -58,13 +64,12 @@ unit: dev ## run the tests that need no server and no host
 # these measure, so nothing runs beside them
 LOADED := $(addprefix tests/contract/test_,load_on_a_server.py jobs.py verdicts.py)
 
-contract: dev ## hold the catalogue against real servers of several versions
+contract: setup-contract ## hold the catalogue against real servers of several versions
 	@scripts/fetch-servers
-	@scripts/fetch-redis-py
 	pytest tests/contract --numprocesses 2 --dist loadfile $(LOADED:%=--ignore %)
 	pytest $(LOADED)
 
-molecule: dev ## provision test hosts from bare to verified (SCENARIO=name for one)
+molecule: setup-molecule ## provision test hosts from bare to verified (SCENARIO=name for one)
 	@scripts/molecule $(SCENARIO)
 
 lock: dev ## resolve the requirements anew and write the lock files
@@ -80,5 +85,5 @@ clean: ## remove what these commands made in this directory
 	rm -rf .venv .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache reports
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-runtime dev:
-	@scripts/setup $@
+$(SETUPS):
+	@scripts/setup $(@:setup-%=%)

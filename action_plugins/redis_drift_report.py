@@ -25,7 +25,8 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
 from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError  # noqa: E402
-from ansible.module_utils.redis_ops.report import document, junit, page, prometheus, text, waivers  # noqa: E402
+from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
+from ansible.module_utils.redis_ops.report import answers, document, junit, page, prometheus, shape, text, waivers  # noqa: E402
 
 RESULT = "__redis_drift_check"  # what the role registers for each host
 LATEST, PAGE = "latest.json", "latest.html"
@@ -91,7 +92,7 @@ def _document(task_vars: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     now = datetime.now(timezone.utc)
     return document.build(
         list(_results(task_vars)),
-        document.parse(files.read_optional(str(directory / LATEST)) or ""),
+        document.parse(files.read_any(str(directory / LATEST)) or ""),
         time=now.isoformat(timespec="seconds"),
         seconds=_seconds_since_start(),
         inventory=", ".join(_inventories(task_vars)),
@@ -116,17 +117,19 @@ def _write(made: Mapping[str, Any], directory: Path, keep: int) -> None:
 
 
 def _results(task_vars: Mapping[str, Any]) -> Iterator[document.HostResult]:
-    """Raises InvalidInput for waivers that cannot be read: a waiver misread hides drift."""
-    declared = task_vars["groups"].get("redis", ())
+    """Of each host of the play what it answered, and its waivers: data, which no template engine sees."""
+    declared, hostvars = task_vars["groups"].get("redis", ()), task_vars["hostvars"]
     for host in (host for host in task_vars["ansible_play_hosts_all"] if host in declared):
-        facts = task_vars["hostvars"][host]
-        found = facts.get(RESULT) or {"msg": "the check did not run on it"}
+        said = answers.drift(answers.registered(hostvars, host, RESULT))
+        accepted, invalid = waivers.read(answers.registered(hostvars, host, waivers.VARIABLE))
         yield document.HostResult(
             host,
-            found.get("scopes") or (),
-            "" if "scopes" in found else str(found.get("msg") or "no reason given"),
-            bool(found.get("unreachable")),
-            waivers.parse(facts.get(waivers.VARIABLE), f"{host}: {waivers.VARIABLE}"),
+            said.scopes,
+            said.error,
+            said.unreachable,
+            accepted,
+            said.unreadable,
+            invalid,
         )
 
 
@@ -160,10 +163,12 @@ def _alone(directory: Path) -> Iterator[None]:
 
 def _told(error: Exception, directory: Path) -> str:
     if isinstance(error, OSError):
-        return f"{error.filename or directory}: {error.strerror}; expected room and leave to write; mend that, or name another redis_drift_reports"
+        where = printable(str(error.filename or directory))
+        return f"{where}: {error.strerror}; expected room and leave to write; mend that, or name another redis_drift_reports"
     if isinstance(error, (RedisOpsError, AnsibleError)):
-        return str(error)
-    return f"a defect of this module, please report it: {type(error).__name__}: {error}"
+        return printable(str(error), lines=True)
+    told = printable(shape.shortened(str(error), answers.TEXT))
+    return f"a defect of this module, please report it: {type(error).__name__}: {told}"
 
 
 def _seconds_since_start() -> float:

@@ -22,18 +22,35 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
 from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import InvalidInput, Problem, RedisOpsError, told  # noqa: E402
-from ansible.module_utils.redis_ops.report import document, text, waivers  # noqa: E402
+from ansible.module_utils.redis_ops.report import answers, document, shape, text, waivers  # noqa: E402
 
 HEAD = (
     f"---\n# Drift that is accepted for a while; docs/drift.md. `make waivers` adds to the end.\n{waivers.VARIABLE}:\n"
 )
 
 
-class _Plain(yaml.SafeDumper):
-    """Without anchors: each waiver is read, and removed, on its own."""
+# Names of hosts, users and files come from elsewhere. Ansible takes a plain text in a file of variables for a template,
+# and runs what is in it; one with this tag it takes for data.
+DATA = "!unsafe"
+
+
+class _Writer(yaml.SafeDumper):
+    """Without anchors: each waiver is read, and removed, on its own. Every text is data."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
         return True
+
+
+class _Reader(yaml.SafeLoader):
+    """Reads texts with and without the tag alike."""
+
+
+class _Data(str):  # noqa: SLOT000 - a name for the writer to know it by
+    """A text that is never a template."""
+
+
+_Writer.add_representer(_Data, lambda writer, text: writer.represent_scalar(DATA, str(text)))
+_Reader.add_constructor(DATA, lambda reader, node: reader.construct_scalar(node))
 
 
 class ActionModule(ActionBase):
@@ -55,7 +72,7 @@ class ActionModule(ActionBase):
                     "report": ["nothing to waive: the last check found no drift here"],
                 }
             expires = datetime.now(timezone.utc).date() + timedelta(days=given["days"])
-            before = files.read_optional(given["file"])
+            before = files.read_any(given["file"])
             known = read(before, given["file"])
             _is_all(known, {item["host"] for item in found}, task_vars or {}, given["file"])
             new = waivers.propose(
@@ -90,7 +107,7 @@ class ActionModule(ActionBase):
 def _findings(given: Mapping[str, Any], task_vars: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The drift of the last report on hosts of this play. Raises InvalidInput for what was not said well."""
     path = Path(given["reports"]).resolve() / "latest.json"
-    last = document.parse(files.read_optional(str(path)) or "")
+    last = document.parse(files.read_any(str(path)) or "")
     problems = []
     if not given["reason"].strip():
         problems.append(
@@ -127,7 +144,7 @@ def _findings(given: Mapping[str, Any], task_vars: Mapping[str, Any]) -> list[Ma
         )
     if problems:
         raise InvalidInput(problems)
-    hosts = {document.printable(host) for host in task_vars["ansible_play_hosts_all"]}
+    hosts = {shape.unique(host) for host in task_vars["ansible_play_hosts_all"]}
     return [item for item in document.drifted(last) if item["host"] in hosts and _is_meant(item, given["ids"])]
 
 
@@ -145,9 +162,13 @@ def read(written: str | None, path: str) -> list[waivers.Waiver]:
 
 def _mapping(written: str, path: str) -> Mapping[str, Any]:
     try:
-        loaded = yaml.safe_load(written) or {}
+        loaded = yaml.load(written, _Reader) or {}  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
-        raise InvalidInput([Problem(path, " ".join(str(error).split()), "plain YAML", "correct it")]) from None
+        # without the line itself, which might hold a secret
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
+        what = getattr(error, "problem", None) or "cannot be read"
+        raise InvalidInput([Problem(place, what, "plain YAML", "correct it")]) from None
     if not isinstance(loaded, dict):
         raise InvalidInput([Problem(path, "is no mapping", f"{waivers.VARIABLE}: and a list", "correct it")])
     return loaded
@@ -155,8 +176,9 @@ def _mapping(written: str, path: str) -> Mapping[str, Any]:
 
 def _is_all(known: Sequence[waivers.Waiver], hosts: set[str], task_vars: Mapping[str, Any], path: str) -> None:
     """Raises InvalidInput where a host has waivers from elsewhere, which this file would hide."""
-    for host in sorted(hosts & set(task_vars["hostvars"])):
-        raw = task_vars["hostvars"][host].get(waivers.VARIABLE)
+    hostvars = task_vars["hostvars"]
+    for host in sorted(hosts & set(hostvars)):
+        raw = answers.registered(hostvars, host, waivers.VARIABLE)
         if waivers.parse(raw, f"{host}: {waivers.VARIABLE}") != known:
             problem = Problem(
                 f"{host}: {waivers.VARIABLE}", "is set in another place too", f"{path} alone", "move it there"
@@ -166,7 +188,14 @@ def _is_all(known: Sequence[waivers.Waiver], hosts: set[str], task_vars: Mapping
 
 def extended(written: str | None, new: Sequence[Mapping[str, Any]], path: str) -> str:
     """The file with these waivers at its end, and every other character kept. Raises InvalidInput where that cannot be."""
-    added = yaml.dump(list(new), Dumper=_Plain, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    added = yaml.dump(
+        [_as_data(waiver) for waiver in new],
+        Dumper=_Writer,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=110,
+    )
     if not (written or "").strip():
         return HEAD + textwrap.indent(added, "  ")
     start = re.sub(rf"^({waivers.VARIABLE}:)[ ]*(?:\[\]|null|~)", r"\1", written, flags=re.MULTILINE).rstrip("\n")
@@ -175,7 +204,7 @@ def extended(written: str | None, new: Sequence[Mapping[str, Any]], path: str) -
     before = _mapping(written, path)
     wanted = {**before, waivers.VARIABLE: [*(before.get(waivers.VARIABLE) or []), *new]}
     try:
-        understood = yaml.safe_load(after) == wanted
+        understood = yaml.load(after, _Reader) == wanted  # noqa: S506 - a SafeLoader
     except yaml.YAMLError:
         understood = False
     if not understood:
@@ -184,6 +213,14 @@ def extended(written: str | None, new: Sequence[Mapping[str, Any]], path: str) -
             [Problem(path, "cannot be extended by this command", expected, f"add this yourself:\n{added}")]
         )
     return after
+
+
+def _as_data(value: Any) -> Any:
+    if isinstance(value, str):
+        return _Data(value)
+    if isinstance(value, Mapping):
+        return {name: _as_data(item) for name, item in value.items()}
+    return list(map(_as_data, value)) if isinstance(value, list) else value
 
 
 def _report(

@@ -23,18 +23,20 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
+from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
 
 LOOK = 2.0  # seconds between two looks
 BLINK = 0.25  # seconds between two looks at Ctrl-C
 PLAIN = 10.0  # seconds between two lines where there is no terminal
-HELD = 60  # seconds that a load runs on unwatched: redis_load_config.py
+HELD = 60  # seconds that a load runs on unwatched: redis_load_place.py
 HURRY = 30  # seconds to tell the programs to stop, when this process is told to end
+LINE, SAID = 1000, 1_000_000  # characters of a line, and of all that a generator says at once
 DONE = "all programs have ended"
 INTERRUPT = "REDIS_LOADTEST_INTERRUPT"  # the file that the callback redis_report makes at the first Ctrl-C
 
 
 class _Told(BaseException):
-    """To end, as at a second Ctrl-C."""
+    """To end, as at a second Ctrl-C, or because whoever started it has gone."""
 
 
 @dataclass
@@ -45,6 +47,7 @@ class _Generator:
     connection: Any
     look: str  # the commands
     stop: str
+    leave: str  # the same, and nobody will fetch what was measured
     answers: bool = True
 
 
@@ -59,20 +62,21 @@ class ActionModule(ActionBase):
         _, given = self.validate_argument_spec(dict(edge.LOAD_FOLLOW_ARGUMENTS))
         generators = self._generators(given["runs"], task_vars or {})
         show, end, parent = _Show(), time.monotonic() + given["seconds"], os.getppid()
-        stopped = False
+        stopped = abandoned = False
         with _signals(), contextlib.ExitStack() as stack:
             stack.callback(show.end)
             try:
                 while not stopped and time.monotonic() < end:
                     if self._look(generators, show):
                         break
-                    stopped = _wait(parent)
+                    stopped = _wait()
+                    if os.getppid() != parent:
+                        raise _Told
             except _Told:
                 signal.alarm(HURRY)  # whatever hangs
-                stopped = True
-            if stopped:
-                for generator in generators:
-                    self._say(generator, generator.stop)
+                stopped = abandoned = True
+            for generator in generators if stopped else ():
+                self._say(generator, generator.leave if abandoned else generator.stop)
         result.update(changed=False, stopped=stopped)
         return result
 
@@ -95,7 +99,7 @@ class ActionModule(ActionBase):
         self._connection = generator.connection
         with contextlib.suppress(AnsibleError, OSError, EOFError):
             said: str = self._low_level_execute_command(command, sudoable=False)["stdout"]
-            return said.splitlines()
+            return [printable(line[:LINE]) for line in said[:SAID].splitlines()]
         return None
 
     def _generators(self, runs: Sequence[Mapping[str, Any]], task_vars: Mapping[str, Any]) -> list[_Generator]:
@@ -104,8 +108,10 @@ class ActionModule(ActionBase):
         for name in dict.fromkeys(run["generator"] for run in runs):
             theirs = [run for run in runs if run["generator"] == name]
             connection = self._to(name, task_vars) if found else self._connection
-            stop = f": > {shlex.quote(theirs[0]['directory'] + '/stop')}"
-            found.append(_Generator(name, connection, _command(theirs), stop))
+            directory = theirs[0]["directory"]
+            stop, watched = (shlex.quote(f"{directory}/{file}") for file in ("stop", "watched"))
+            ends = f": > {stop}"
+            found.append(_Generator(name, connection, _command(theirs), ends, f"echo 0 > {watched}; {ends}"))
         return found
 
     def _to(self, name: str, task_vars: Mapping[str, Any]) -> Any:
@@ -128,11 +134,11 @@ def _command(runs: Sequence[Mapping[str, str]]) -> str:
     return f"{{ echo {HELD} > {watched}; }} 2>/dev/null; {last}; {over} && echo {shlex.quote(DONE)} || true"
 
 
-def _wait(parent: int) -> bool:
-    """Until the next look. Whether the load is to stop: by Ctrl-C, or as whoever started it has gone."""
+def _wait() -> bool:
+    """Until the next look. Whether Ctrl-C stops the load."""
     end = time.monotonic() + LOOK
     while time.monotonic() < end:
-        if Path(os.environ.get(INTERRUPT, "/nonexistent")).exists() or os.getppid() != parent:
+        if Path(os.environ.get(INTERRUPT, "/nonexistent")).exists():
             return True
         time.sleep(BLINK)
     return False

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError  # noqa: E402
 from ansible.module_utils.redis_ops.base.findings import as_records  # noqa: E402
 from ansible.module_utils.redis_ops.load import plan  # noqa: E402
+from ansible.module_utils.redis_ops.report import load_answers, shape  # noqa: E402
 
 
 class ActionModule(ActionBase):
@@ -31,15 +31,23 @@ class ActionModule(ActionBase):
         """Fails for what was typed and does not fit the instances."""
         result = super().run(tmp, task_vars)
         _, given = self.validate_argument_spec(dict(edge.LOAD_PLAN_ARGUMENTS))
-        instances, prepared = given.pop("instances"), given.pop("prepared")
-        ready = [done for done in prepared if done.get("rc") == 0]
-        findings = [plan.unready(str(done["item"]["item"]), done) for done in prepared if done not in ready]
-        generators = [json.loads(done["stdout"]) for done in ready]
+        prepared = given.pop("prepared")
+        generators: list[dict[str, Any]] = []
+        findings = []
+        for done in prepared:
+            # what runs there is decided by where Ansible sent the task, never by what the machine calls itself
+            name = str(done["item"]["item"])
+            try:
+                generators.append(load_answers.generator(done, name))
+            except shape.WrongShape:
+                findings.append(plan.unready(name, done))
         try:
+            instances = load_answers.instances(given.pop("instances"), "instances")
             runs = plan.runs(instances, generators, **given)
-        except RedisOpsError as error:
+        except (RedisOpsError, shape.WrongShape) as error:
             result.update(failed=True, msg=str(error))
             return result
+        findings += [plan.origin(generator) for generator in generators]
         findings += plan.left_out(instances, given["users_on"])
         result.update(changed=False, runs=runs, findings=as_records(findings))
         return result

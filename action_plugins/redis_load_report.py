@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import ansible.module_utils
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -23,12 +23,22 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
 from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError, told  # noqa: E402
+from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
 from ansible.module_utils.redis_ops.load import guide, targets  # noqa: E402
-from ansible.module_utils.redis_ops.report import checklist, junit, loadtest, loadtest_page  # noqa: E402
+from ansible.module_utils.redis_ops.report import (  # noqa: E402
+    answers,
+    checklist,
+    junit,
+    load_answers,
+    load_results,
+    loadtest,
+    loadtest_page,
+    shape,
+)
 
 # what the role registers for each host
-SNAPSHOT, PREFLIGHT, PLAN, CHECKS, RESULTS = (
-    f"__redis_loadtest_{name}" for name in ("snapshot", "preflight", "plan", "checks", "results")
+SNAPSHOT, PREFLIGHT, PLAN, ACCOUNT, CHECKS, RESULTS = (
+    f"__redis_loadtest_{name}" for name in ("snapshot", "preflight", "plan", "account", "checks", "results")
 )
 OPEN = "window.json"  # of a window that is not closed yet
 WHOLE = "window-*.json"  # of runs that open and close one themselves
@@ -52,17 +62,20 @@ class ActionModule(ActionBase):
         try:
             limits = _targets(given)
             result.update(moments[given["moment"]](directory, task_vars or {}, given, limits), changed=False)
-        except (RedisOpsError, OSError, ValueError) as error:
-            result.update(
-                failed=True,
-                msg=told(error),
-                exit_code=1,
-                report=[f"FAILED: {line}" for line in told(error).splitlines()],
-            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the run with the exit code of a verdict
+            lines = _told(error).splitlines()
+            result.update(failed=True, msg="\n".join(lines), exit_code=1, report=[f"FAILED: {line}" for line in lines])
         return result
 
 
 Answer = dict[str, Any]
+
+
+def _told(error: Exception) -> str:
+    text = told(error)
+    if not isinstance(error, (RedisOpsError, AnsibleError, OSError, ValueError)):
+        text = f"a defect of this module, please report it: {type(error).__name__}: {error}"
+    return printable(shape.shortened(text, answers.ERROR), lines=True)
 
 
 def _targets(given: Mapping[str, Any]) -> list[targets.Target]:
@@ -121,7 +134,8 @@ def _add(
     directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], _: Sequence[targets.Target]
 ) -> Answer:
     path = _file(directory, given["whole"])
-    _write(path, {**_window(path), "after": _snapshots(task_vars)})
+    window = _window(path)
+    _write(path, {**window, "after": _snapshots(task_vars, window["before"])})
     return {"summary": "the load is over; one more look when its clients have gone"}
 
 
@@ -129,7 +143,8 @@ def _close(
     directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], limits: Sequence[targets.Target]
 ) -> Answer:
     path = _file(directory, given["whole"])
-    window = {**_window(path), "cooled": _snapshots(task_vars)}
+    window = _window(path)
+    window["cooled"] = _snapshots(task_vars, window["before"])
     hosts = {
         host: {moment: window.get(moment, {}).get(host, ()) for moment in ("before", "after", "cooled")}
         for host in window["before"]
@@ -192,52 +207,70 @@ def _page(document: Mapping[str, Any]) -> str:
     return template.render(page=loadtest_page.view(document))
 
 
-def _facts(task_vars: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _facts(task_vars: Mapping[str, Any], name: str) -> Iterator[tuple[str, Any]]:
+    """What each host registered under this name; {} for nothing. It is data, which no template engine sees."""
     for host in task_vars["ansible_play_hosts_all"]:
-        yield host, task_vars["hostvars"][host].get(name) or {}
+        yield host, answers.registered(task_vars["hostvars"], host, name) or {}
 
 
-def _snapshots(task_vars: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
-    """Raises RedisOpsError for a host without one."""
-    found = {}
+def _snapshots(
+    task_vars: Mapping[str, Any], before: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
+) -> dict[str, Sequence[Any]]:
+    """before: the first ones. A host without further ones is one whose instances are down: it costs nobody else's verdict.
+
+    Raises RedisOpsError for a host without a first one.
+    """
+    found: dict[str, Sequence[Any]] = {}
     for host, registered in _facts(task_vars, SNAPSHOT):
-        if "snapshots" not in registered:
-            raise RedisOpsError(f"{host}: {registered.get('msg') or 'no snapshot'}; nothing was judged")
-        found[host] = registered["snapshots"]
+        try:
+            found[host] = load_answers.snapshots(registered)
+        except shape.WrongShape as wrong:  # noqa: PERF203 - of each host by itself
+            reason = load_answers.missing(registered, "snapshots") or f"its snapshot cannot be read: {wrong}"
+            if before is None:
+                raise RedisOpsError(f"{host}: {reason}; nothing was judged") from None
+            found[host] = load_answers.known_down(before.get(host, ()), reason)
     return found
 
 
 def _checklist(task_vars: Mapping[str, Any], accept: Sequence[str]) -> Iterator[dict[str, Any]]:
     """What was found before the load, of each host and of the generators as they see it."""
-    for name in (PREFLIGHT, PLAN):
+    for name in (PREFLIGHT, PLAN, ACCOUNT):
         for host, registered in _facts(task_vars, name):
-            for finding in registered.get("findings", ()):
-                yield checklist.accepted({"host": host, **finding}, accept)
-    for host, registered in _facts(task_vars, CHECKS):
-        for done in registered.get("results", ()):
-            run = done["item"]
-            for finding in checklist.of_generator(run, done):
-                yield checklist.accepted({"host": host, **finding}, accept)
+            for finding in load_answers.findings(registered, host):
+                yield checklist.accepted(finding, accept)
+    for host, done in _of_programs(task_vars, CHECKS):
+        for finding in checklist.of_generator(done["item"], done):
+            yield checklist.accepted({"host": host, **finding}, accept)
 
 
 def _runs(task_vars: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for host, registered in _facts(task_vars, RESULTS):
-        for done in registered.get("results", ()):
-            run, said = done["item"], done.get("msg") if done.get("unreachable") else done.get("stdout")
-            yield {
-                "host": host,
-                "instance": run["instance"],
-                "kind": run["kind"],
-                "name": run["generator"],
-                **_read(str(said or "")),
-            }
+    for host, done in _of_programs(task_vars, RESULTS):
+        run = done["item"]
+        yield {
+            "host": host,
+            "instance": run["instance"],
+            "kind": run["kind"],
+            "name": run["generator"],
+            **_read(done, run["kind"]),
+        }
 
 
-def _read(text: str) -> dict[str, Any]:
+def _of_programs(task_vars: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What Ansible says of each program of the plan: the item of the loop is the plan's, the rest its machine's."""
+    for host, registered in _facts(task_vars, name):
+        yield from ((host, done) for done in registered.get("results", ()))
+
+
+def _read(done: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """A program's result, or what it said instead."""
-    with contextlib.suppress(ValueError):
-        return {"result": dict(json.loads(text)), "said": ""}
-    return {"result": None, "said": " ".join(text.split())[-300:]}
+    said = done.get("msg") if done.get("unreachable") else done.get("stdout")
+    told = " ".join(str(said or "").split())
+    try:
+        return {"result": load_results.result(said, kind), "said": ""}
+    except shape.WrongShape as wrong:
+        # a program that was stopped or could not run says so in words
+        is_json = told.startswith(("{", "["))
+        return {"result": None, "said": printable(f"it cannot be read: {wrong}" if is_json else told[-300:])}
 
 
 def _file(directory: Path, whole: bool) -> Path:

@@ -40,6 +40,7 @@ class ActionModule(ActionBase):
             path.parent.parent.name: _options(path) for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml"))
         }
         known = [name for options in specs.values() for name in options]
+        known += [name for path in ROOT.glob("roles/*/vars/main/*.yml") for name in yaml_load(path.read_text())]
         names = [name for name in given if name.startswith(tuple(f"{role}_" for role in specs))]
         values, problems = {}, []
         for name in specs[ROLE]:
@@ -79,6 +80,7 @@ def _options(path: Path) -> dict[str, Any]:
 def _of_the_programs(specs: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[Problem]:
     """By what each program itself says of its options."""
     users, jobs = (values.get(f"redis_loadtest_{name}") or {} for name in ("load", "jobs"))
+    _program("redis_load_place")  # the next one imports it
     if isinstance(users, Mapping):
         told = _program("redis_load_config").mistakes({**typed.numbers(specs, values, NUMBERS), **users})
         yield from typed.mistakes(told, "redis_loadtest_load", users)

@@ -8,10 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import ansible.module_utils
 from ansible import context
 from ansible.errors import AnsibleParserError
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.callback import CallbackBase
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
+    ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
+
+from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402 - found only now
 
 DOCUMENTATION = r"""
 name: broken_yaml
@@ -46,11 +53,12 @@ class CallbackModule(CallbackBase):
 def _told(path: Path, error: AnsibleParserError) -> str:
     """File, line, column and problem, never the line itself: it may hold a password."""
     mark = getattr(error.__cause__, "problem_mark", None)
-    place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+    name = printable(str(path))
+    place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
     problem = getattr(error.__cause__, "problem", None) or "cannot be read as YAML"
     # what it quotes is an alias or a tag, such as of a password without quotes
     problem = re.sub(r"""(['"])(?=\S)[^'"]*\w.*\1""", "...", problem)
-    return f"{place}: {problem}; expected YAML; correct it (the line is not shown, it may hold a secret)"
+    return f"{place}: {printable(problem)}; expected YAML; correct it (the line is not shown, it may hold a secret)"
 
 
 def _files(inventories: Any) -> Iterator[Path]:

@@ -5,18 +5,27 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 from pathlib import Path
 from typing import Any
 
+import ansible.module_utils
+from ansible import constants
 from ansible.plugins.callback import CallbackBase
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
+    ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
+
+from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
+from ansible.module_utils.redis_ops.report import answers, shape  # noqa: E402 - found only now
 
 DOCUMENTATION = r"""
 name: redis_report
 type: aggregate
 short_description: End a check with its report and its exit code
 description:
-  - Prints the C(report) of the last report module of a run after the recap.
+  - Prints the C(report) of the last report module of a run after the recap. Only a module whose work is done on the control
+    node reports; what a host says is never taken for a report.
   - Ansible ends with 2 when any task failed, whatever the reason. A report with another C(exit_code), such as V(1) for a check
     that itself failed somewhere, or V(3) for a measurement that cannot be trusted, ends the run with that.
   - While M(redis_load_follow) runs, the first Ctrl-C ends the load and lets the run go on to its report; the second ends the run.
@@ -31,7 +40,8 @@ COLORS = {"clean:": "green", "DRIFT:": "yellow", "FAILED:": "red", "PASS:": "gre
 COLORS |= {"READY:": "green", "NOT READY:": "red"}
 COLORS |= {"WORSE:": "red", "BETTER:": "green", "NOT WORSE:": "green", "CANNOT TELL:": "yellow"}
 FOLLOW = "redis_load_follow"  # the task during which Ctrl-C ends the load, and not the run
-INTERRUPT = "REDIS_LOADTEST_INTERRUPT"  # names the file that tells this task so
+# Names the file that tells this task so. It is in the directory that Ansible makes for this run, which nobody else reads.
+INTERRUPT = "REDIS_LOADTEST_INTERRUPT"
 ANSIBLE_S_OWN = (0, 2)  # with which it ends by itself, as a report's 2 fails a task
 NO_ANSWER = 1
 COMMAND_FAILED = "non-zero return code"  # which says nothing
@@ -60,7 +70,7 @@ class CallbackModule(CallbackBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        self._interrupted: Path | None = None
         self._usual: Any = signal.SIG_DFL
         self._begin()
 
@@ -84,8 +94,8 @@ class CallbackModule(CallbackBase):
         del is_conditional
         self._give_back()
         if task.action.rpartition(".")[2] == FOLLOW:
-            self._directory = tempfile.TemporaryDirectory(prefix="redis-loadtest-")
-            os.environ[INTERRUPT] = str(Path(self._directory.name, "interrupt"))  # for the process of the task
+            self._interrupted = Path(constants.DEFAULT_LOCAL_TMP, "redis-loadtest-interrupt")
+            os.environ[INTERRUPT] = str(self._interrupted)  # for the process of the task
             self._usual = signal.signal(signal.SIGINT, self._interrupt)
 
     def _interrupt(self, *_: Any) -> None:
@@ -95,10 +105,10 @@ class CallbackModule(CallbackBase):
         self._display.display("\nthe load is being stopped, its keys are removed, and there will be a report")
 
     def _give_back(self) -> None:
-        if self._directory:
+        if self._interrupted:
             signal.signal(signal.SIGINT, self._usual)
-            self._directory.cleanup()
-            self._directory = None
+            self._interrupted.unlink(missing_ok=True)
+            self._interrupted = None
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         # of a playbook that imports ours; FILE:LINE
@@ -145,18 +155,22 @@ class CallbackModule(CallbackBase):
     def _why(self, result: Any) -> None:
         """The first failure is the cause, those after it are its consequences."""
         found = result._result  # noqa: SLF001
-        parts = [part for part in found.get("results") or () if isinstance(part, dict) and part.get("failed")]
+        results = found.get("results")
+        parts = [part for part in results if isinstance(part, dict)] if isinstance(results, list) else []
+        parts = [part for part in parts if part.get("failed")]
         first = (parts or [found])[0]
         said = first.get("stderr") if first.get("msg") == COMMAND_FAILED else ""
-        told = " ".join(str(said or first.get("msg") or "no reason given").split())
-        self._reason = self._reason or f"{result._host.get_name()}: {told}"  # noqa: SLF001
+        told = " ".join(shape.shortened(str(said or first.get("msg") or "no reason given"), answers.ERROR).split())
+        self._reason = self._reason or printable(f"{result._host.get_name()}: {told}")  # noqa: SLF001
 
     def _keep(self, result: Any) -> None:
+        if str(result._task.action).rpartition(".")[2] not in answers.REPORTERS:  # noqa: SLF001
+            return
         found = result._result  # noqa: SLF001
         if {"report", "exit_code"} <= found.keys():
-            self._last = found
+            self._last = answers.report(found, "")
         elif found.get("opened"):  # there is no verdict before its end
-            self._owes, self._opened = "", str(found["summary"])
+            self._owes, self._opened = "", printable(str(found["summary"]))
 
 
 def _owed(path: str) -> str:

@@ -3,18 +3,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import ansible.module_utils
 from ansible import context
 from ansible.plugins.callback import CallbackBase
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
+    ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
+
+from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
+from ansible.module_utils.redis_ops.report import answers, shape  # noqa: E402 - found only now
 
 DOCUMENTATION = r"""
 name: redis_summary
@@ -29,13 +38,26 @@ requirements:
 """
 
 PROVISION = "provision.yml"  # the playbook that looks at all of these
+NAMES = "target|redis_server_(remove|remove_data|restore)"  # variables that hold names of hosts and instances
+ADOPT = "redis_adopt"  # the module that describes what is there
+# What a person does after other modules
+AFTER = {
+    "redis_remove": "take what was removed out of the inventory; the next provision brings back what is declared",
+    "redis_restore": "take adopt out of the inventory; with it, the next provision takes the server over again",
+}
 # What a run looks at, and the role of the tasks that do, which is their tag as well.
 PARTS = {"kernel": "redis_host", "Redis": "redis_server"}
+MODULES = {path.stem for path in (ROOT / "library").glob("*.py")}
 # Modules and task names tell what to do; after it was done, it is told as done.
 DONE = {
     "make": "made",
     "write": "wrote",
+    "rename": "renamed",
     "remove": "removed",
+    "delete": "deleted",
+    "save": "saved",
+    "disable": "disabled",
+    "stop": "stopped",
     "unmask": "unmasked",
     "enable": "enabled",
     "start": "started",
@@ -43,6 +65,8 @@ DONE = {
     "install": "installed",
     "finish": "finished",
     "lift": "lifted",
+    "move": "moved",
+    "downgrade": "downgraded",
 }
 # Python's names for what people write in YAML
 SHAPES = {"list": "a list", "dict": "a mapping (name: value)", "str": "a text", "int": "a number", "bool": "yes or no"}
@@ -55,12 +79,27 @@ class Host:
     looked_at: set[str] = field(default_factory=set)
     actions: list[str] = field(default_factory=list)
     findings: list[dict] = field(default_factory=list)
-    owed: list[str] = field(default_factory=list)
+    verified: dict[str, list[dict]] = field(default_factory=dict)
+    owed: dict[str, list[str]] = field(default_factory=dict)
+    first_contact: list[dict] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    modules: set[str] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
     check_mode: bool = False
+    unreadable: bool = False
 
     def with_status(self, status: str) -> list[dict]:
-        return [finding for finding in self.findings if finding["status"] == status]
+        return [finding for finding in self.every_finding if finding["status"] == status]
+
+    @property
+    def every_finding(self) -> list[dict]:
+        """Of the host, then of each instance as it was seen last."""
+        return [*self.findings, *(finding for found in self.verified.values() for finding in found)]
+
+    @property
+    def owes(self) -> list[str]:
+        """What waits for a restart, one line each."""
+        return [line for lines in self.owed.values() for line in lines]
 
 
 class CallbackModule(CallbackBase):
@@ -92,7 +131,7 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         host = self._host_of(result)
-        told = str(result._result.get("msg") or "no reason given").splitlines()  # noqa: SLF001
+        told = answers.failure(result._result).splitlines()  # noqa: SLF001
         host.errors.append("could not be reached: " + told[0])
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
@@ -104,44 +143,65 @@ class CallbackModule(CallbackBase):
             self._show(name, self._hosts[name], stats.summarize(name))
 
     def _host_of(self, result: Any) -> Host:
-        self._is_ours |= result._task.get_name().partition(" : ")[0] in PARTS.values()  # noqa: SLF001
+        task = result._task  # noqa: SLF001 - the callback interface of ansible-core
+        self._is_ours |= task.get_name().partition(" : ")[0] in PARTS.values() or task.action == ADOPT
         return self._hosts[result._host.get_name()]  # noqa: SLF001 - the callback interface of ansible-core
 
     def _collect(self, result: Any) -> None:
         found = result._result  # noqa: SLF001
-        self._is_report = self._is_report or "report" in found
+        # whatever a host calls a report is none
+        self._is_report |= "report" in found and _is_one_of(answers.REPORTERS, result._task)  # noqa: SLF001
         host = self._host_of(result)
-        parts = [part for part in found.get("results") or [found] if isinstance(part, dict)]
-        ours = [part for part in parts if {"actions", "findings"} & part.keys()]
+        host.modules.add(str(result._task.action).rpartition(".")[2])  # noqa: SLF001
         check = bool(getattr(result._task, "check_mode", False))  # noqa: SLF001
+        parts = _parts(found)
+        ours = [part for part in parts if {"actions", "findings"} & part.keys()]
         if not ours and any(part.get("changed") for part in parts):
             # another module: its task says what it did
             told = result._task.get_name().rpartition(" | ")[2].lower()  # noqa: SLF001
             host.actions.append(_tense(told, check=check))
         for part in ours:
-            host.check_mode = host.check_mode or check
-            instance = part.get("instance")
-            prefix = f"{instance}: " if instance else ""
-            host.actions += [prefix + _tense(action, check=check) for action in part.get("actions", [])]
+            try:
+                self._add(host, answers.changes(part), check=check)
+            except shape.WrongShape as wrong:  # noqa: PERF203 - each answer by itself
+                if _is_one_of(MODULES, result._task):  # noqa: SLF001
+                    host.unreadable = True
+                    host.errors.append(f"its answer cannot be read: {wrong}; look at the Python of that host")
+
+    def _add(self, host: Host, part: Mapping[str, Any], *, check: bool) -> None:
+        host.check_mode = host.check_mode or check
+        instance = part.get("instance")
+        prefix = f"{instance}: " if instance else ""
+        host.actions += [prefix + _tense(action, check=check) for action in part.get("actions", [])]
+        host.left += [f"{prefix}data in {path}" for path in part.get("left", [])]
+        if instance:
+            host.looked_at.add("Redis")
+        elif any(finding["id"].startswith("kernel.") for finding in part.get("findings", [])):
+            host.looked_at.add("kernel")
+        # a later look at the same instance is the one that counts
+        host.owed[prefix] = [
+            f"{prefix}{item['option']} runs {item['running']}, wanted {item['wanted']} ({item['reason']})"
+            for item in part.get("pending_restart", [])
+        ]
+        if instance:
+            host.verified[instance] = part.get("findings", [])
+        else:
             host.findings += part.get("findings", [])
-            if instance:
-                host.looked_at.add("Redis")
-            elif any(finding["id"].startswith("kernel.") for finding in part.get("findings", [])):
-                host.looked_at.add("kernel")
-            host.owed += [
-                f"{prefix}{item['option']} runs {item['running']}, wanted {item['wanted']} ({item['reason']})"
-                for item in part.get("pending_restart", [])
-            ]
 
     def _fail(self, result: Any) -> None:
         found = result._result  # noqa: SLF001
-        parts = [part for part in found.get("results") or [found] if isinstance(part, dict)]
         # the failed findings of a verification are shown as findings
-        texts = [part.get("msg") for part in parts if part.get("failed", True) and "findings" not in part]
-        self._hosts[result._host.get_name()].errors += [_plain(str(text)) for text in texts if text]  # noqa: SLF001
+        host = self._hosts[result._host.get_name()]  # noqa: SLF001
+        failed = [part for part in _results(found) if part.get("failed", True) and "findings" not in part]
+        told = [_plain(_without_findings(part)) for part in failed if part.get("msg")]
+        host.errors += [text for text in told if text]
+        try:
+            host.first_contact = answers.tables(found)
+        except shape.WrongShape as wrong:
+            host.errors.append(f"its answer cannot be read: {wrong}; look at the Python of that host")
 
     def _show(self, name: str, host: Host, recap: dict) -> None:
-        failed = bool(recap["failures"] or recap["unreachable"])
+        failed = bool(recap["failures"] or recap["unreachable"] or host.unreadable)
         passed = host.with_status("PASS")
         # what is owed has a section of its own
         warned = [finding for finding in host.with_status("WARN") if finding["id"] != "verify.settings"]
@@ -149,22 +209,69 @@ class CallbackModule(CallbackBase):
         verdict = "FAILED" if failed else "would change" if host.check_mode and host.actions else "ok"
         if len(passed_over) == len(PARTS):
             verdict = "nothing was looked at"
-        color = "red" if failed else "yellow" if warned or host.owed or passed_over else "green"
-        self._display.display(f"\n{name}: {verdict}", color=color)
+        color = "red" if failed else "yellow" if warned or host.owes or passed_over else "green"
+        self._display.display(f"\n{shape.unique(name)}: {verdict}", color=color)
         changed = "would change" if host.check_mode else "changed"
         self._section(changed, host.actions or (["nothing"] if not failed else []))
         self._section("would be right" if host.check_mode else "verified", _verified(passed))
-        self._section("refused here", [_line(finding) for finding in host.with_status("SKIP")])
+        skipped = host.with_status("SKIP")
+        refused = [finding for finding in skipped if finding["id"].startswith("kernel.")]
+        self._section("refused here", [_line(finding) for finding in refused])
+        self._section("not judged", [_line(finding) for finding in skipped if finding not in refused], "yellow")
         self._section("warning", [_line(finding) for finding in warned], "yellow")
         self._section("failed", [_line(finding) for finding in host.with_status("FAIL")], "red")
         self._section("error", [line for text in host.errors for line in text.splitlines()], "red")
-        self._section("owes a restart", host.owed, "yellow")
+        self._section("left as it is", host.left)
+        for table in host.first_contact:
+            self._table(table)
+        self._section("owes a restart", host.owes, "yellow")
         self._section("not looked at", passed_over, "yellow")
         self._section("next", [_next(host, failed=failed, whole=not passed_over)])
 
     def _section(self, title: str, lines: list[str], color: str | None = None) -> None:
         for number, line in enumerate(lines):
-            self._display.display(f"  {title if not number else '':<15} {line}", color=color)
+            self._display.display(f"  {title if not number else '':<15} {printable(line)}", color=color)
+
+    def _table(self, table: Mapping[str, Any]) -> None:
+        """What either answer would change on first contact."""
+        self._display.display(f"\n  instance {printable(str(table['instance']))}: what either answer would change")
+        for line in table["table"]:
+            self._display.display(f"    {printable(line)}")
+        self._display.display("")
+
+
+def _results(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The results of a loop, or the one result."""
+    return _mappings(found.get("results")) or [dict(found)]
+
+
+def _parts(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The results of a task: one for each item of a loop, one for each instance, or itself."""
+    return [
+        one
+        for part in _results(found)
+        for one in (_mappings(part.get("converged")) or [*_mappings(part.get("removed")), part])
+    ]
+
+
+def _mappings(value: object) -> list[dict[str, Any]]:
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
+
+
+def _is_one_of(modules: Collection[str], task: Any) -> bool:
+    return str(task.action).rpartition(".")[2] in modules
+
+
+def _without_findings(part: Mapping[str, Any]) -> str:
+    """Why a module failed, without the lines that tell failed findings of its instances."""
+    told = set()
+    for one in _mappings(part.get("converged")):
+        with contextlib.suppress(shape.WrongShape):
+            told |= {
+                f"{item['subject']}: {item['actual']}; expected {item['expected']}; {item['remedy'] or 'see docs/'}"
+                for item in answers.changes(one).get("findings", [])
+            }
+    return "\n".join(line for line in answers.failure(part).splitlines() if line not in told)
 
 
 def _next(host: Host, *, failed: bool, whole: bool) -> str:
@@ -172,11 +279,20 @@ def _next(host: Host, *, failed: bool, whole: bool) -> str:
         return "mend what is named above and run again; a run takes up where the last one stopped"
     if host.check_mode and host.actions:
         return f"do this: {command()}"
-    if host.owed:
+    if host.owes:
         return f"allow the restart when it suits you: {command('-e', 'redis_server_restart=true')}"
+    after = [told for module, told in AFTER.items() if module in host.modules]
+    if after:
+        return after[0]
     if not whole:
         return f"look at all of it: run again without {_selection()}"
-    if any(finding["id"].startswith("verify.") for finding in host.findings):
+    return _all_done({finding["id"].partition(".")[0] for finding in host.every_finding})
+
+
+def _all_done(areas: set[str]) -> str:
+    if "adopt" in areas:
+        return "read the files, then: make check"
+    if "verify" in areas:
         return "nothing to do; the same command again changes nothing and proves it"
     return "nothing to do"
 
@@ -197,7 +313,7 @@ def _shown(typed: Sequence[str]) -> list[str]:
     for word in typed:
         option, value = re.fullmatch(r"(-e|--extra-vars=|)(.*)", word, re.DOTALL).groups()
         if option or shown[-1:] in (["-e"], ["--extra-vars"]):
-            harmless = re.fullmatch(r"@.*|\w+=(true|false|yes|no)|", value, re.DOTALL)
+            harmless = re.fullmatch(rf"@.*|\w+=(true|false|yes|no)|({NAMES})=[\w./,-]+|", value, re.DOTALL)
             shown.append(word if harmless else option + "...")
         elif word not in ("-C", "--check", "-D", "--diff", "-CD", "-DC"):
             shown.append(word)

@@ -8,8 +8,6 @@ class ModuleDocFragment:
     """Found by ansible-doc through doc_fragment_plugins in ansible.cfg."""
 
     DOCUMENTATION = r"""
-requirements:
-  - redis (Python library) 3.5 or later on the managed host
 options:
   instance:
     description: Name of the instance, for messages and for the head of its file.
@@ -88,7 +86,7 @@ options:
     type: bool
     default: false
   ca_file:
-    description: Certificate authorities to trust.
+    description: Certificate authorities to trust, besides those of the system.
     type: path
     default: ""
   cert_file:
@@ -100,7 +98,7 @@ options:
     type: path
     default: ""
   timeout:
-    description: Seconds to wait for one reply.
+    description: Seconds to connect, and again for each whole answer.
     type: float
     default: 5.0
 """

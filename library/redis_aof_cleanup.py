@@ -14,8 +14,9 @@ description:
   - Never the manifest, a base or an increment that it lists; never a symbolic link; nothing while a rewrite, a save or the
     loading goes on; nothing when the manifest cannot be read or a file of it is missing. Of a stopped server the AOF must
     pass C(redis-check-aof) first.
-  - Files are moved to C(aof-quarantine) in the data directory, which must not be a link. Each is looked at again, with the
-    manifest, right before and after it is moved; what a rewrite took meanwhile is put back, and told.
+  - Files are moved to C(aof-quarantine) in the data directory. It must be a directory of root's that nobody else can write,
+    with nothing in it but what earlier runs have moved there; else nothing is moved or deleted. Each file is looked at
+    again, with the manifest, right before and after it is moved; what a rewrite took meanwhile is put back, and told.
   - Works on running and stopped servers, on the single-file AOF of Redis 6 and the multi-part one of Redis 7 and later.
 attributes:
   check_mode:
@@ -43,10 +44,7 @@ author:
 EXAMPLES = r"""
 - name: Clear old AOF files of all instances of a host
   redis_aof_cleanup:
-    instances: "{{ redis_server_instances }}"
-    profiles: "{{ redis_server_profiles }}"
-    profile: "{{ redis_server_profile }}"
-    settings: "{{ redis_server_settings }}"
+    declaration: "{{ redis_server_declaration }}"
 """
 
 RETURN = r"""
@@ -95,7 +93,7 @@ def main() -> None:
             check=module.check_mode,
         )
 
-    edge.answer(module, work)
+    edge.answer(module, lambda: edge.in_turn(work, given, "" if module.check_mode else "clear_aof"))
 
 
 if __name__ == "__main__":

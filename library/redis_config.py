@@ -31,8 +31,8 @@ options:
     description: Whether settings that Redis reads at start only may have a restart now.
     type: bool
     default: false
-  fresh:
-    description: Whether the package is new on this host. Then a mask on its unit is M(redis_package)'s own, and not told.
+  accept_eviction:
+    description: Whether keys may be evicted that the old limit or policy protected. Otherwise the task fails before that.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -99,18 +99,21 @@ def main() -> None:
         argument_spec={
             **edge.INSTANCE_ARGUMENTS,
             "restart": {"type": "bool", "default": False},
-            "fresh": {"type": "bool", "default": False},
+            "accept_eviction": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
 
     def work() -> dict:
-        instance = edge.instance_of(module.params)
         given = module.params
-        outcome = apply.converge(instance, restart=given["restart"], fresh=given["fresh"], check=module.check_mode)
+        instance = edge.instance_of(given)
+        outcome, _ = apply.converge(instance, restart=given["restart"], check=module.check_mode)
         return {"instance": instance.name, **vars(outcome)}
 
-    edge.answer(module, work)
+    # a server elsewhere has no lock on this host
+    local = bool(module.params["path"] or module.params["service"])
+    changes = "redis_config" if local and not module.check_mode else ""
+    edge.answer(module, lambda: edge.in_turn(work, {}, changes))
 
 
 if __name__ == "__main__":

@@ -42,10 +42,7 @@ author:
 EXAMPLES = r"""
 - name: Look at everything that is declared of this host
   redis_drift:
-    instances: "{{ redis_server_instances }}"
-    profiles: "{{ redis_server_profiles }}"
-    profile: "{{ redis_server_profile }}"
-    settings: "{{ redis_server_settings }}"
+    declaration: "{{ redis_server_declaration }}"
     sysctl: "{{ redis_host_sysctl }}"
   register: drift
 """
@@ -84,10 +81,10 @@ def main() -> None:
 
     def work() -> dict:
         wanted = kernel.parse_wanted(given["sysctl"], given["transparent_hugepage"], given["open_files"])
-        scopes = drift.check(edge.declared_of(given), wanted, given["version"])
+        scopes = drift.check(edge.declared_of(given), wanted, given["declaration"]["version"])
         return {"changed": False, "scopes": [scope.as_record() for scope in scopes]}
 
-    edge.answer(module, work)
+    edge.answer(module, lambda: edge.in_turn(work))
 
 
 if __name__ == "__main__":

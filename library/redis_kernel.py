@@ -141,7 +141,7 @@ def main() -> None:
         wanted = kernel.parse_wanted(given["sysctl"], given["transparent_hugepage"], given["open_files"])
         return kernel.converge(kernel.Machine(), wanted, check=module.check_mode)
 
-    edge.answer(module, work)
+    edge.answer(module, lambda: edge.in_turn(work, given, "" if module.check_mode else "provision"))
 
 
 if __name__ == "__main__":

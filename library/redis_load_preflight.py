@@ -58,10 +58,7 @@ author:
 EXAMPLES = r"""
 - name: Before a load of 1000 users
   redis_load_preflight:
-    instances: "{{ redis_server_instances }}"
-    profiles: "{{ redis_server_profiles }}"
-    profile: "{{ redis_server_profile }}"
-    settings: "{{ redis_server_settings }}"
+    declaration: "{{ redis_server_declaration }}"
     sysctl: "{{ redis_host_sysctl }}"
     connections: 1000
   register: checklist
@@ -95,7 +92,7 @@ instances:
     unix_socket: {description: "Path of its unix socket, empty for none.", type: str, sample: ""}
     evicts: {description: Whether keys may be evicted., type: bool, sample: true}
     maxclients: {description: In force., type: int, sample: 10000}
-    has_queues: {description: Whether a BullMQ queue was found in database 0., type: bool, sample: false}
+    has_queues: {description: Whether a job queue was found., type: bool, sample: false}
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -123,9 +120,12 @@ def main() -> None:
     def work() -> dict:
         wanted = kernel.parse_wanted(given["sysctl"], given["transparent_hugepage"], given["open_files"])
         load = checklist.Load(given["connections"], given["production"], given["allow_production"], given["load_comes"])
-        return {"changed": False, **checklist.check(edge.declared_of(given), wanted, given["version"], load)}
+        return {
+            "changed": False,
+            **checklist.check(edge.declared_of(given), wanted, given["declaration"]["version"], load),
+        }
 
-    edge.answer(module, work)
+    edge.answer(module, lambda: edge.in_turn(work))
 
 
 if __name__ == "__main__":

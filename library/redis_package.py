@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: redis_package
 short_description: Bring the packages of Redis or Valkey to a host, without any of them starting the server
 description:
-  - Installs the distribution's server, its tools and C(python3-redis) with C(apt-get), where one is missing or not whole.
+  - Installs the distribution's server and its tools with C(apt-get), where one is missing or not whole.
   - The unit of a fresh package is masked, and while packages are installed C(/usr/sbin/policy-rc.d) forbids the server, and
     only the server, to be started. A policy of the host's own goes on deciding about all other services.
   - Goes on where a run was killed. What an interrupted C(dpkg) left half done is finished, where it is in the way; a ban that
@@ -51,7 +51,7 @@ actions:
   returned: success
   type: list
   elements: str
-  sample: ["install redis-server, redis-tools, python3-redis"]
+  sample: ["install redis-server, redis-tools"]
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -73,7 +73,7 @@ def main() -> None:
         package = packages.package(PRODUCTS[module.params["product"]], module.params["version"])
         return install.converge(package, check=module.check_mode)
 
-    edge.answer(module, work)
+    edge.answer(module, lambda: edge.in_turn(work, {}, "" if module.check_mode else "provision"))
 
 
 if __name__ == "__main__":

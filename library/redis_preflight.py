@@ -28,22 +28,12 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Check what was typed
+- name: Check everything that was typed
   redis_preflight:
-    instances:
-      - {name: cache, port: 6379, profile: cache}
-      - {name: queue, port: 6380, profile: queue}
-    profiles: "{{ redis_server_profiles }}"
-    profile: guide
-    settings: {maxmemory: 512mb}
+    declaration: "{{ redis_server_declaration }}"
 """
 
 RETURN = r"""
-instances:
-  description: The complete instances, without secrets.
-  returned: success
-  type: list
-  elements: dict
 package:
   description: The package, its version if it is installed, and what M(redis_package) has to do, one line each.
   returned: success
@@ -57,69 +47,49 @@ findings:
   returned: success
   type: list
   elements: dict
+first_contact:
+  description: For each server that somebody else set up and nobody has adopted, what either answer would change.
+  returned: always
+  type: list
+  elements: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.base import findings
-from ansible.module_utils.redis_ops.base.errors import InvalidInput
-from ansible.module_utils.redis_ops.checks import preflight
-from ansible.module_utils.redis_ops.model import limits, resolve
-from ansible.module_utils.redis_ops.platform import host, packages
-from ansible.module_utils.redis_ops.view import survey
-
-ARGUMENTS = {**edge.DECLARATION_ARGUMENTS, "somaxconn": {"type": "int", "default": 0}}
+from ansible.module_utils.redis_ops.checks import adoption, preflight
+from ansible.module_utils.redis_ops.view import host
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    edge.answer(module, lambda: survey_and_judge(module.params))
+    module = AnsibleModule(
+        argument_spec={**edge.DECLARATION_ARGUMENTS, "somaxconn": {"type": "int", "default": 0}},
+        supports_check_mode=True,
+    )
+
+    edge.answer(module, lambda: edge.in_turn(lambda: look_and_judge(module.params)))
 
 
-def survey_and_judge(params: dict) -> dict:
-    """The module's result. Raises InvalidInput with everything that is wrong."""
-    systemd = host.has_systemd()
-    declared = edge.declared_of(params)
-    package = packages.package(declared.product, params["version"])
-    instances = declared.resolved(package.engine)
-    facts = survey.facts(declared.product, instances, declared.instance, somaxconn=params["somaxconn"], systemd=systemd)
-    problems = preflight.problems(instances, facts)
+def look_and_judge(params: dict) -> dict:
+    """The module's result. Raises InvalidInput for what is typed wrong and for what can't be looked at."""
+    host.must_be_root()
+    package = edge.package_of(params)
+    view = host.look(edge.declared_of(params), package, somaxconn=params["somaxconn"])
+    view.close()
+    problems = preflight.problems(view, package)
     if problems:
-        raise InvalidInput(problems)
-    found = preflight.findings(instances, facts)
+        tables = [table for seen in view.instances for table in adoption.tables(seen)]
+        return {"failed": True, "msg": "\n".join(map(str, problems)), "first_contact": tables}
     return {
         "changed": False,
-        "instances": [describe(instance) for instance in instances],
         "package": {
             "name": package.product.package,
-            "service": package.product.package,
             "installed": package.installed,
-            "todo": package.todo,
-            "engine": f"{package.engine.name} {'.'.join(map(str, package.engine.version))}",
+            "todo": package.todo if view.needs_package else [],
         },
-        "systemd": systemd,
-        "findings": findings.as_records(found),
-    }
-
-
-def describe(instance: resolve.Resolved) -> dict:
-    """An instance as the role's tasks need it; nothing secret."""
-    layout = instance.layout
-    product = layout.product
-    return {
-        "name": layout.instance,
-        "profile": instance.profile,
-        "port": instance.desired.get("port"),
-        "settings": instance.settings,
-        "path": layout.config,
-        "owner": product.user,
-        "group": product.user,
-        "binary": product.binary,
-        "service": layout.service,
-        "pid_file": instance.desired.get("pidfile"),
-        "state": layout.state,
-        "directories": [path for path in instance.directories if path != layout.run_dir],
-        "limits": limits.text(instance, systemd=layout.systemd),
+        "systemd": view.systemd,
+        "findings": findings.as_records(preflight.findings(view, package.product)),
+        "first_contact": [],
     }
 
 

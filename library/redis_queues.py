@@ -1,19 +1,20 @@
 #!/usr/bin/python
 # Copyright: ansible-redis contributors. MIT license, see LICENSE.
-"""Look at the BullMQ queues of a host's Redis instances; change nothing."""
+"""Look at the job queues of a host's Redis instances; change nothing."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redis_queues
-short_description: Look at the BullMQ queues of a host's Redis instances
+short_description: Look at the job queues of a host's Redis instances
 description:
-  - Finds the queues of every declared instance and tells for each how many jobs are in which state, how long the next one in
-    turn has waited, by how much delayed ones are late, and how many are under way without a worker.
-  - Fails when a queue lives where keys are evicted, or when an instance cannot be looked at; all else that is not in order
-    is a finding that warns, in RV(findings).
-  - Reads only, at most 5 million keys in 10 seconds when it has to search. It names queues; it tells no job, none of its
-    data and no other key.
+  - Finds the queues of every declared instance, in every database, and tells for each of BullMQ how many jobs are in which
+    state, how long the next one in turn has waited, by how much delayed ones are late, how many are under way without a
+    worker, and how many failed. Queues of other libraries are named.
+  - Fails when a queue lives where keys are evicted, when a queue of BullMQ has lost its C(meta) key, or when an instance
+    cannot be looked at; all else that is not in order is a finding that warns, in RV(findings).
+  - Reads only, for at most 10 seconds when it has to search. It names queues and a few of their keys; it tells no job and
+    none of its data.
 attributes:
   check_mode:
     support: full
@@ -25,9 +26,9 @@ options:
     elements: str
     default: []
   prefix:
-    description: What BullMQ's keys begin with, its option C(prefix).
+    description: What BullMQ's keys begin with, its option C(prefix). Empty for any; C(bull) with O(names).
     type: str
-    default: bull
+    default: ''
   before:
     description: RV(queues) of an earlier look. Then failures since are counted, and are a finding.
     type: list
@@ -54,18 +55,12 @@ author:
 EXAMPLES = r"""
 - name: Look at all queues
   redis_queues:
-    instances: "{{ redis_server_instances }}"
-    profiles: "{{ redis_server_profiles }}"
-    profile: "{{ redis_server_profile }}"
-    settings: "{{ redis_server_settings }}"
+    declaration: "{{ redis_server_declaration }}"
   register: queues
 
 - name: Look again, and say what has failed since
   redis_queues:
-    instances: "{{ redis_server_instances }}"
-    profiles: "{{ redis_server_profiles }}"
-    profile: "{{ redis_server_profile }}"
-    settings: "{{ redis_server_settings }}"
+    declaration: "{{ redis_server_declaration }}"
     before: "{{ queues.queues }}"
 """
 
@@ -78,6 +73,9 @@ queues:
   contains:
     instance: {description: Its instance., type: str, sample: queue}
     name: {description: Its name., type: str, sample: transcoding}
+    prefix: {description: What its keys begin with., type: str, sample: bull}
+    database: {description: The number of its database., type: int, sample: 0}
+    meta: {description: "Whether the key with its own settings is there.", type: bool, sample: true}
     counts:
       description: Jobs by state.
       type: dict
@@ -89,6 +87,9 @@ queues:
     oldest_waiting: {description: Seconds since the job next in turn was added; null without one or its data., type: float, sample: 0.2}
     overdue: {description: Seconds by which the next delayed job is late; null without one., type: float, sample: 0.0}
     stalled: {description: "Jobs under way that no worker holds, of the first 1000.", type: int, sample: 0}
+    oldest_parent: {description: "Seconds that a job has waited for its children, the longest; null without one.", type: float, sample: 3.5}
+    recent_completed: {description: "Jobs completed within the last hour, of the last 1000 events.", type: int, sample: 70}
+    recent_failed: {description: "Jobs failed within the last hour, of the last 1000 events.", type: int, sample: 2}
     added: {description: Jobs ever added., type: int, sample: 120000}
     last_failed: {description: Seconds since a job last failed; null without one., type: float, sample: 86.5}
     failed_since: {description: "Jobs failed since the look of O(before), of those kept; null without one.", type: int, sample: 0}
@@ -110,8 +111,7 @@ findings:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.base import findings
-from ansible.module_utils.redis_ops.checks import queue_check
-from ansible.module_utils.redis_ops.server import queues
+from ansible.module_utils.redis_ops.checks import queue_check, queues
 
 
 def main() -> None:
@@ -119,7 +119,7 @@ def main() -> None:
         argument_spec={
             **edge.DECLARATION_ARGUMENTS,
             "names": {"type": "list", "elements": "str", "default": []},
-            "prefix": {"type": "str", "default": queues.PREFIX},
+            "prefix": {"type": "str", "default": ""},
             "before": {"type": "list", "elements": "dict", "default": []},
             "oldest_waiting": {"type": "float", "default": 60},
             "overdue": {"type": "float", "default": 60},
@@ -130,12 +130,12 @@ def main() -> None:
     given = module.params
 
     def work() -> dict:
-        limits = queues.Limits(given["oldest_waiting"], given["overdue"], given["kept"])
+        limits = queues.Limits(oldest_waiting=given["oldest_waiting"], overdue=given["overdue"], kept=given["kept"])
         instances = edge.declared_of(given).instances()
         here, found = queue_check.check(instances, limits, given["names"], given["prefix"], given["before"])
         return {"queues": here, **findings.outcome(found)}
 
-    edge.answer(module, work)
+    edge.answer(module, lambda: edge.in_turn(work))
 
 
 if __name__ == "__main__":

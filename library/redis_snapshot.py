@@ -29,9 +29,7 @@ author:
 EXAMPLES = r"""
 - name: Before the load
   redis_snapshot:
-    instances: "{{ redis_server_instances }}"
-    profiles: "{{ redis_server_profiles }}"
-    profile: "{{ redis_server_profile }}"
+    declaration: "{{ redis_server_declaration }}"
   register: before
 """
 
@@ -59,7 +57,7 @@ def main() -> None:
         found = snapshot.take_all(instances, look_for_queues=module.params["queues"])
         return {"changed": False, "snapshots": found}
 
-    edge.answer(module, work)
+    edge.answer(module, lambda: edge.in_turn(work))
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.base import findings
 from ansible.module_utils.redis_ops.checks import verify
+from ansible.module_utils.redis_ops.view.observe import observe
 
 
 def main() -> None:
@@ -59,10 +60,10 @@ def main() -> None:
     def work() -> dict:
         if module.check_mode:
             return {"instance": module.params["instance"], "findings": [], "skipped": True}
-        found = verify.verify(edge.instance_of(module.params))
+        found = verify.verify(observe(edge.instance_of(module.params)))
         return {"instance": module.params["instance"], **findings.outcome(found)}
 
-    edge.answer(module, work)
+    edge.answer(module, lambda: edge.in_turn(work))
 
 
 if __name__ == "__main__":

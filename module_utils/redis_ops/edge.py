@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import re
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Optional, Protocol
 
+from .base import lock
+from .base import text as text_of
 from .base.engine import Engine
 from .base.errors import RedisOpsError, told
 from .base.files import Target
-from .model.resolve import Declaration
-from .platform import service
-from .platform.layout import PRODUCTS
+from .model.conffile import is_configuration
+from .model.declaration import LAYERS, Declaration
+from .platform import packages, service
+from .platform.layout import LOCK as LOCK_NAME
+from .platform.layout import PRODUCTS, STATE_DIRECTORY
+from .platform.packages import Package
 from .server.connection import Address, Credentials
 from .view.declared import Declared
-from .view.observe import Instance
+from .view.host import must_be_root
+from .view.instance import Instance
 
+LOCK = f"{STATE_DIRECTORY}/{LOCK_NAME}"
 # Of the instance itself; the same in every module that takes one. Documented in doc_fragments/.
 INSTANCE_ARGUMENTS: Mapping[str, Any] = {
     "instance": {"type": "str", "default": "default"},
@@ -44,30 +54,64 @@ INSTANCE_ARGUMENTS: Mapping[str, Any] = {
     "timeout": {"type": "float", "default": 5.0},
 }
 
-# Of all instances of a host; the same in every module that takes them.
-DECLARATION_ARGUMENTS: Mapping[str, Any] = {
-    "product": {"type": "str", "choices": list(PRODUCTS), "default": "redis"},
-    "version": {"type": "str", "default": ""},
-    "instances": {
-        "type": "list",
-        "elements": "dict",
-        "required": True,
-        "options": {
-            "name": {"type": "str", "required": True},
-            "port": {"type": "int"},
-            "profile": {"type": "str"},
-            "settings": {"type": "dict", "default": {}},
-            "secrets": {"type": "dict", "default": {}, "no_log": True},
-        },
-    },
-    "profiles": {"type": "dict", "required": True},
-    "profile": {"type": "str", "required": True},
+# Of all instances of a host; the same in every module that takes them. Documented in doc_fragments/.
+_INSTANCE: Mapping[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "port": {"type": "int"},
+    "profile": {"type": "str"},
     "settings": {"type": "dict", "default": {}},
     "secrets": {"type": "dict", "default": {}, "no_log": True},
-    "variables": {"type": "list", "elements": "str", "default": []},
-    "known_variables": {"type": "list", "elements": "str", "default": []},
-    "login_user": {"type": "str", "default": ""},
-    "login_password": {"type": "str", "default": "", "no_log": True},
+    "config": {"type": "path"},
+    "service": {"type": "str"},
+    "adopt": {"type": "str"},
+    "accept_eviction": {"type": "bool"},
+    "accept_empty": {"type": "bool"},
+    "renamed_from": {"type": "str"},
+}
+DECLARATION_ARGUMENTS: Mapping[str, Any] = {
+    "declaration": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "product": {"type": "str", "choices": list(PRODUCTS), "default": "redis"},
+            "version": {"type": "str", "default": ""},
+            "instances": {"type": "list", "elements": "dict", "required": True, "options": dict(_INSTANCE)},
+            "profiles": {"type": "dict", "required": True},
+            "profile": {"type": "str", "default": ""},
+            "settings": {"type": "dict", "default": {}},
+            "group_settings": {"type": "dict", "default": {}},
+            "host_settings": {"type": "dict", "default": {}},
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
+            "adopt": {"type": "str", "default": ""},
+            "accept_eviction": {"type": "bool", "default": False},
+            "accept_empty": {"type": "bool", "default": False},
+            "variables": {"type": "list", "elements": "str", "default": []},
+            "known_variables": {"type": "list", "elements": "str", "default": []},
+            "login_user": {"type": "str", "default": ""},
+            "login_password": {"type": "str", "default": "", "no_log": True},
+        },
+    },
+    "caller": {"type": "str", "default": ""},
+}
+
+# Of the users of a load, which are made on the hosts of the servers.
+LOAD_USER_ARGUMENTS: Mapping[str, Any] = {
+    **DECLARATION_ARGUMENTS,
+    "state": {"type": "str", "choices": ["possible", "present", "absent"], "required": True},
+    "run_id": {"type": "str", "required": True},
+    "seconds": {"type": "int", "default": 0},
+    "accounts": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "instance": {"type": "str", "required": True},
+            "kinds": {"type": "list", "elements": "str", "required": True},
+            "keys": {"type": "list", "elements": "str", "required": True},
+            "database": {"type": "int", "default": 0},
+            "sha256": {"type": "str", "default": "", "no_log": False},
+        },
+    },
 }
 
 # Of the report that is made on the control node.
@@ -99,6 +143,18 @@ LOAD_PLAN_ARGUMENTS: Mapping[str, Any] = {
     "users_on": {"type": "list", "elements": "str", "default": []},
     "jobs_on": {"type": "list", "elements": "str", "default": []},
 }
+LOAD_LOGIN_ARGUMENTS: Mapping[str, Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "required": True},
+    "declaration": {"type": "dict", "required": True},
+    "run_id": {"type": "str", "required": True},
+    "seconds": {"type": "int", "default": 0},
+    "runs": {"type": "list", "elements": "dict", "default": []},
+    "comes": {"type": "bool", "default": False},
+    "own": {"type": "bool", "default": False},
+    "own_user": {"type": "str", "default": ""},
+    "findings": {"type": "list", "elements": "dict", "default": []},
+    "accept": {"type": "list", "elements": "str", "default": []},
+}
 LOAD_FOLLOW_ARGUMENTS: Mapping[str, Any] = {
     "runs": {"type": "list", "elements": "dict", "required": True},
     "seconds": {"type": "int", "required": True},
@@ -123,6 +179,10 @@ LOAD_COMPARE_ARGUMENTS: Mapping[str, Any] = {
 }
 
 
+# Surrogates that stand for no byte of a file: JSON may hold them.
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+
+
 class Module(Protocol):
     """The part of AnsibleModule that is used here."""
 
@@ -141,7 +201,7 @@ def instance_of(params: Mapping[str, Any]) -> Instance:
         name=name,
         where=f"instance {name}",
         settings={**params["settings"], **params["secrets"]},
-        config=Target(path, _mode(params["mode"]), **owner) if path else None,
+        config=Target(path, _mode(params["mode"]), **owner, kind=is_configuration) if path else None,
         binary=params["binary"] if path else "",
         service=service.of(params["service"], params["pid_file"]) if params["service"] else None,
         limits=params["limits"],
@@ -150,25 +210,60 @@ def instance_of(params: Mapping[str, Any]) -> Instance:
         address=_address(params),
         credentials=logins(params, str(params["secrets"].get("requirepass") or "")),
         fallback_engine=_engine(params["engine"]),
+        accept_eviction=bool(params.get("accept_eviction")),
     )
 
 
-def declaration_of(params: Mapping[str, Any]) -> Declaration:
-    """What a module's parameters declare of all instances."""
+def declaration_of(given: Mapping[str, Any]) -> Declaration:
+    """What a module's parameter `declaration` says of all instances."""
+    layers = (given.get(name) or {} for name in ("settings", "group_settings", "host_settings"))
     return Declaration(
-        params["instances"],
-        params["profiles"],
-        params["profile"],
-        params["settings"],
-        params["secrets"],
-        params["variables"],
-        params["known_variables"],
+        given["instances"],
+        given["profiles"],
+        given.get("profile") or "",
+        dict(zip(LAYERS, layers)),
+        given.get("secrets") or {},
+        given.get("variables") or (),
+        given.get("known_variables") or (),
+        given.get("adopt") or "",
+        accept_eviction=bool(given.get("accept_eviction")),
+        accept_empty=bool(given.get("accept_empty")),
     )
 
 
 def declared_of(params: Mapping[str, Any]) -> Declared:
     """The same, ready to be looked at."""
-    return Declared(PRODUCTS[params["product"]], declaration_of(params), logins(params, ""))
+    given = params["declaration"]
+    return Declared(PRODUCTS[given["product"]], declaration_of(given), logins(given, ""))
+
+
+def package_of(params: Mapping[str, Any]) -> Package:
+    """The server's package on this host. Raises InvalidInput when it can never have it."""
+    given = params["declaration"]
+    return packages.package(PRODUCTS[given["product"]], given["version"])
+
+
+def in_turn(
+    work: Callable[[], Mapping[str, Any]], params: Optional[Mapping[str, Any]] = None, changes: str = ""
+) -> Mapping[str, Any]:
+    """Do the work of a module while no other run changes this host.
+
+    changes: what the work is, such as 'provision', when it changes the host; '' when it only reads. Raises HostIsBusy.
+    """
+    if not changes:
+        with lock.beside(LOCK):
+            return work()
+    must_be_root()
+    with lock.alone(LOCK, _holder(params or {}, changes)):
+        return work()
+
+
+def _holder(params: Mapping[str, Any], what: str) -> str:
+    """For people on the host; a name from elsewhere is data, and is cut."""
+    caller = re.sub(
+        r"[^\x20-\x7e]", "?", str(params.get("caller") or os.environ.get("SUDO_USER") or getpass.getuser())
+    )[:200]
+    return f"{what} by {caller}"
 
 
 def _mode(text: str) -> int:
@@ -215,17 +310,21 @@ def answer(module: Module, work: Callable[[], Mapping[str, Any]]) -> None:
     """Exit with what `work` returns, or fail with one clear text; a traceback is kept for -vvv only."""
     try:
         result = work()
-    except RedisOpsError as error:
-        module.fail_json(msg=printable(str(error)))
-    except OSError as error:
-        module.fail_json(msg=printable(told(error)))
+    except (RedisOpsError, OSError) as error:
+        module.fail_json(msg=_shown(told(error)))
     except Exception as error:  # noqa: BLE001 - the last line of defence before a person
         module.fail_json(
-            msg=f"a defect of this module, please report it: {type(error).__name__}: {error}",
+            msg=_shown(f"a defect of this module, please report it: {type(error).__name__}: {error}"),
             exception=traceback.format_exc(),
         )
     else:
-        module.exit_json(**printable(result))
+        told_as_well = {"msg": _shown(str(result["msg"]))} if "msg" in result else {}
+        module.exit_json(**printable({**result, **told_as_well}))
+
+
+def _shown(text: str) -> str:
+    """ansible-core writes what a module failed with to the terminal as it is, with the names of files and users in it."""
+    return text_of.printable(printable(text), lines=True)
 
 
 def only_on_control_node(module: Module) -> None:
@@ -238,7 +337,7 @@ def only_on_control_node(module: Module) -> None:
 def printable(value: Any) -> Any:
     """The same with every byte that is not UTF-8 replaced: files may hold any, a module's result may not."""
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return _NO_BYTE.sub("\ufffd", value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if isinstance(value, Mapping):
-        return {key: printable(item) for key, item in value.items()}
+        return {printable(key): printable(item) for key, item in value.items()}
     return [printable(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Sourced at the top of the project by the scripts that start test hosts: podman's settings, made for this machine.
 #
-# runc, and cgroups without systemd's help, so that test hosts also start inside a container (CI, a test host).
+# cgroups without systemd's help, so that test hosts also start inside a container (CI, a test host); and the OCI runtime
+# that is there, runc before crun, which starts no container where both versions of cgroups are mounted (crun 1.8.1).
 # A container cannot get more files or processes than this machine's hard limits allow (podman itself goes on with fewer
 # processes than that), and one that asks for more does not start.
 
@@ -18,12 +19,27 @@ lab_limit() {
   echo "$hard:$hard"
 }
 
+# lab_runtime: the name of the first OCI runtime that this machine has
+lab_runtime() {
+  local name
+  for name in runc crun; do
+    if command -v "$name" >/dev/null; then
+      echo "$name"
+      return
+    fi
+  done
+  echo "the test hosts need an OCI runtime, runc or crun, and neither is on PATH: run scripts/setup molecule" >&2
+  exit 1
+}
+
+export PATH=$PWD/.venv/bin:$PATH:/usr/sbin:/sbin
+runtime=$(lab_runtime) || exit 1
 mkdir -p .cache
 cat >.cache/containers.conf <<CONF
 [containers]
 default_ulimits = ["nofile=$(lab_limit -n 1048576)", "nproc=$(lab_limit -u 10000)"]
 [engine]
-runtime = "runc"
+runtime = "$runtime"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 [network]
@@ -31,4 +47,3 @@ network_backend = "netavark"
 CONF
 export PODMAN_IGNORE_CGROUPSV1_WARNING=1
 export CONTAINERS_CONF=$PWD/.cache/containers.conf
-export PATH=$PWD/.venv/bin:$PATH:/usr/sbin:/sbin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -15,12 +16,12 @@ from ansible.module_utils.redis_ops.catalog.option import Option
 from ansible.module_utils.redis_ops.drift import Scope, instance
 from ansible.module_utils.redis_ops.drift.look import Look
 from ansible.module_utils.redis_ops.drift.states import NO_DRIFT
+from ansible.module_utils.redis_ops.edge import printable
 from ansible.module_utils.redis_ops.model.desired import DesiredState
 from ansible.module_utils.redis_ops.plan.plan import build
+from ansible.module_utils.redis_ops.report import answers
 from ansible.module_utils.redis_ops.view import observe
 from instances import Lab
-
-OPEN_FILES = 1000
 
 # Options whose other value cannot be derived from its kind.
 BY_NAME = {
@@ -76,7 +77,10 @@ def _candidates(kind: kinds.Kind, now: Any) -> list[str]:
 
 
 def check(lab: Lab, settings: Optional[Mapping[str, Any]] = None, **changes: Any) -> Scope:
-    return instance.check(lab.instance(settings, **changes), OPEN_FILES)
+    found = instance.check(lab.instance(settings, **changes))
+    said = answers.drift({"scopes": [json.loads(json.dumps(printable(found.as_record())))]})
+    assert not said.error, said.error  # what a host answers, the control node reads
+    return found
 
 
 def drifted(scope: Scope) -> dict[str, str]:
@@ -102,8 +106,9 @@ class Watch:
         if settings:
             desired = DesiredState.parse({**self._instance.settings, **settings}, desired.engine, "here")
         file = text or Path(self._instance.config.path).read_text()
-        plan = build(desired, replace(before.observed, live=live, file=file), "lab", "here")
-        looked = Look(self._instance, OPEN_FILES, replace(before, plan=plan))
+        observed = replace(before.observed, live=live, file=file, lines=None)
+        plan = build(desired, observed, "lab", "here")
+        looked = Look(self._instance, before.unit, replace(before, plan=plan))
         return drifted(Scope("lab", 1, list(instance._options(looked))))
 
     def close(self) -> None:

@@ -6,7 +6,9 @@ What a test believes comes from the file system, /proc and servers.Client, never
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
+import pwd
 import random
 import re
 import shlex
@@ -15,19 +17,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
 import pytest
 from ansible.module_utils.redis_ops.apply import converge as apply
-from ansible.module_utils.redis_ops.apply import linter, live
-from ansible.module_utils.redis_ops.base import files
+from ansible.module_utils.redis_ops.apply import linter, live, starting
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed
 from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.platform.units import Unit
 from ansible.module_utils.redis_ops.server import connection as server
-from ansible.module_utils.redis_ops.view.observe import Instance
+from ansible.module_utils.redis_ops.view.instance import Instance
 from servers import PROGRAMS, Client, Program
 
 PATIENCE, PAUSE = 15.0, 0.01  # seconds: the longest wait for anything, and between two looks
@@ -97,7 +99,8 @@ class Process:
     """A service.Service: the server as a child, its process id in a file as an init system would know it.
 
     patient: start() returns when the server serves, as Type=notify does; else at once, as a SysV script does.
-    before_stop: what happens on the host at the last moment before the server is told to stop.
+    before_stop: what happens on the host at the last moment before the server is told to stop. options: of the command.
+    user: whom it runs as, '' for whoever runs the tests.
     """
 
     name: str
@@ -106,6 +109,8 @@ class Process:
     home: Path
     patient: bool = True
     before_stop: Callable[[], None] = lambda: None
+    options: Sequence[str] = ()
+    user: str = ""
 
     @property
     def output(self) -> Path:
@@ -114,6 +119,19 @@ class Process:
     @property
     def _pid_file(self) -> Path:
         return self.home / "pid"
+
+    def unit(self) -> Unit:
+        return Unit(
+            self.name,
+            loaded=True,
+            enabled=self.enabled(),
+            fragment=f"/usr/lib/systemd/system/{self.name}.service",
+            command=(self.binary, self.config, *self.options),
+            user=self.user or pwd.getpwuid(os.geteuid()).pw_name,
+            group=self.user or grp.getgrgid(os.getegid()).gr_name,
+            directory=str(self.home),
+            pid=self.pid(),
+        )
 
     def pid(self) -> int:
         pid = int(self._pid_file.read_text()) if self._pid_file.exists() else 0
@@ -129,17 +147,21 @@ class Process:
         return str(self.home / "limits.conf")
 
     def prepare(self) -> None:
-        (self.home / "enabled").touch()
+        if not self.enabled():
+            (self.home / "enabled").touch()
 
     def forbid(self) -> None:
         (self.home / "enabled").unlink(missing_ok=True)
+
+    def withdraw(self) -> None:
+        self.forbid()
 
     def start(self) -> None:
         if self.pid():
             return
         with self.output.open("ab") as output:
             process = subprocess.Popen(
-                [self.binary, self.config],
+                [self.binary, self.config, *self.options],
                 cwd=self.home,
                 stdout=output,
                 stderr=output,
@@ -232,7 +254,10 @@ class Lab:
         **changes: Any,
     ) -> apply.Outcome:
         """One run of the module's work. changes: other fields of Instance."""
-        return apply.converge(self.instance(settings, **changes), restart=restart, check=check)
+        outcome, view = apply.converge(self.instance(settings, **changes), restart=restart, check=check)
+        if view.connection is not None:
+            view.connection.close()
+        return outcome
 
     def client(self, password: Optional[str] = None, port: int = 0) -> Client:
         client = Client(port or self.port)
@@ -349,11 +374,10 @@ def laboratory(program: Program, directory: Path, **settings: Any) -> Iterator[L
 @pytest.fixture
 def lab(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """An instance that was never provisioned, on every server."""
-    for module in (apply, live):
-        monkeypatch.setattr(module, "POLL", PAUSE)
+    monkeypatch.setattr(live, "POLL", PAUSE)
     monkeypatch.setattr(live, "SAVE_TIMEOUT", PATIENCE)
-    monkeypatch.setattr(apply, "START_TIMEOUT", PATIENCE)
-    monkeypatch.setattr(apply, "DEATH_GRACE", 0.5)
+    monkeypatch.setattr(starting, "START_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(starting, "DEATH_GRACE", 0.5)
     with laboratory(program, tmp_path / "lab") as lab:
         yield lab
 
@@ -404,7 +428,7 @@ print(done, len(failed), failed[:1], flush=True)
 # What a run does to the world, in the order in which it can be interrupted.
 EFFECTS = (
     (linter, "check"),
-    (files, "write"),
+    *((os, name) for name in ("mkdir", "link", "rename", "unlink")),
     (server.Connection, "set_config"),
     (server.Connection, "call"),
     (Process, "prepare"),

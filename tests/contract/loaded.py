@@ -179,7 +179,7 @@ def jobs_among_pages(trial: Trial) -> None:
     page, written = "x" * 1000, 0
     writer = trial.lab.client()
     with trial.jobs(work_ms=50):
-        until(lambda: int(writer("GET", "bull:redis-ops-load-verdict:id") or 0) > 60, "jobs that wait")
+        until(lambda: int(writer("GET", "loadtest:redis-ops-load-verdict:id") or 0) > 60, "jobs that wait")
         while written < 20_000 and trial.process.poll() is None:
             writer("SET", f"page:{written}", page)
             written += 1

@@ -80,10 +80,15 @@ class Refused(Exception):
 
 
 class Client:
-    """One connection that speaks RESP2."""
+    """One connection that speaks RESP2, to a port or to the unix socket at `path`."""
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+    def __init__(self, port: int, path: str = "") -> None:
+        if path:
+            self._socket = socket.socket(socket.AF_UNIX)
+            self._socket.settimeout(10)
+            self._socket.connect(path)
+        else:
+            self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self._reader = self._socket.makefile("rb")
 
     def __call__(self, *words: str) -> Any:
@@ -133,13 +138,16 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(program: Program, directory: Path, lines: Sequence[str] = (), password: str = "") -> Iterator[Server]:
-    """A server with nothing but a loopback port, or with a redis.conf of `lines`."""
+def running(
+    program: Program, directory: Path, lines: Sequence[str] = (), password: str = "", options: Sequence[str] = ()
+) -> Iterator[Server]:
+    """A server with nothing but a loopback port, or with a redis.conf of `lines`. options: behind it on its command line."""
     command = program.command()
     if lines:
         conf = directory / "redis.conf"
         conf.write_text("\n".join(lines) + "\n")
         command = [*command, str(conf)]
+    command += options
     with (directory / "server.log").open("w+") as log:
         process, client = _start(command, directory, log)
         try:

@@ -8,11 +8,13 @@ import shlex
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops.apply import aof
+from ansible.module_utils.redis_ops.apply import aof, quarantine
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed
+from ansible.module_utils.redis_ops.base.paths import Directory
 from instances import OLD_AND_NEW, ONE, Lab, laboratory, until
 
 LONG_AGO = 1_600_000_000
+EARLIER = "20260101T000000Z-0a1b2c3d"  # what a run called its part of the quarantine
 DEAD_PID = 4_100_000  # above any pid_max
 
 
@@ -95,7 +97,7 @@ def test_the_dead_go_and_the_living_stay(lab, stopped):
     assert {file.path for file in done.files} == dead
     assert not [path for path in dead if path.exists()]
     assert all(path.exists() or path.is_symlink() for path in living)
-    kept = {path.name for path in (lab.data / aof.QUARANTINE).rglob("*") if path.is_file()}
+    kept = {path.name for path in (lab.data / quarantine.QUARANTINE).rglob("*") if path.is_file()}
     assert kept == {path.name for path in dead}
     lab.service.stop()
     lab.start()
@@ -103,7 +105,7 @@ def test_the_dead_go_and_the_living_stay(lab, stopped):
     again = clean(lab)
     assert (again.actions, again.files) == ([], [])
     assert clean(lab, purge=True).actions
-    assert not (lab.data / aof.QUARANTINE).exists()
+    assert not (lab.data / quarantine.QUARANTINE).exists()
     assert clean(lab, purge=True).actions == []
 
 
@@ -251,12 +253,12 @@ def test_a_rewrite_that_begins_meanwhile_keeps_its_files(lab, monkeypatch, momen
     if not lab.multi:
         pytest.skip("one file, which is never moved")
     taken = orphan(lab)
-    path = {"list": "iterdir", "rename": "rename"}.get(moment)
-    if path:
-        concerned = {directory(lab), taken}
-        done = once(monkeypatch, Path, path, lambda self, *_: self in concerned, lambda: happens(lab))
-    else:
-        done = once(monkeypatch, aof, "_move", lambda *_: True, lambda: happens(lab))
+    hooks = {
+        "list": (Directory, "names", lambda self: self.path == str(directory(lab))),
+        "move": (quarantine.Quarantine, "move", lambda *_: True),
+        "rename": (quarantine, "rename", lambda file, *_: file.path == taken),
+    }
+    done = once(monkeypatch, *hooks[moment], lambda: happens(lab))
     outcome = clean(lab)
     assert done
     assert taken not in {file.path for file in outcome.files}
@@ -293,11 +295,11 @@ def test_a_move_that_fails_puts_all_back(lab, monkeypatch):
         raise OSError(18, "Invalid cross-device link")
 
     last = lab.data / f"temp-{DEAD_PID}.rdb"
-    once(monkeypatch, Path, "rename", lambda self, *_: self == last, fails)
+    once(monkeypatch, quarantine, "rename", lambda file, *_: file.path == last, fails)
     with pytest.raises(ApplyFailed, match=r"cross-device.*put back"):
         clean(lab)
     assert all(path.exists() for path in dead)
-    assert not (lab.data / aof.QUARANTINE).exists()
+    assert not (lab.data / quarantine.QUARANTINE).exists()
 
 
 @OLD_AND_NEW
@@ -307,13 +309,13 @@ def test_the_quarantine_outlives_a_purge_while_the_aof_is_not_whole(lab):
         pytest.skip("one file, which is never moved")
     lab.service.stop()
     [base] = directory(lab).glob("*.base.*")
-    kept = lab.data / aof.QUARANTINE / "somewhen" / base.name
+    kept = lab.data / quarantine.QUARANTINE / EARLIER / base.name
     kept.parent.mkdir(parents=True)
     base.rename(kept)
     with pytest.raises(ApplyFailed, match="nothing was moved or deleted"):
         clean(lab, purge=True)
     assert kept.exists()
-    whole = lab.data / aof.QUARANTINE / "somewhen" / "all"
+    whole = lab.data / quarantine.QUARANTINE / EARLIER / "all"
     directory(lab).rename(whole)
     with pytest.raises(ApplyFailed, match="nothing was moved or deleted"):
         clean(lab, purge=True)
@@ -325,11 +327,11 @@ def test_the_quarantine_outlives_a_purge_while_the_aof_is_not_whole(lab):
 def test_a_purge_deletes_what_earlier_runs_moved(lab):
     litter(lab)
     clean(lab)
-    [earlier] = (lab.data / aof.QUARANTINE).iterdir()
+    [earlier] = (lab.data / quarantine.QUARANTINE).iterdir()
     dead = litter(lab)
     clean(lab, purge=True)
     assert not earlier.exists()
-    kept = {path.name for path in (lab.data / aof.QUARANTINE).rglob("*") if path.is_file()}
+    kept = {path.name for path in (lab.data / quarantine.QUARANTINE).rglob("*") if path.is_file()}
     assert kept == {path.name for path in dead}
 
 
@@ -337,7 +339,7 @@ def test_a_purge_deletes_what_earlier_runs_moved(lab):
 def test_compacting_rescues_a_running_server_s_aof(lab):
     [manifest] = directory(lab).glob("*.manifest")
     manifest.write_text("file appendonly.aof.1.base.rdb seq\n")
-    kept = lab.data / aof.QUARANTINE / "somewhen" / "file"
+    kept = lab.data / quarantine.QUARANTINE / EARLIER / "file"
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"old")
     foreseen = clean(lab, compact=True, purge=True, check=True).actions
@@ -358,7 +360,7 @@ def test_a_quarantine_that_is_no_directory_is_refused(lab, kind, purge):
     elsewhere = lab.directory / "elsewhere"
     if kind == "link":
         elsewhere.mkdir()
-    held = lab.data / aof.QUARANTINE
+    held = lab.data / quarantine.QUARANTINE
     held.write_text("") if kind == "file" else held.symlink_to(elsewhere)
     for check in (True, False):
         with pytest.raises(ApplyFailed, match="is not a directory; nothing was moved"):

@@ -6,7 +6,7 @@ A server that starts with `appendonly yes` and finds no AOF starts empty, and it
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.redis_ops.base import files
+from ansible.module_utils.redis_ops.base.change import Change
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed
 from instances import OLD_AND_NEW, ONE, Lab, lab, some
 
@@ -48,16 +48,17 @@ def test_on_a_server_that_still_writes_its_first_aof(lab, monkeypatch):
     lab.fill(KEYS)
     lab.ask("CONFIG", "SET", "rdb-key-save-delay", "100")  # microseconds for each key: a second
     lab.ask("CONFIG", "SET", "appendonly", "yes")
-    written, write = {}, files.write
+    committed, commit = [], Change.commit
 
-    def watched(target, text):
+    def watched(change):
         info = lab.info()
-        written[target.path] = info["aof_rewrite_in_progress"] + info["aof_rewrite_scheduled"]
-        write(target, text)
+        committed.append((lab.text, info["aof_rewrite_in_progress"] + info["aof_rewrite_scheduled"]))
+        commit(change)
 
-    monkeypatch.setattr(files, "write", watched)
+    before = lab.text
+    monkeypatch.setattr(Change, "commit", watched)
     lab.converge(ON)
-    assert written[str(lab.config_path)] == "00"
+    assert committed == [(before, "00")]
     assert kept(lab)
 
 

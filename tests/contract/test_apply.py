@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.redis_ops.apply import converge as apply
+from ansible.module_utils.redis_ops.apply import starting
+from ansible.module_utils.redis_ops.base.change import Change
 from ansible.module_utils.redis_ops.base.errors import AccessDenied, ApplyFailed, InvalidInput, RedisOpsError
 from ansible.module_utils.redis_ops.base.files import Target
 from ansible.module_utils.redis_ops.server.connection import Address, Credentials
@@ -153,7 +155,7 @@ def test_lowering_the_memory_limit_with_its_policy_evicts_and_refuses_no_write(l
     lab.fill(30000)
     used = int(lab.info()["used_memory"])
     with Writer(lab.port) as writer:
-        lab.converge({"maxmemory": str(used - 1_000_000), "maxmemory-policy": "allkeys-lru"})
+        lab.converge({"maxmemory": str(used - 1_000_000), "maxmemory-policy": "allkeys-lru"}, accept_eviction=True)
         _, failed = writer.stop()
     assert failed == 0
     until(lambda: int(lab.info()["evicted_keys"]) > 0, "an eviction")
@@ -265,7 +267,7 @@ def test_a_server_that_died_at_its_start_is_not_waited_for(lab, monkeypatch):
     """A SysV script ends well although the daemon dies right after."""
     lab.converge()
     lab.service.patient = False
-    monkeypatch.setattr(apply, "START_TIMEOUT", 3600)
+    monkeypatch.setattr(starting, "START_TIMEOUT", 3600)
     with pytest.raises(ApplyFailed, match="No such file or directory"):
         lab.converge(BROKEN, restart=True)
     assert lab.get("unixsocket") == ""
@@ -630,7 +632,8 @@ def test_a_password_rotation_that_was_cut_short_is_finished(lab):
 @ONE
 def test_a_wrong_password_is_an_error_and_nothing_is_touched(lab):
     lab.converge({"requirepass": "right-one"}, **secret_of("right-one"))
-    lab.config_path.write_text(lab.text.replace("right-one", "other-one"))
+    for path in (lab.config_path, lab.state.with_suffix(".conf")):
+        path.write_text(path.read_text().replace("right-one", "other-one"))
     lab.password = "right-one"
     before, config = lab.everything(), lab.config()
     with pytest.raises(AccessDenied) as caught:
@@ -639,6 +642,18 @@ def test_a_wrong_password_is_an_error_and_nothing_is_touched(lab):
     assert "\n" not in str(caught.value)
     assert lab.everything() == before
     assert lab.config() == config
+
+
+@ONE
+def test_a_password_that_somebody_changed_in_the_file_only_does_not_lock_a_run_out(lab):
+    """The copy of what runs has the one that is in force."""
+    lab.converge({"requirepass": "right-one"}, **secret_of("right-one"))
+    lab.config_path.write_text(lab.text.replace("right-one", "other-one"))
+    lab.password = "right-one"
+    lab.converge({"requirepass": "new-one"}, **secret_of("new-one"))
+    lab.password = "new-one"
+    assert lab.ask("PING") == "PONG"
+    assert "requirepass new-one" in lab.lines
 
 
 @ONE
@@ -690,7 +705,8 @@ def test_a_secret_is_shown_nowhere(lab, spawned):
     shown.append(told(lab.converge(wanted, check=True, **secret_of(new))))
     shown.append(told(lab.converge(wanted, restart=True, **secret_of(new))))
     lab.password = new
-    for broken in ({"bind": "192.0.2.1"}, BROKEN, {"hz": "12x"}, {"requirepass": f'{new}"'}, {"dir": "/tmp"}):
+    lab.fill(1)
+    for broken in ({"bind": "192.0.2.1"}, BROKEN, {"hz": "12x"}, {"requirepass": f"{new}\n"}, {"dir": "/tmp"}):
         with pytest.raises((ApplyFailed, InvalidInput)) as caught:
             lab.converge({**wanted, **broken}, restart=True, **secret_of(new))
         shown.append(str(caught.value))
@@ -764,7 +780,7 @@ def test_a_run_killed_before_any_of_its_effects_is_finished_by_the_next(lab, sta
     wanted = {"appendonly": "yes", "timeout": 5, **({"databases": 32} if state == "restarting" else {})}
     restart = state == "restarting"
     left = set()
-    for number in range(1, 40):
+    for number in range(1, 200):
         with prepared(lab, number) as victim:
             if state == "fresh":
                 victim.begin()
@@ -786,20 +802,17 @@ def test_a_run_killed_before_any_of_its_effects_is_finished_by_the_next(lab, sta
 
 
 @ONE
-def test_a_killed_run_leaves_no_copy_of_the_secrets(lab, monkeypatch):
+@pytest.mark.parametrize("wanted", [{}, {"timeout": 5}], ids=["nothing to do", "the same again"])
+def test_a_killed_run_leaves_no_copy_of_the_secrets(lab, monkeypatch, wanted):
     lab.converge()
-    run = apply.linter.host.run
-
-    def die_when_asked_to_read(arguments, **named):
-        if str(lab.config_path.parent) in str(arguments):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return run(arguments, **named)
-
+    places = (lab.config_path.parent, lab.state.parent)
+    before = [sorted(path.iterdir()) for path in places]
     with monkeypatch.context() as patch:
-        patch.setattr(apply.linter.host, "run", die_when_asked_to_read)
+        patch.setattr(Change, "commit", lambda _: os.kill(os.getpid(), signal.SIGKILL))
         assert killed_before(10**6, lambda: lab.converge({"timeout": 5}))
-    lab.converge({"timeout": 5})
-    assert [path.name for path in lab.config_path.parent.iterdir()] == ["redis.conf"]
+    assert [sorted(path.iterdir()) for path in places] != before
+    lab.converge(wanted)
+    assert [sorted(path.iterdir()) for path in places] == before
 
 
 # More than one file

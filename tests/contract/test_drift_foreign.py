@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible.module_utils.redis_ops.server.connection import Credentials
 from drifting import check, drifted, package_umask  # noqa: F401 - a fixture
 from instances import OLD_AND_NEW, ONE, Lab, laboratory
 
@@ -58,7 +59,7 @@ def test_a_user_that_was_saved(lab):
 @pytest.mark.parametrize(
     ("line", "identity"),
     [
-        ("include /tmp/evil.conf", "file.include"),
+        ("include EVIL", "file.include"),
         ("loadmodule /tmp/evil.so", "file.loadmodule"),
         ('rename-command CONFIG ""', "file.rename-command"),
         ("nosuchthing 1", "file.nosuchthing"),
@@ -66,9 +67,22 @@ def test_a_user_that_was_saved(lab):
     ],
 )
 def test_a_line_that_sets_no_option(lab, line, identity):
+    (lab.directory / "evil.conf").write_text("timeout 1\n")
     with lab.config_path.open("a") as file:
-        file.write(f"{line}\n")
+        file.write(line.replace("EVIL", str(lab.directory / "evil.conf")) + "\n")
     assert identity in found(lab)
+
+
+@OLD_AND_NEW
+def test_an_included_file_that_is_not_there(lab):
+    """The next start fails; what runs is looked at nevertheless."""
+    with lab.config_path.open("a") as file:
+        file.write("include /nonexistent/evil.conf\n")
+    lab.ask("CONFIG", "SET", "timeout", "9")
+    scope = check(lab, DECLARED, credentials=[Credentials("", PASSWORD)])
+    assert drifted(scope) == {"file": "unreadable", "timeout": "unmanaged_set"}
+    [finding] = [finding for finding in scope.findings if finding.id == "file"]
+    assert "/nonexistent/evil.conf" in finding.actual
 
 
 @OLD_AND_NEW

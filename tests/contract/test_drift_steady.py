@@ -143,9 +143,9 @@ def test_a_steady_instance_is_clean_however_it_is_spelled_and_treated(lab):
         rows = declaration(chance, engine)
         base = {"requirepass": lab.password}
         settings = {**base, **spelled(chance, rows, directories)}
-        lab.converge(settings, restart=True)
+        lab.converge(settings, restart=True, accept_eviction=True)
         users = new_users(lab, chance, engine)
-        lab.converge(settings, restart=True)  # which keeps them, and knows them from then on
+        lab.converge(settings, restart=True, accept_eviction=True)  # which keeps them, and knows them from then on
         for _ in range(LOOKS):
             treated = treat(lab, chance)
             settings = {**base, **spelled(chance, rows, directories)}

@@ -123,8 +123,10 @@ def test_somebody_restarted_it_with_another_file_and_put_the_file_back(lab):
 def test_before_the_first_run_nothing_was_changed_outside(lab):
     lab.begin("timeout 7", "maxmemory 1gb", "maxmemory-policy allkeys-lru")
     lab.config_path.chmod(0o640)
-    found = drifted(check(lab, {"timeout": 5, "maxmemory": "1gb"}))
-    assert found == {"timeout": NOT_APPLIED, "maxmemory-policy": UNMANAGED}
+    wanted = {"timeout": 5, "maxmemory": "1gb"}
+    assert drifted(check(lab, wanted)) == {"contact": NOT_APPLIED, "timeout": NOT_APPLIED}
+    assert drifted(check(lab, wanted, adopt="keep")) == {"timeout": NOT_APPLIED}
+    assert drifted(check(lab, wanted, adopt="replace")) == {"timeout": NOT_APPLIED, "maxmemory-policy": UNMANAGED}
 
 
 @OLD_AND_NEW
@@ -168,22 +170,23 @@ def test_the_finding_says_where_it_is_off_and_by_how_much(lab):
 
 @ONE
 def test_limits_mode_and_start_at_boot_that_somebody_changed(lab):
+    settings = {**SETTINGS, "maxclients": 1000}
     limits = {"limits": "[Service]\nLimitNOFILE=1000\n"}
-    lab.converge(SETTINGS, **limits)
-    assert drifted(check(lab, SETTINGS, **limits)) == {}
+    lab.converge(settings, **limits)
+    assert drifted(check(lab, settings, **limits)) == {}
     path = Path(lab.service.limits_path())
     path.write_text("[Service]\nLimitNOFILE=100\n")
-    assert drifted(check(lab, SETTINGS, **limits)) == {"unit.limits": OUTSIDE}
+    assert drifted(check(lab, settings, **limits)) == {"unit.limits": OUTSIDE}
     path.unlink()
-    assert drifted(check(lab, SETTINGS, **limits)) == {"unit.limits": OUTSIDE}
+    assert drifted(check(lab, settings, **limits)) == {"unit.limits": OUTSIDE}
     path.write_text(limits["limits"])
-    assert drifted(check(lab, SETTINGS, limits="[Service]\nLimitNOFILE=2000\n")) == {"unit.limits": NOT_APPLIED}
+    assert drifted(check(lab, settings, limits="[Service]\nLimitNOFILE=2000\n")) == {"unit.limits": NOT_APPLIED}
     lab.config_path.chmod(0o644)
-    assert drifted(check(lab, SETTINGS, **limits)) == {"file.mode": OUTSIDE}
+    assert drifted(check(lab, settings, **limits)) == {"file.mode": OUTSIDE}
     lab.config_path.chmod(0o640)
     lab.service.forbid()
-    assert drifted(check(lab, SETTINGS, **limits)) == {"unit.boot": OUTSIDE}
+    assert drifted(check(lab, settings, **limits)) == {"unit.boot": OUTSIDE}
     lab.service.prepare()
     _, hard = resource.prlimit(lab.service.pid(), resource.RLIMIT_NOFILE)
     resource.prlimit(lab.service.pid(), resource.RLIMIT_NOFILE, (500, hard))
-    assert drifted(check(lab, SETTINGS, **limits)) == {"process.open_files": PENDING}
+    assert drifted(check(lab, settings, **limits)) == {"process.open_files": PENDING}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from ansible.module_utils.redis_ops.apply import linter
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed
 from ansible.module_utils.redis_ops.model.conffile import render
 from ansible.module_utils.redis_ops.model.desired import DesiredState
+from hostile import ACCOUNT, arena, as_root
 from instances import binary_of
 
 SECRET = "hunter2-0a1b2c3d"
@@ -40,9 +43,9 @@ def listing(directory):
     }
 
 
-def refusal(text, binary, directory):
+def refusal(text, binary):
     with pytest.raises(ApplyFailed) as caught:
-        linter.check(text, binary, str(directory))
+        linter.check(text, binary)
     return str(caught.value)
 
 
@@ -63,19 +66,53 @@ def rendered(engine, data, **settings):
     return render(DesiredState.parse({**base, **settings}, engine, "here"), "lab")
 
 
-def test_a_valid_file_passes_and_nothing_in_the_data_directory_is_touched(program, binary, data, tmp_path_factory):
-    etc = tmp_path_factory.mktemp("etc")
+def test_a_valid_file_passes_and_nothing_in_the_data_directory_is_touched(program, binary, data):
     before = listing(data)
-    linter.check(rendered(program.engine, data), binary, str(etc))
+    linter.check(rendered(program.engine, data), binary)
     assert listing(data) == before
-    assert list(etc.iterdir()) == []
+
+
+@as_root
+def test_the_trial_runs_as_the_server_s_user_without_a_file_that_anybody_could_exchange(program, monkeypatch):
+    """From standard input. Not in pytest's own directory, which no other account can enter."""
+    seen = []
+    run = linter.host.run
+
+    def look(arguments, **named):
+        seen.append((arguments[1], named["user"]))
+        return run([*program.command(), *arguments[1:]], **named)
+
+    monkeypatch.setattr(linter.host, "run", look)
+    if run([*program.command(), "--version"], user=ACCOUNT).returncode != 0:
+        pytest.skip("no other account can reach the servers of this checkout")
+    with arena("/var/tmp") as place:
+        data = place.own(place.place / "data")
+        text = rendered(program.engine, data)
+        linter.check(text, "redis-server", ACCOUNT)
+        assert seen == [("-", ACCOUNT)]
+        assert list(data.iterdir()) == []
+        os.chown(data, 0, 0)
+        data.chmod(0o700)
+        with pytest.raises(ApplyFailed, match="Permission denied"):
+            linter.check(text, "redis-server", ACCOUNT)
+
+
+@as_root
+def test_a_trial_as_a_user_who_does_not_exist_is_refused(binary):
+    with pytest.raises(ApplyFailed, match="user no-such-user does not exist"):
+        linter.check("port 0\n", binary, "no-such-user")
+
+
+def test_bytes_that_are_no_text_reach_the_server_as_they_are(program, binary, data, tmp_path):
+    (tmp_path / "caf\udce9").mkdir()
+    linter.check(rendered(program.engine, data, dir=str(tmp_path / "caf\udce9")), binary)
 
 
 def test_the_log_file_is_not_made(program, binary, tmp_path):
     """Ours would belong to root, and the server that runs as redis could not write it."""
     data = tmp_path / "data"
     data.mkdir()
-    linter.check(rendered(program.engine, data), binary, str(tmp_path))
+    linter.check(rendered(program.engine, data), binary)
     assert list(data.iterdir()) == []
 
 
@@ -83,7 +120,7 @@ def test_a_valid_file_of_a_cluster_node_passes_and_touches_nothing(program, bina
     """nodes.conf would be made by us, and one that a running node holds locked is a refusal of a valid file."""
     data = tmp_path / "data"
     data.mkdir()
-    linter.check(rendered(program.engine, data, **{"cluster-enabled": "yes", "logfile": ""}), binary, str(tmp_path))
+    linter.check(rendered(program.engine, data, **{"cluster-enabled": "yes", "logfile": ""}), binary)
     assert list(data.iterdir()) == []
 
 
@@ -98,34 +135,19 @@ def test_a_valid_file_of_a_cluster_node_passes_and_touches_nothing(program, bina
         ("databases", "databases"),
     ],
 )
-def test_a_bad_line_is_refused_with_the_servers_reason(binary, data, line, reason, tmp_path_factory):
-    etc = tmp_path_factory.mktemp("etc")
+def test_a_bad_line_is_refused_with_the_servers_reason(binary, data, line, reason):
     before = listing(data)
-    said = refusal(f"dir {data}\n{line}\nport 6379\n", binary, etc)
+    said = refusal(f"dir {data}\n{line}\nport 6379\n", binary)
     assert reason in said
     assert line in said or "line" in said
     assert "\n" not in said
     assert listing(data) == before
-    assert list(etc.iterdir()) == []
 
 
 def test_a_directory_that_is_not_there_is_refused(binary, tmp_path):
-    assert "No such file or directory" in refusal(f"dir {tmp_path}/missing\n", binary, tmp_path)
+    assert "No such file or directory" in refusal(f"dir {tmp_path}/missing\n", binary)
 
 
-def test_a_program_that_is_not_a_server_is_refused(tmp_path):
-    assert "/bin/true refuses" in refusal("port 0\n", "/bin/true", tmp_path)
-    assert "not found" in refusal("port 0\n", "/no/such/server", tmp_path)
-
-
-def test_the_trial_file_is_for_its_owner_only(binary, tmp_path, monkeypatch):
-    seen = []
-    run = linter.host.run
-
-    def look(arguments, **named):
-        seen.append((tmp_path / arguments[1]).stat().st_mode & 0o777)
-        return run(arguments, **named)
-
-    monkeypatch.setattr(linter.host, "run", look)
-    linter.check("port 6379\n", binary, str(tmp_path))
-    assert seen == [0o600]
+def test_a_program_that_is_not_a_server_is_refused():
+    assert "/bin/true refuses" in refusal("port 0\n", "/bin/true")
+    assert "not found" in refusal("port 0\n", "/no/such/server")

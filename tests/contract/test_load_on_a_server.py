@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.redis_ops.report import load_results
 from servers import PROGRAMS, Server, running
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,7 +44,9 @@ def load(server: Server, directory: Path, **options: object) -> Iterator[subproc
 
 
 def result_of(directory: Path) -> dict:
-    return json.loads((directory / "result.json").read_text())
+    written = (directory / "result.json").read_text()
+    load_results.result(written, "users")  # raises for what the report would not read
+    return json.loads(written)
 
 
 def calls(info: str) -> dict[str, int]:
@@ -152,11 +155,12 @@ def test_who_stops_it_gets_a_result_and_leaves_no_key(how, tmp_path):
         if how == "a signal":
             process.send_signal(signal.SIGTERM)
         elif how == "its directory goes":
-            (tmp_path / "run").rmdir()
+            shutil.rmtree(tmp_path / "run")
         else:
             (tmp_path / "run" / "watched").write_text("60\n")
             os.utime(tmp_path / "run" / "watched", (0, 0))
         assert process.wait(timeout=30) == 130
+        assert (tmp_path / "run").exists() == (how == "a signal")  # then somebody still watches
         assert server.ask("DBSIZE") == 0
         result = result_of(tmp_path)
         assert result["status"] == "interrupted"

@@ -22,15 +22,21 @@ import runpy, sys
 import ansible.module_utils
 ansible.module_utils.__path__.append(sys.argv[1])
 from ansible.module_utils import basic
+from ansible.module_utils.redis_ops import edge
+edge.LOCK = sys.argv[3]
 basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
 runpy.run_path(sys.argv[2], run_name="__main__")
 """
 
 
 def run(**arguments):
-    """The module's result. Its arguments come by stdin, as Ansible's do: none of them is in a command line."""
+    """The module's result. Its arguments come by stdin, as Ansible's do: none of them is in a command line.
+
+    The lock is not this machine's, which other tests may hold.
+    """
+    lock = str(Path(arguments["state"]).parents[2] / "lock") if "state" in arguments else ""
     result = subprocess.run(
-        [sys.executable, "-c", WRAPPER, str(ROOT / "module_utils"), str(MODULE)],
+        [sys.executable, "-c", WRAPPER, str(ROOT / "module_utils"), str(MODULE), lock],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
         capture_output=True,
         text=True,

@@ -14,8 +14,9 @@ from pathlib import Path
 import bull
 import pytest
 from ansible.module_utils.redis_ops.checks import queue_check
+from ansible.module_utils.redis_ops.checks.queues import Limits
 from ansible.module_utils.redis_ops.server.connection import Credentials
-from ansible.module_utils.redis_ops.server.queues import LISTS, SETS, Limits
+from ansible.module_utils.redis_ops.server.queues.bullmq import LISTS, SETS
 from instances import OLD_AND_NEW, lab, until
 
 __all__ = ["lab"]
@@ -25,10 +26,12 @@ pytestmark = OLD_AND_NEW
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "queues.md"
 # docs/queues.md, "Who looks"
 RULES = (
-    "on ~bull:* resetchannels -@all +ping +info +config|get +scan +exists +get +hget +hmget +llen +lindex +lrange +zcard "
-    "+zrange +zcount"
+    "on ~bull:* resetchannels -@all +ping +info +config|get +select +scan +type +exists +get +hget +hmget +llen +lindex "
+    "+lrange +zcard +zrange +zcount +xrevrange"
 )
-READS = {"scan", "exists", "get", "hget", "hmget", "llen", "lindex", "lrange", "zcard", "zrange", "zcount"}
+ANY_TYPE = "(%R~* +type +xinfo|groups)"  # from Redis 7.0 on
+READS = {"scan", "type", "exists", "get", "hget", "hmget", "llen", "lindex", "lrange", "zcard", "zrange", "zcount"}
+READS |= {"xrevrange", "select"}
 
 
 @pytest.fixture
@@ -134,6 +137,48 @@ def test_a_sign_of_bullmq_4_is_no_job(ran):
     ran.ask("LPUSH", "bull:mail:wait", "0:1700000000000")
     [queue], _ = look(ran)
     assert queue["oldest_waiting"] == 0
+
+
+REMOVED = """
+async def main():
+    queue = Queue(name, {"connection": connection})
+    async def process(job, token):
+        raise ValueError("secret")
+    for number in range(20):
+        await queue.add("job", {}, {"removeOnFail": True})
+    worker = Worker(name, process, {"connection": connection})
+    while (await queue.getJobCounts("waiting", "active")) != {"waiting": 0, "active": 0}:
+        await asyncio.sleep(0.02)
+    await worker.close()
+"""
+
+
+def test_jobs_that_all_fail_are_told_even_where_none_is_kept(ran):
+    """Field case C18."""
+    bull.run(ran.port, "mail", REMOVED)
+    [queue], findings = look(ran)
+    assert (queue["counts"]["failed"], queue["recent_failed"], queue["recent_completed"]) == (0, 20, 0)
+    assert status(findings)["failing"] == "WARN"
+    assert "secret" not in repr((queue, findings))
+
+
+def test_jobs_that_failed_and_are_kept_are_told(ran):
+    """Field case C18, without events."""
+    made(ran, jobs=0)
+    for number in range(20):
+        ran.ask("ZADD", "bull:mail:failed", str(int(time.time() * 1000)), str(number))
+    assert status(look(ran)[1])["failing"] == "WARN"
+    ran.ask("ZADD", "bull:mail:failed", *[word for n in range(20) for word in ("1000", str(n))])  # long ago
+    assert status(look(ran)[1])["failing"] == "PASS"
+
+
+def test_a_parent_that_waits_for_ever_is_told(ran):
+    """Field case C18."""
+    made(ran, jobs=0)
+    ran.ask("ZADD", "bull:mail:waiting-children", str(int((time.time() - 4000) * 1000)), "7")
+    [queue], findings = look(ran)
+    assert 3999 < queue["oldest_parent"] < 4100
+    assert status(findings)["parents"] == "WARN"
 
 
 def test_failures_between_two_looks_are_counted(ran):
@@ -252,13 +297,41 @@ def test_an_evicting_instance_fails(ran):
     assert status(findings)["eviction"] == "FAIL"
 
 
-def test_other_databases_are_said_not_to_be_looked_at(ran):
+def test_a_queue_in_another_database_is_looked_at(ran):
+    """Field case C3, as the following."""
     client = ran.client()
     client("SELECT", "3")
     client("HSET", "bull:mail:meta", "a", "b")
+    client("ZADD", "bull:mail:failed", "1", "1")
+    for names in ((), ["mail"]):
+        [queue], _ = look(ran, names)
+        assert (queue["name"], queue["database"], queue["counts"]["failed"]) == ("mail", 3, 1)
+    assert ran.ask("DBSIZE") == 0
+
+
+@pytest.mark.parametrize("prefix", ["{bull}", "shop"])
+def test_a_queue_of_another_prefix(ran, prefix):
+    script = PRIORITIES.replace('{"connection": connection}', f'{{"connection": connection, "prefix": "{prefix}"}}')
+    bull.run(ran.port, "mail", script)
+    [queue], _ = look(ran)
+    assert (queue["prefix"], queue["name"], queue["counts"]["prioritized"]) == (prefix, "mail", 3)
+
+
+def test_what_is_left_of_a_queue_fails(ran):
+    bull.run(ran.port, "mail", FILL)
+    ran.ask("UNLINK", "bull:mail:meta")
+    [queue], findings = look(ran)
+    assert (queue["meta"], queue["counts"]["failed"]) == (False, 2)
+    assert status(findings)["whole"] == "FAIL"
+
+
+def test_other_queues_are_named(ran):
+    ran.ask("SADD", "queues", "default")
+    ran.ask("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
     found, findings = look(ran)
     assert found == []
-    assert status(findings) == {"found": "PASS", "databases": "SKIP"}
+    assert status(findings) == {"found": "PASS", "eviction": "FAIL"}
+    assert "Sidekiq, Resque or Faktory in database 0 (set queues)" in findings["queues.found"].actual
 
 
 def test_a_server_that_is_down_is_not_in_order(ran):
@@ -271,10 +344,12 @@ def test_a_server_that_is_down_is_not_in_order(ran):
 
 
 def test_the_documented_user_can_look_and_writes_nothing(ran):
-    assert f"ACL SETUSER watch >PASSWORD {RULES}" in DOCUMENT.read_text()
+    assert f"ACL SETUSER watch >PASSWORD {RULES} {ANY_TYPE}" in DOCUMENT.read_text()
     made(ran, jobs=2)
     ran.ask("LPUSH", "bull:mail:active", "7")
-    ran.ask("ACL", "SETUSER", "watch", ">only-looks", *RULES.split())
+    selectors = ran.program.engine.reached("redis 7.0")
+    ran.ask("SET", "cache:1", "x")
+    ran.ask("ACL", "SETUSER", "watch", ">only-looks", *RULES.split(), *([ANY_TYPE] if selectors else []))
     instance = ran.instance(credentials=[Credentials("watch", "only-looks")])
     keys, calls = ran.keys(), counts_of(ran)
     found, findings = queue_check.check([instance], Limits())
@@ -283,7 +358,9 @@ def test_the_documented_user_can_look_and_writes_nothing(ran):
     sent = {name for name, count in counts_of(ran).items() if count != calls.get(name, 0)}
     assert sent - {"info", "auth", "acl", "acl|log", "config", "config|get"} <= READS
     assert ran.keys() == keys
-    assert ran.ask("ACL", "LOG") == []
+    refused = [entry for entry in ran.ask("ACL", "LOG") if selectors or "queues" not in entry]
+    assert refused == []
+    assert status({finding.id: finding for finding in findings})["found"] == "PASS"
     assert "secret" not in repr((found, findings))
     assert "timestamp" not in repr((found, findings))
 

@@ -43,7 +43,8 @@ TAKEN = {
     "notify-keyspace-events": ["KEA", "AKE", "Ex", "xE", "KEg$lshzxetd", "g$lshzxetdE", "Kmd", "KEAm", ""],
     "latency-tracking-info-percentiles": ["50 99", "50.0 99.00 99.9", "99 50", "0 100", "33.33333333", ""],
     "bind": ["127.0.0.1 -::1", "127.0.0.1"],
-    "masterauth": ["s3cret'#$%", ""],
+    # Valkey 8.1 writes quotes without escapes on CONFIG REWRITE, and then does not start
+    "masterauth": ["s3cret'#$%", 'pa"ss', "pa\\ss", "two words", ""],
     "proc-title-template": ["{title} {port}", "{title} {listen-addr} {server-mode}"],
     "acl-pubsub-default": ["allchannels", "resetchannels"],
 }
@@ -89,7 +90,6 @@ REFUSED = {
 HOLES = {
     "maxmemory": ["", "gb", "17179869184gb"],  # all three are 0, which is no limit
     "hz": ["0", "1000"],  # clamped, and so drift for ever
-    "masterauth": ['pa"ss', "pa\\ss"],  # a later CONFIG REWRITE of Valkey 8.1.1 does not start
     "tls-protocols": ["TLSv1.4"],  # looked at only when a TLS port is opened
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible.module_utils.redis_ops import catalog
 from ansible.module_utils.redis_ops.catalog.kinds import (
@@ -30,7 +32,7 @@ SAMPLES = {
     Octal: "770",
     Percentiles: "50 95.5",
     SavePoints: "900 1 60 1000",
-    Secret: "s3cret'#$%",
+    Secret: "s3cret'#$% \"\\",
     BufferLimits: "replica 300mb 100mb 90 normal 10mb 5mb 5",
     FileName: "other.file",
 }
@@ -101,7 +103,7 @@ def written(options, engine, text_of):
     for option in options:
         kind = option.kind_at(engine)
         for arguments in kind.arguments(kind.parse(text_of(option))):
-            quoted = " ".join(f'"{argument}"' for argument in arguments)
+            quoted = " ".join('"' + re.sub(r'(["\\])', r"\\\1", argument) + '"' for argument in arguments)
             lines.append(f"{option.spelled_at(engine)} {quoted}")
     return lines
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ansible.module_utils.redis_ops.base.findings import Status
 from ansible.module_utils.redis_ops.checks import verify
+from ansible.module_utils.redis_ops.server.connection import Credentials
+from ansible.module_utils.redis_ops.view.observe import observe
 from instances import ONE, lab, laboratory, until
 
 __all__ = ["lab"]
@@ -14,7 +16,7 @@ OF_THE_HOST = {"verify.user", "verify.check_system"}
 
 
 def found(lab, settings=WANTED):
-    findings = {finding.id: finding for finding in verify.verify(lab.instance(settings))}
+    findings = {finding.id: finding for finding in verify.verify(observe(lab.instance(settings)))}
     return {name: finding for name, finding in findings.items() if name not in OF_THE_HOST}
 
 
@@ -97,6 +99,18 @@ def test_a_queue_where_keys_are_evicted_fails(lab):
 
 
 @ONE
+def test_whether_queues_are_evicted_may_be_unknown(lab):
+    evicting = {**WANTED, "maxmemory-policy": "allkeys-lru"}
+    lab.converge(evicting)
+    lab.ask("SET", "page:1", "x")
+    lab.ask("ACL", "SETUSER", "ops", "on", ">x", "~*", "+@all", "-scan")
+    instance = lab.instance(evicting, credentials=[Credentials("ops", "x")])
+    [finding] = [finding for finding in verify.verify(observe(instance)) if finding.id == "verify.eviction"]
+    assert finding.status is Status.SKIP
+    assert "NOPERM" in finding.actual or "no permissions" in finding.actual
+
+
+@ONE
 def test_a_replica_is_not_asked_to_write(lab, tmp_path):
     with laboratory(lab.program, tmp_path / "primary") as primary:
         primary.begin("repl-diskless-sync-delay 0")
@@ -112,7 +126,7 @@ def test_a_full_server_says_so(lab):
     lab.converge(WANTED)
     lab.fill(1000)
     tight = {**WANTED, "maxmemory": "1kb"}
-    lab.converge(tight)
+    lab.converge(tight, accept_eviction=True)
     key = found(lab, tight)["verify.key"]
     assert key.status is Status.FAIL
     assert "maxmemory" in key.remedy

@@ -67,7 +67,7 @@ def _buffer_limits(_: Any) -> st.SearchStrategy[str]:
 
 
 _MAKERS: list[tuple[type, Any]] = [
-    (kinds.Secret, lambda _: st.text(PRINTABLE.replace('"', "").replace("\\", ""))),
+    (kinds.Secret, lambda _: st.text(PRINTABLE)),
     (kinds.FileName, lambda _: st.text(PRINTABLE.replace("/", ""), min_size=1).filter(lambda name: name.strip())),
     (kinds.Path, lambda _: st.text(PRINTABLE).map("/{}".format)),
     (kinds.Text, lambda _: st.text(PRINTABLE)),

@@ -145,3 +145,64 @@ def test_a_listing_quotes_nothing():
 def test_an_aclfile_knows_no_quotes_either():
     text = '# people\nuser default on nopass ~* &* +@all\n\n  user a on  >o"ne ~x\nnonsense\n'
     assert acl.of_file(text) == [["default", "on", "nopass", "~*", "&*", "+@all"], ["a", "on", '>o"ne', "~x"]]
+
+
+# --- the user of a load test ------------------------------------------------------------------------------------------
+
+LOAD = "redis_ops_load_k3x9w2ab_until_20261126T213000Z"
+OVER = 1795728601.0  # a second after that
+RULES = f"on #{ONE} ~loadtest:k3x9w2ab-1:* resetchannels -@all +get"
+
+
+@pytest.mark.parametrize(
+    ("now", "stored", "state", "actual", "remedy"),
+    [
+        (
+            OVER,
+            False,
+            "live_not_persisted",
+            "left behind by a load test that was killed",
+            f"redis-cli ACL DELUSER {LOAD}",
+        ),
+        (
+            OVER - 5,
+            False,
+            "runtime_owned",
+            "of a load test that may be under way",
+            "wait until the load test has ended",
+        ),
+        (
+            OVER,
+            True,
+            "live_not_persisted",
+            "left behind by a load test that was killed; CONFIG REWRITE or",
+            "its line out",
+        ),
+        (
+            OVER - 5,
+            True,
+            "live_not_persisted",
+            "may be under way; CONFIG REWRITE or ACL SAVE",
+            "its line out of the file",
+        ),
+    ],
+)
+def test_the_user_of_a_load_test_is_known(now, stored, state, actual, remedy):
+    files = [[LOAD, *RULES.split()]] if stored else []
+    running = [DEFAULT, f"user {LOAD} {RULES}"]
+    [told] = acl.findings(running, files, acl.Start(NEW, left=files, now=now), "here")
+    assert (told.id, told.state) == (f"acl.{LOAD}", state)
+    assert actual in told.actual
+    assert remedy in told.remedy
+    assert ONE not in str(told)
+
+
+def test_one_that_is_left_in_a_file_only_is_known_too():
+    [told] = acl.findings([DEFAULT], [[LOAD, *RULES.split()]], acl.Start(NEW, now=OVER), "here")
+    assert (told.state, "take its line out of the file" in told.remedy) == ("live_not_persisted", True)
+
+
+def test_a_user_that_is_only_called_like_one_is_somebody_s():
+    assert findings([f"user redis_ops_load_mine {RULES}"], [], now=OVER) == {
+        "acl.redis_ops_load_mine": "in the running server only"
+    }

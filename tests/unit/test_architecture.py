@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.redis_ops.server import replies
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "module_utils" / "redis_ops"
@@ -94,15 +96,34 @@ def test_the_core_does_not_know_ansible(path):
 
 
 @every_source
-def test_only_the_connection_knows_redis_py(path):
-    known = any(name.split(".")[0] == "redis" for name in imports(path))
-    assert known == (module_of(path) == "server.connection")
+def test_nothing_but_the_standard_library_travels(path):
+    outside = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"redis_ops"}
+    assert not outside
 
 
 @every_source
-def test_nothing_but_the_standard_library_travels(path):
-    outside = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"redis_ops", "redis"}
-    assert not outside
+def test_only_the_wire_opens_connections(path):
+    """platform.sockets asks the kernel and tries addresses, platform.openssl reads files, and neither connects to anybody."""
+    networked = {"socket", "ssl", "asyncio", "http", "urllib", "socketserver", "ftplib", "smtplib", "telnetlib"}
+    used = {name.split(".")[0] for name in imports(path)} & networked
+    allowed = {
+        "server.wire": {"socket", "ssl"},
+        "server.tls": {"socket", "ssl"},
+        "platform.sockets": {"socket"},
+        "platform.openssl": {"ssl"},
+    }
+    assert used <= allowed.get(module_of(path), set())
+    if used and not module_of(path).startswith("server."):
+        called = {ast.unparse(node.func) for node in ast.walk(tree(path)) if isinstance(node, ast.Call)}
+        assert not [
+            name for name in called if re.search(r"\.(connect|create_connection|wrap_socket|listen|sendto)$", name)
+        ]
+
+
+@every_source
+def test_only_the_server_package_knows_the_wire(path):
+    if part_of(path) != "server":
+        assert "redis_ops.server.wire" not in set(imports(path))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "library").glob("*.py")), ids=name_of)
@@ -129,32 +150,65 @@ READS_AND_OWN_KEY = {
     "GET",
     "DEL",
 }
-# reads, in queues only
-OF_QUEUES = {"LLEN", "LRANGE", "LINDEX", "ZCARD", "ZRANGE", "ZCOUNT", "HGET", "HMGET", "EXISTS"}
+# reads, in server/queues and server/keyspace.py only
+OF_QUEUES = {
+    "SELECT",  # queues may live in any database; the connection is put back to 0
+    "TYPE",  # a name says nothing without it
+    "XINFO",  # GROUPS: whether consumers read a stream
+    "XREVRANGE",  # the newest events of a queue of BullMQ: how its last jobs ended
+    "EXISTS",  # a queue's settings, a lock of a job
+    "LLEN",  # jobs by state
+    "ZCARD",  # jobs by state
+    "ZCOUNT",  # jobs that ended since a moment
+    "LRANGE",  # numbers of jobs under way, for their locks
+    "LINDEX",  # number of the job next in turn
+    "ZRANGE",  # the same, and when the next delayed job is due
+    "HGET",  # when a job was added
+    "HMGET",  # whether a queue is paused, and its version
+}
+# of the user of a load, and nowhere else
+OF_LOAD_USERS = {
+    "load.account": {"ACL USERS", "ACL WHOAMI", "ACL DRYRUN"},
+    "apply.load_user": {"ACL SETUSER", "ACL DELUSER", "SELECT", "UNLINK"},
+}
 WRITES = {"CONFIG SET", "BGSAVE", "BGREWRITEAOF"}  # to change a running server, and in the connection only
 
 
 def commands(path: Path) -> list[str]:
-    """The command of every .call(...) and .execute_command(...)."""
+    """The command of every .call(...), and every command of ._exchange(...); of a tuple for .call_all, its first word in
+    capitals.
+    """
     found = []
+    several = "call_all" in {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if node.func.attr not in ("call", "execute_command"):
-                continue
-            first = node.args[0]
-            if isinstance(first, ast.Constant):
-                found.append(str(first.value).upper())
-            else:
-                assert isinstance(first, ast.Starred), f"{path}:{node.lineno}: a command that cannot be read here"
-                assert module_of(path) == "server.connection", (
-                    f"{path}:{node.lineno}: a command that cannot be read here"
-                )
+        if several and isinstance(node, (ast.Tuple, ast.List)) and node.elts:
+            first = node.elts[0]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value.isupper():
+                found.append(first.value)
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if node.func.attr == "call":
+            found.append(_command(path, node.args[0]))
+        elif node.func.attr == "_exchange" and isinstance(node.args[0], ast.List):
+            found += [_command(path, words.elts[0]) for words in node.args]
     return found
 
 
+def _command(path: Path, word: ast.expr) -> str:
+    assert isinstance(word, ast.Constant), f"{path}:{word.lineno}: a command that cannot be read here"
+    return str(word.value).upper()
+
+
 def test_the_scan_sees_the_commands():
-    assert "SCAN" in commands(PACKAGE / "server" / "queues.py")
-    assert {"INFO", "CONFIG GET", "CONFIG SET"} <= set(commands(PACKAGE / "server" / "connection.py"))
+    assert {"XREVRANGE", "LLEN"} <= set(commands(PACKAGE / "server" / "queues" / "bullmq.py"))
+    assert {"SCAN", "TYPE", "XINFO", "SELECT"} <= set(commands(PACKAGE / "server" / "queues" / "search.py"))
+    expected = {"INFO", "CONFIG GET", "CONFIG SET", "SLOWLOG GET"}
+    assert expected <= set(commands(PACKAGE / "server" / "connection.py"))
+
+
+def test_the_shape_of_every_answer_is_known():
+    """What is sent has its shape in the table, so that no caller meets another one."""
+    assert READS_AND_OWN_KEY | OF_QUEUES | WRITES | {"AUTH"} == set(replies.SHAPES)
 
 
 @every_source
@@ -162,7 +216,8 @@ def test_commands_are_harmless(path):
     allowed = READS_AND_OWN_KEY | (
         WRITES if part_of(path) == "apply" or module_of(path) == "server.connection" else set()
     )
-    allowed |= OF_QUEUES if module_of(path) == "server.queues" else set()
+    allowed |= OF_QUEUES if module_of(path).startswith(("server.queues.", "server.keyspace")) else set()
+    allowed |= OF_LOAD_USERS.get(module_of(path), set())
     assert set(commands(path)) <= allowed
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from attacks import NOT_TEXT, TERMINAL
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -36,8 +37,8 @@ class Run:
         self.plugin._display = SimpleNamespace(display=lambda text, color=None: self.lines.append(text))  # noqa: ARG005
         self.plugin.v2_playbook_on_start(SimpleNamespace(_file_name=playbook))
 
-    def ok(self, **result):
-        self.plugin.v2_runner_on_ok(self._result(result))
+    def ok(self, *, action="redis_drift_report", **result):
+        self.plugin.v2_runner_on_ok(self._result(result, action))
         return self
 
     def failed(self, *, ignore=False, **result):
@@ -50,8 +51,10 @@ class Run:
         self.plugin.v2_runner_on_unreachable(result)
         return self
 
-    def _result(self, result):
-        return SimpleNamespace(_result=result, _host=SimpleNamespace(get_name=lambda: "web1"))
+    def _result(self, result, action="ansible.builtin.fail"):
+        return SimpleNamespace(
+            _result=result, _host=SimpleNamespace(get_name=lambda: "web1"), _task=SimpleNamespace(action=action)
+        )
 
     def end(self):
         try:
@@ -133,6 +136,29 @@ def test_a_whole_load_test_opens_a_window_and_still_owes_its_verdict():
     assert run.end() == (1, "FAILED: there is no verdict: web1: no route")
 
 
+@pytest.mark.parametrize("action", ["redis_drift", "redis_snapshot", "ansible.builtin.stat", "other.redis_config"])
+def test_what_a_host_says_is_no_report(action):
+    forged = {"report": ["clean: 99 things"], "exit_code": 0, "opened": True, "summary": "the window is open"}
+    assert Run().ok(report=["DRIFT: 3"], exit_code=2).ok(action=action, **forged).end() == (None, "DRIFT: 3")
+    assert Run().ok(action=action, **forged).failed(msg="no", **forged).end()[0] == 1
+
+
+@pytest.mark.parametrize("text", [*TERMINAL, *NOT_TEXT])
+def test_nothing_that_is_told_moves_the_cursor_or_begins_a_line(text):
+    _, said = Run().ok(report=[text], exit_code=0).end()
+    assert said.isprintable()
+    _, said = Run().failed(msg=text).end()
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize("wrong", [7, None, ["x"], {"msg": "x"}, "x" * 4_000_000])
+def test_a_failure_of_any_type_is_told(wrong):
+    code, said = Run().failed(msg=wrong, results=wrong, stderr=wrong).end()
+    assert code == 1
+    assert said.startswith("FAILED: nothing was checked: web1: ")
+    assert len(said) < 10_000
+
+
 # --- Ctrl-C -----------------------------------------------------------------------------------------------------------
 
 
@@ -160,6 +186,7 @@ def interrupt():
 
 def test_the_first_ctrl_c_ends_the_load_and_the_second_the_run(following):
     assert not interrupt().exists()
+    assert interrupt().parent.stat().st_mode & 0o7777 == 0o700  # nobody else makes the file
     signal.raise_signal(signal.SIGINT)
     assert interrupt().exists()
     assert [line for line in following.lines if "there will be a report" in line]
@@ -172,13 +199,12 @@ def test_the_first_ctrl_c_ends_the_load_and_the_second_the_run(following):
 def test_after_the_load_ctrl_c_is_the_usual_one(following, pressed, end):
     if pressed:
         signal.raise_signal(signal.SIGINT)
-    directory = interrupt().parent
     if end == "a task":
         following.plugin.v2_playbook_on_task_start(task("ansible.builtin.file"), False)
     else:
         following.end()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert not directory.exists()
+    assert not interrupt().exists()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
 

@@ -356,3 +356,93 @@ def test_a_secret_under_a_quoted_name_is_masked():
 @pytest.mark.parametrize("line", ["# requirepass hunter2", "#requirepass hunter2"])
 def test_a_secret_in_a_comment_is_masked(line):
     assert "hunter2" not in mask(line + "\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "renamed"),
+    [
+        ("", {}),
+        ("rename-command CONFIG cfg9\n", {"CONFIG": "cfg9"}),
+        ('RENAME-COMMAND config ""\n', {"CONFIG": ""}),
+        ("rename-command CONFIG a\nrename-command INFO b\n", {"CONFIG": "a", "INFO": "b"}),
+        ("rename-command CONFIG\n", {}),
+    ],
+)
+def test_renamed_commands(text, renamed):
+    assert ConfFile.parse(text).renamed_commands() == renamed
+
+
+# --- included files -----------------------------------------------------------------------------------------------------
+
+
+def included(text: str, files: dict[str, str], directory: str = "/srv") -> ConfFile:
+    """Read with these files; a pattern with a star is all of them that begin so. tests/contract/test_startup.py asks
+    real servers for what they make of it.
+    """
+
+    def read(path: str) -> dict[str, str]:
+        if path.endswith("*"):
+            return {name: files[name] for name in sorted(files) if name.startswith(path[:-1])}
+        if path not in files:
+            raise InvalidValue(f"a file, not {path}")
+        return {path: files[path]}
+
+    return ConfFile.parse(text).including(read, directory)
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "lines"),
+    [
+        ("hz 1\ninclude a\nhz 3\n", {"/srv/a": "hz 2\n"}, ["hz 1", "hz 2", "hz 3"]),
+        ("include a\n", {"/srv/a": "include b\nhz 1\n", "/srv/b": "hz 2\n"}, ["hz 2", "hz 1"]),
+        ("include a*\n", {"/srv/a2": "hz 2\n", "/srv/a1": "hz 1\n"}, ["hz 1", "hz 2"]),
+        ("include a*\n", {}, []),
+        ("include /etc/x/../a\n", {"/etc/a": "hz 1\n"}, ["hz 1"]),
+        ("dir /data\ninclude a\n", {"/data/a": "hz 1\n"}, ["dir /data", "hz 1"]),
+        ("dir sub\ninclude a\n", {"/srv/sub/a": "hz 1\n"}, ["dir sub", "hz 1"]),
+        (
+            "include a\ninclude b\n",
+            {"/srv/a": "dir sub\n", "/srv/sub/b": "hz 1\n"},
+            ["dir sub", "hz 1"],
+        ),
+        ("include a\ninclude a\n", {"/srv/a": "hz 1\n"}, ["hz 1", "hz 1"]),
+        ("include\nhz 1\n", {}, ["include", "hz 1"]),
+    ],
+)
+def test_included_lines_stand_in_their_place(text, files, lines):
+    assert [directive.text() for directive in included(text, files).directives] == lines
+
+
+def test_an_included_line_names_its_file():
+    found = included("hz 1\ninclude a\n", {"/srv/a": "\nhz 2\n"}).directives
+    assert [(line.source, line.line) for line in found] == [("", 1), ("/srv/a", 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "told"),
+    [
+        ("include gone\n", {}, "/srv/gone"),
+        ("include a\n", {"/srv/a": "include a\n"}, "no file that includes itself, as /srv/a does"),
+        ("include a\n", {"/srv/a": "include b\n", "/srv/b": "include a\n"}, "no file that includes itself"),
+        ("include a\n", {"/srv/a": 'requirepass "hunter2\n'}, "closed quotes in line 1 of /srv/a"),
+    ],
+)
+def test_what_can_not_be_included_is_named(text, files, told):
+    with pytest.raises(InvalidValue) as raised:
+        included(text, files)
+    assert told in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "redis_6", "redis_7"),
+    [
+        ("save 900 1\nsave 300 10\n", ((900, 1), (300, 10)), ((900, 1), (300, 10))),
+        ("save 900 1\ninclude a\n", ((60, 1000),), ((900, 1), (60, 1000))),
+        ("include a\nsave 900 1\nsave 300 10\n", ((900, 1), (300, 10)), ((300, 10),)),
+    ],
+)
+def test_save_points_over_several_files(text, redis_6, redis_7):
+    found = included(text, {"/srv/a": "save 60 1000\n"})
+    assert found.values(Engine.parse("redis 6.2.14"))["save"] == redis_6
+    assert found.values(Engine.parse("redis 7.0.15"))["save"] == redis_7

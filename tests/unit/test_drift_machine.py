@@ -27,6 +27,7 @@ KNOBS = {
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     monkeypatch.setattr(this_host, "package_version", lambda _: "5:7.0.15-1")
+    monkeypatch.setattr(machine, "strangers", lambda *_, **__: [])
     return Host(tmp_path)
 
 

@@ -12,6 +12,7 @@ from ansible.module_utils.redis_ops.drift.options import Memory
 from ansible.module_utils.redis_ops.drift.states import NO_DRIFT, State
 from ansible.module_utils.redis_ops.model.desired import DesiredState
 from ansible.module_utils.redis_ops.plan.comparison import How, Observed
+from ansible.module_utils.redis_ops.plan.contact import Contact
 from ansible.module_utils.redis_ops.plan.plan import Plan, build
 
 REDIS_6, REDIS_7 = Engine.parse("redis 6.2.14"), Engine.parse("redis 7.0.15")
@@ -200,3 +201,13 @@ def test_options_that_star_does_not_tell_are_asked_for_by_name():
     declared = options.told_more(planned("key-load-delay", "5", "5", "5", "5"), {"key-load-delay": "7"})
     [entry] = declared.entries
     assert entry.how is How.LIVE
+
+
+def test_what_only_the_running_server_of_somebody_else_has_waits_for_no_restart():
+    """A restart would load the AOF as old as it is; the remedy must not ask for one."""
+    observed = Observed(file="appendonly yes\n", live={"appendonly": "no"}, contact=Contact.KEPT)
+    plan = build(DesiredState.parse({"hz": "10"}, REDIS_7, "here"), observed, "default", "here")
+    [found] = [one for one in options.findings(plan, Memory(), "here", "redis-cli") if one.id == "option.appendonly"]
+    assert found.state == LIVE
+    assert "redis_server_restart" not in found.remedy
+    assert found.remedy.startswith("declare appendonly: no: a restart takes it back")

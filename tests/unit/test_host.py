@@ -9,12 +9,18 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from ansible.module_utils.redis_ops.base.engine import Engine
-from ansible.module_utils.redis_ops.platform import host
-from ansible.module_utils.redis_ops.platform.host import Listener
+from ansible.module_utils.redis_ops.base.owners import user_number
+from ansible.module_utils.redis_ops.model.startup import Startup
+from ansible.module_utils.redis_ops.platform import host, sockets
+from ansible.module_utils.redis_ops.platform.sockets import Listener
+from ansible.module_utils.redis_ops.platform.units import Unit
+from ansible.module_utils.redis_ops.view import observe
+from ansible.module_utils.redis_ops.view.instance import Instance
 
 MB = 1024**2
 
@@ -29,7 +35,7 @@ def machine(monkeypatch):
 
     monkeypatch.setattr(host, "read", lambda path: texts.get(path, ""))
     monkeypatch.setattr(host, "run", run)
-    monkeypatch.setattr(host, "_listeners", _refused)
+    monkeypatch.setattr(sockets, "_asked_of_the_kernel", _refused)
     return texts
 
 
@@ -132,10 +138,10 @@ def processes(machine, monkeypatch):
     """Inodes of the sockets that each process holds."""
     held = {42: {11, 12}, 43: {21}}
 
-    def sockets(process):
+    def held_by(process):
         return {f"socket:[{inode}]" for inode in held.get(int(process.name), ())} | {"/dev/null"}
 
-    monkeypatch.setattr(host, "_sockets", sockets)
+    monkeypatch.setattr(sockets, "_sockets", held_by)
     monkeypatch.setattr(host.Path, "iterdir", lambda _: iter(map(Path, ["/proc/42", "/proc/cpuinfo", "/proc/43"])))
     machine.update({"/proc/42/comm": "redis-server\n", "/proc/43/comm": "nginx\n"})
     return held
@@ -165,14 +171,18 @@ REDIS, NGINX, UNSEEN = (
 @pytest.mark.usefixtures("processes")
 def test_who_listens(tcp, tcp6, listener, machine):
     machine.update({"/proc/net/tcp": HEAD + tcp, "/proc/net/tcp6": HEAD + tcp6})
-    assert host.tcp_listener(6379) == listener
+    assert sockets.tcp_listener(6379) == listener
 
 
 @pytest.mark.usefixtures("processes")
 def test_where_a_process_listens(machine):
     rows = row(6380, 12) + row(6379, 11) + row(80, 21) + row(6381, 11, "01")
     machine.update({"/proc/net/tcp": HEAD + rows, "/proc/net/tcp6": HEAD + row(6379, 12, address="0" * 32)})
-    assert [host.tcp_ports(pid) for pid in (42, 43, 44)] == [[6379, 6380], [80], []]
+    assert [sorted({port for _, port in sockets.tcp_listeners(pid)}) for pid in (42, 43, 44)] == [
+        [6379, 6380],
+        [80],
+        [],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +196,7 @@ def test_where_a_process_listens(machine):
 )
 def test_the_queue_that_the_kernel_granted(text, backlog, machine):
     machine["ss -Hltn sport = :6379"] = text
-    assert host.listen_backlog(6379) == backlog
+    assert sockets.listen_backlog(6379) == backlog
 
 
 def test_the_kernel_and_the_files_tell_the_same(monkeypatch):
@@ -201,13 +211,13 @@ def test_the_kernel_and_the_files_tell_the_same(monkeypatch):
             ports.append(second.getsockname()[1])
         client.connect(first.getsockname())
         for _ in range(2):
-            assert host.tcp_ports(os.getpid()) == sorted(ports)
-            assert host.tcp_listener(ports[0]).pid == os.getpid()
-            monkeypatch.setattr(host, "_listeners", _refused)
+            assert sorted(port for _, port in sockets.tcp_listeners(os.getpid())) == sorted(ports)
+            assert sockets.tcp_listener(ports[0]).pid == os.getpid()
+            monkeypatch.setattr(sockets, "_asked_of_the_kernel", _refused)
     monkeypatch.undo()
     with socket.create_server(("127.0.0.1", 0), backlog=7) as listening:
-        assert host.listen_backlog(listening.getsockname()[1]) == 7
-    assert host.listen_backlog(1) is None
+        assert sockets.listen_backlog(listening.getsockname()[1]) == 7
+    assert sockets.listen_backlog(1) is None
 
 
 def test_a_program_is_asked_once_until_it_is_replaced(tmp_path):
@@ -220,8 +230,42 @@ def test_a_program_is_asked_once_until_it_is_replaced(tmp_path):
     assert len(asked.read_text().splitlines()) == 2
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a program as another user")
+def test_a_program_of_another_user_never_runs_as_root():
+    """A unit of User=ops may start a program in the home of ops, who can replace it."""
+    home = Path(tempfile.mkdtemp(prefix="home-of-ops-"))
+    try:
+        home.chmod(0o777)
+        program, asked = home / "redis-server", home / "asked"
+        program.write_text(f"#!/bin/sh\nid -u >{asked}\necho Redis server v=7.0.15 sha=0\n")
+        program.chmod(0o755)
+        unit = Unit("redis-ops", loaded=True, user="nobody")
+        instance = Instance("ops", "instance ops", {}, binary="/usr/bin/redis-server")
+        startup = Startup(str(program), "/home/ops/redis.conf")
+        assert observe._installed(instance, startup, unit) == Engine.parse("redis 7.0.15")
+        assert int(asked.read_text()) == user_number("nobody") != 0
+    finally:
+        shutil.rmtree(home)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "directory", "nothing"])
+def test_only_a_regular_file_is_read(tmp_path, kind):
+    """A unit may name a file in a directory of another user: a pipe there would keep the run for ever."""
+    path = tmp_path / "redis.conf"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path = Path("/dev/zero")
+    elif kind == "directory":
+        path.mkdir()
+    assert host.read(str(path)) == ""
+    path = tmp_path / "large"
+    path.write_text("hz 10\n" * 100)
+    assert host.read(str(path), 6) == "hz 10\n"
+
+
 def test_sockets_of_a_process_that_is_gone(tmp_path):
-    assert host._sockets(tmp_path / "gone") == set()
+    assert sockets._sockets(tmp_path / "gone") == set()
 
 
 # --- versions ---------------------------------------------------------------------------------------------------------
@@ -351,6 +395,40 @@ def test_a_missing_program_is_an_answer():
     assert host.run(["/no/such/program"]).returncode == 127
 
 
+def test_a_program_that_may_not_be_run_is_an_answer(tmp_path):
+    (tmp_path / "program").write_text("#!/bin/sh\n")
+    done = host.run([str(tmp_path / "program")])
+    assert (done.returncode, done.stderr) == (126, f"{tmp_path}/program: Permission denied")
+
+
+def test_a_user_who_does_not_exist_is_an_answer_and_nothing_runs_as_root(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    done = host.run(["touch", str(tmp_path / "done")], user="no-such-user")
+    assert (done.returncode, done.stderr) == (127, "user no-such-user does not exist")
+    assert not (tmp_path / "done").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_another_user_gets_nothing_of_roots(monkeypatch):
+    """Neither its groups, its terminal, its directory nor its environment."""
+    monkeypatch.setenv("SECRET", "hunter2")
+    done = host.run(["sh", "-c", "id -u; id -G; pwd; env; ps -o sid= -p $$ | tr -d ' '; echo $$"], user=64001)
+    uid, groups, directory, *environment, session, pid = done.stdout.split("\n")[:-1]
+    assert (uid, groups, directory) == ("64001", "64001", "/")
+    assert session == pid
+    assert not [line for line in environment if "hunter2" in line]
+
+
+def test_bytes_that_are_no_text_reach_a_program_as_they_are():
+    done = host.run(["od", "-An", "-tx1"], stdin="caf\udce9\r\n")
+    assert done.stdout.split() == ["63", "61", "66", "e9", "0d", "0a"]
+
+
+def test_what_is_said_is_text_with_plain_ends_of_lines():
+    done = host.run(["printf", "a\\r\\nb\\rc\\377\\n"])
+    assert done.stdout == "a\nb\nc\ufffd\n"
+
+
 def test_a_program_without_end_is_killed():
     done = host.run([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.05)
     assert done.returncode == 124
@@ -372,6 +450,7 @@ def test_real_paths(tmp_path):
     link = tmp_path / "link"
     link.symlink_to(tmp_path)
     assert host.real_paths([str(link), "", "/no/such"]) == {str(link): str(tmp_path.resolve()), "/no/such": "/no/such"}
+    assert host.real_paths(["./", "data"], str(link)) == {"./": str(tmp_path), "data": str(tmp_path / "data")}
 
 
 def test_who_runs_a_process():
@@ -385,3 +464,15 @@ def test_a_user_without_a_name_is_its_number(monkeypatch):
 
     monkeypatch.setattr(host.pwd, "getpwuid", nobody)
     assert host.process_user(os.getpid()) == str(os.geteuid())
+
+
+@pytest.mark.parametrize("path", ["/proc/sys/vm/overcommit_memory", "/proc/sys/net/core/somaxconn", "/proc/cmdline"])
+def test_a_file_of_the_kernel_is_read(path):
+    """Its values are made while they are read, and a large request is refused."""
+    assert host.read(path) == Path(path).read_text() != ""
+
+
+def test_no_more_is_read_than_asked_for(tmp_path):
+    (tmp_path / "long").write_bytes(b"x" * 200_000)
+    assert len(host.read(str(tmp_path / "long"))) == 200_000
+    assert len(host.read(str(tmp_path / "long"), 70_000)) == 70_000

@@ -40,6 +40,7 @@ READS = [
     (Text(), "some text", "some text"),
     (Text(), "", ""),
     (Secret(), "s3cret'#$", "s3cret'#$"),
+    (Secret(), 'quo"te back\\slash', 'quo"te back\\slash'),
     (Path(), "/var//lib/./redis/", "/var/lib/redis"),
     (Path(), "", ""),
     (FileName(), "dump.rdb", "dump.rdb"),
@@ -79,8 +80,8 @@ READS = [
 REFUSES = [
     (Text(), "two\nlines", "one line"),
     (Text(), "bell\a", "one line"),
-    (Secret(), 'quo"te', "quotes"),
-    (Secret(), "back\\slash", "quotes"),
+    (Secret(), "two\nlines", "one line"),
+    (Secret(), "nul\0", "one line"),
     (FileName(), "", "file name"),
     (FileName(), "../dump.rdb", "file name"),
     (SMALL, "0", "from 1 to 500"),

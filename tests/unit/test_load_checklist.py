@@ -24,12 +24,13 @@ from ansible.module_utils.redis_ops.model.desired import DesiredState
 from ansible.module_utils.redis_ops.plan.comparison import Observed
 from ansible.module_utils.redis_ops.plan.plan import build
 from ansible.module_utils.redis_ops.platform import kernel
-from ansible.module_utils.redis_ops.view.observe import Instance, Snapshot
+from ansible.module_utils.redis_ops.server.persistence import Store
+from ansible.module_utils.redis_ops.server.queues.result import Found, Search
+from ansible.module_utils.redis_ops.view.instance import Instance, InstanceView
 
 FILES = Path(__file__).parent.parent.parent / "roles" / "redis_loadtest" / "files"
 sys.path.insert(0, str(FILES))
 
-import redis_load  # noqa: E402 - after the path to it
 import redis_load_check  # noqa: E402
 
 PASS, WARN, FAIL, SKIP = Status.PASS, Status.WARN, Status.FAIL, Status.SKIP
@@ -80,11 +81,15 @@ def drift(identity: str, state: State = State.LIVE_NOT_PERSISTED, actual: str = 
     return found(identity, "it", state, expected="2gb", actual=actual, why="guide", remedy="put it back")
 
 
+MAIL = Search(found=(Found("Celery", 3, "", ("list celery",)),))
+
+
 def seen(*drifts, info=None, live=None, room=ROOM, **given) -> Seen:
     live = {**LIVE, **(live or {})}
     observed = Observed(live=live, open_files=1524)
     plan = build(DesiredState.parse(DECLARED, REDIS_7, "here"), observed, "cache", "here", manages_file=False)
-    snapshot = Snapshot(plan, observed, REDIS_7, info=info or {})
+    store = Store.of({"dir": "/nonexistent"}, REDIS_7)
+    snapshot = InstanceView(Instance("cache", "instance cache", {}), plan, observed, REDIS_7, store, info=info or {})
     return Seen(
         "cache", "instance cache", snapshot, replace(IN_SYNC, findings=drifts), room, **{"slowlog": LOG, **given}
     )
@@ -297,13 +302,11 @@ def test_a_replica_is_no_place_for_a_load():
 @pytest.mark.parametrize(
     ("given", "status"),
     [
-        ({"queues": ["mail"]}, FAIL),
-        ({"queues": ["mail"], "searched": False}, FAIL),
-        ({}, PASS),
-        ({"searched": False}, SKIP),
-        ({"untold": {"queues": "NOPERM"}, "searched": False}, SKIP),
-        ({"info": {"db1": {"keys": 1}}}, SKIP),
-        ({"info": {"db0": {"keys": 1}}}, PASS),
+        ({"queues": MAIL}, FAIL),
+        ({"queues": replace(MAIL, complete=False, reason="10 s were over")}, FAIL),
+        ({"queues": Search()}, PASS),
+        ({"queues": Search(complete=False, reason="10 s were over")}, SKIP),
+        ({}, SKIP),
     ],
 )
 def test_queues_where_keys_are_evicted(given, status):
@@ -356,7 +359,7 @@ def test_old_aof_files():
     ],
 )
 def test_where_a_load_goes(live, port, tls):
-    record = seen(live=live, queues=["mail"]).as_record()
+    record = seen(live=live, queues=MAIL).as_record()
     assert (record["port"], record["tls"], record["has_queues"]) == (port, tls, True)
 
 
@@ -550,7 +553,7 @@ def generator(tmp_path, machine):  # noqa: ARG001 - it is on that machine
         path = tmp_path / "load.json"
         here = {"k6": str(k6), "port": listener.getsockname()[1], "result": str(tmp_path / "result.json")}
         path.write_text(json.dumps({**here, **options}))
-        return redis_load_check.check(path, redis_load.module_of, redis_load.roomy)
+        return redis_load_check.check(path)
 
     yield look
     listener.close()
@@ -646,7 +649,7 @@ def test_a_file_that_is_none(tmp_path, text):
     path = tmp_path / "load.json"
     if text is not None:
         path.write_text(text)
-    result = redis_load_check.check(path, redis_load.module_of, redis_load.roomy)
+    result = redis_load_check.check(path)
     assert statuses(result) == {"config": "FAIL", "clock": "PASS"}
     assert result["findings"][0]["subject"] == "configuration"
 

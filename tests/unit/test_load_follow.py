@@ -16,6 +16,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
+from attacks import NOT_TEXT, TERMINAL
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
 import redis_load_follow as follow
@@ -115,6 +116,7 @@ def test_ctrl_c_ends_it(load):
     assert load.follow()["stopped"] is True
     assert load.now == 2 * follow.LOOK
     assert (load.directory / "stop").exists()
+    assert (load.directory / "watched").read_text() == "60\n"  # there will be a report
 
 
 def test_ctrl_c_that_comes_with_the_end_of_all_stops_nothing(load):
@@ -159,8 +161,12 @@ def test_whoever_started_it_has_gone(load, monkeypatch):
     """Killed, so that it could tell nobody."""
     parents = iter([4711, 4711, 1])
     monkeypatch.setattr(os, "getppid", lambda: next(parents, 1))
-    assert load.follow()["stopped"] is True
+    try:
+        assert load.follow()["stopped"] is True
+    finally:
+        signal.alarm(0)
     assert (load.directory / "stop").exists()
+    assert (load.directory / "watched").read_text() == "0\n"  # so the programs leave nothing for anybody to fetch
 
 
 def test_told_to_end_it_stops_the_load_first(load):
@@ -172,6 +178,7 @@ def test_told_to_end_it_stops_the_load_first(load):
     finally:
         signal.alarm(0)
     assert (load.directory / "stop").exists()
+    assert (load.directory / "watched").read_text() == "0\n"
     assert {number: signal.getsignal(number) for number in usual} == usual
 
 
@@ -194,3 +201,14 @@ def test_the_terminal_is_that_of_the_parent(columns, monkeypatch):
     assert follow._columns() == 0  # a parent that has gone
     os.close(main)
     os.close(other)
+
+
+@pytest.mark.parametrize("text", [*TERMINAL, *NOT_TEXT, "x" * 100_000])
+@pytest.mark.parametrize("columns", [0, 80])
+def test_what_a_generator_says_moves_no_cursor(tmp_path, monkeypatch, text, columns):
+    load = Load(tmp_path, monkeypatch, columns=columns)
+    load._execute = lambda command, sudoable: {"stdout": f"{text}\n{follow.DONE}\n"}  # noqa: ARG005
+    load.follow()
+    for shown, _, _ in load.shown:
+        assert shown.removeprefix("\r\033[K").isprintable()
+        assert len(shown) < 2000

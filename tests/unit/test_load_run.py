@@ -18,9 +18,10 @@ import pytest
 FILES = Path(__file__).parent.parent.parent / "roles" / "redis_loadtest" / "files"
 sys.path.insert(0, str(FILES))
 
-import redis_load  # noqa: E402 - after the path to it
-import redis_load_config  # noqa: E402
+import redis_load_config  # noqa: E402 - after the path to it
+import redis_load_k6  # noqa: E402
 import redis_load_numbers as numbers  # noqa: E402
+import redis_load_place  # noqa: E402
 import redis_load_target as target  # noqa: E402
 import redis_load_watch as watch  # noqa: E402
 
@@ -325,7 +326,7 @@ def test_who_looks_no_more_stops_it_and_who_never_did_does_not(happens, stopped,
 def test_a_configuration_is_removed_from_the_directory_of_a_run_only(stop, kept, tmp_path):
     path = tmp_path / "users.config"
     path.touch()
-    redis_load_config.forget(path, stop and f"{tmp_path}/{stop}")
+    redis_load_place.forget(path, stop and f"{tmp_path}/{stop}")
     assert path.exists() is kept
 
 
@@ -417,23 +418,23 @@ def test_a_file_that_is_no_object(tmp_path, text):
     ],
 )
 def test_the_module_for_redis_goes_by_the_version(said, version, module):
-    assert redis_load.module_of(said) == (version, module)
+    assert redis_load_k6.module_of(said) == (version, module)
 
 
 def test_a_program_that_is_no_k6_is_told():
     with pytest.raises(redis_load_config.Problem, match="`k6 version` said 'bash: no'; expected a version"):
-        redis_load.module_of("bash: no\n")
+        redis_load_k6.module_of("bash: no\n")
 
 
 def test_the_script_names_the_module_once():
-    assert (FILES / "redis_load.js").read_text().count(redis_load.OLD) == 1
+    assert (FILES / "redis_load.js").read_text().count(redis_load_k6.OLD) == 1
 
 
 def test_k6_gets_room_where_there_is_some():
     gib = 1024**3
-    assert redis_load.roomy(1000, 24 * gib) == {"GOGC": "off", "GOMEMLIMIT": "4294967296B"}
-    assert redis_load.roomy(1000, 3 * gib) == {"GOGC": "off", "GOMEMLIMIT": "1073741824B"}
-    assert redis_load.roomy(1000, 2 * gib) == {}
+    assert redis_load_k6.roomy(1000, 24 * gib) == {"GOGC": "off", "GOMEMLIMIT": "4294967296B"}
+    assert redis_load_k6.roomy(1000, 3 * gib) == {"GOGC": "off", "GOMEMLIMIT": "1073741824B"}
+    assert redis_load_k6.roomy(1000, 2 * gib) == {}
 
 
 @pytest.mark.parametrize(("beside", "limit"), [(0, 1000 * 2**20), (1, 500 * 2**20), (3, 250 * 2**20)])
@@ -441,9 +442,9 @@ def test_programs_on_one_machine_share_its_memory(told, tmp_path, monkeypatch, b
     seen = tmp_path / "seen"
     (tmp_path / "k6").write_text(f'#!/bin/sh\necho "k6 v1.1.0"\n[ "$1" = run ] && echo "$GOMEMLIMIT" > {seen}\n')
     (tmp_path / "k6").chmod(0o755)
-    monkeypatch.setattr(redis_load, "available", lambda: 3000 * 2**20)
+    monkeypatch.setattr(redis_load_k6, "available", lambda: 3000 * 2**20)
     config = told(k6=str(tmp_path / "k6"), users=100, beside=beside)
-    with redis_load.K6(config, tmp_path).running() as process:
+    with redis_load_k6.K6(config, tmp_path).running() as process:
         process.wait()
     assert seen.read_text() == f"{limit}B\n"
 
@@ -452,18 +453,18 @@ def test_each_user_has_one_connection_and_no_second_try(told):
     options = (
         "pool_size=1&max_retries=-1&dial_timeout=5.000s&read_timeout=5.000s&write_timeout=5.000s&pool_timeout=5.000s"
     )
-    assert redis_load.address(told()) == f"redis://127.0.0.1:6379/0?{options}"
+    assert redis_load_k6.address(told()) == f"redis://127.0.0.1:6379/0?{options}"
     secured = told(host="::1", port=6390, tls=True, username="load", password="a/b@c:d", database=3)
-    assert redis_load.address(secured) == f"rediss://load:a%2Fb%40c%3Ad@[::1]:6390/3?{options}"
-    assert "//:secret@" in redis_load.address(told(password="secret"))
+    assert redis_load_k6.address(secured) == f"rediss://load:a%2Fb%40c%3Ad@[::1]:6390/3?{options}"
+    assert "//:secret@" in redis_load_k6.address(told(password="secret"))
     # RFC 6874: Go refuses a URL in which the sign before a zone is not quoted, and says all of it
-    assert redis_load.address(told(host="fe80::1%eth0")).startswith("redis://[fe80::1%25eth0]:6379/0?")
+    assert redis_load_k6.address(told(host="fe80::1%eth0")).startswith("redis://[fe80::1%25eth0]:6379/0?")
 
 
 @pytest.mark.parametrize("password", ["correct-horse", 'a/b@c:"d', "S"])
 def test_what_k6_says_never_holds_the_password(told, tmp_path, password):
-    k6 = redis_load.K6(told(password=password, k6=fake_k6(tmp_path)), tmp_path)
-    url = redis_load.address(told(password=password))
+    k6 = redis_load_k6.K6(told(password=password, k6=fake_k6(tmp_path)), tmp_path)
+    url = redis_load_k6.address(told(password=password))
     error = f'parse "{url}": invalid URL escape, and {password}'
     (tmp_path / "k6.log").write_text(f"REDIS_LOAD STARTED\nREDIS_LOAD ERROR other: {error}\n")
     hidden = {password, quote(password, safe="")}

@@ -113,6 +113,12 @@ def test_the_command_line_gives_texts(name, text, value):
             {"login_user": "load"},
             "redis_loadtest_login_user: has no redis_loadtest_login_password; expected both or none; *",
         ),
+        (
+            {"load": {"password": "s3cr3t"}},
+            "redis_loadtest_load: password: (hidden); expected no login, * declare redis_loadtest_login_user and *, in a vault",
+        ),
+        ({"jobs": {"connection": {"password": "s3cr3t"}}}, "redis_loadtest_jobs: connection: password: (hidden); *"),
+        ({"k6_sha256": "abc"}, "redis_loadtest_k6_sha256: 'abc'; expected 64 hexadecimal digits; *"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line(given, line):

@@ -87,7 +87,7 @@ class Run:
         away = {"ansible_ssh_executable": str(ssh), "ansible_python_interpreter": sys.executable}
         mine = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "state": str(state)}
         mine |= {"__redis_loadtest_plan": {"runs": runs}, "redis_loadtest_generators": list(GENERATORS)}
-        made = [{"item": name, "path": str(state / name)} for name in GENERATORS]
+        made = [{"item": name, "stdout": str(state / name)} for name in GENERATORS]
         mine["__redis_loadtest_directories"] = {"results": made}
         numbers = {"users": 1, "rate": 1, "ramp": 0, "warm_up": 0, "duration": 1}
         mine["__redis_loadtest_typed"] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from ansible.module_utils.redis_ops.catalog.option import Apply
 from ansible.module_utils.redis_ops.model.conffile import ConfFile, render
 from ansible.module_utils.redis_ops.model.desired import DesiredState, known
 from ansible.module_utils.redis_ops.plan.comparison import ABSENT, RESERVED_FILES, How, Observed
+from ansible.module_utils.redis_ops.plan.contact import Contact
 from ansible.module_utils.redis_ops.plan.plan import Plan, build
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,7 +176,7 @@ def test_a_limit_that_no_kind_accepts_is_only_a_difference():
     assert [entry.option.name for entry in result.live] == ["maxmemory"]
 
 
-def test_the_door_is_changed_last():
+def test_people_are_kept_out_before_a_way_in_is_opened():
     desired = desire(
         requirepass="new",
         masterauth="new",
@@ -185,7 +187,7 @@ def test_the_door_is_changed_last():
     )
     live = dict.fromkeys(desired.values, "")
     names = [entry.option.name for entry in plan(desired, live=live).live]
-    assert names[-5:] == ["tls-port", "bind", "port", "masterauth", "requirepass"]
+    assert names == ["requirepass", "appendfsync", "masterauth", "bind", "tls-port", "port"]
 
 
 def test_the_password_is_set_on_the_running_server():
@@ -240,6 +242,21 @@ def test_data_is_not_left_behind(name, old, new):
         assert plan(desired, stored=False, **observed)
 
 
+@pytest.mark.parametrize(("file", "had"), [("databases 64\n", 64), ("dir /d\n", 16)])
+def test_a_stopped_server_keeps_its_databases(file, had):
+    """Which of them have keys is not known; found by tests/contract/test_any_server.py."""
+    text = refusal(desire(databases=had - 1), file=file, live=None, stored=True)
+    assert (
+        f"databases: the server is stopped, and which of its {had} databases have keys could not be determined" in text
+    )
+    for settings, more in [
+        ({"databases": had - 1}, {"stored": False}),
+        ({"databases": had}, {"stored": True}),
+        ({"databases": had - 1, "cluster-enabled": "yes"}, {"stored": True}),
+    ]:
+        assert plan(desire(**settings), file=file, live=None, **more).problems == ()
+
+
 def test_a_symbolic_link_is_not_another_place():
     real = {"/data": "/mnt/disk/redis", "/mnt/disk/redis": "/mnt/disk/redis"}
     result = plan(desire(dir="/data"), stored=True, live={"dir": "/mnt/disk/redis"}, real_paths=real)
@@ -274,6 +291,19 @@ def test_data_under_a_default_name_is_not_left_behind(name, new):
 def test_a_default_user_with_a_password_goes_only_for_a_declared_one(declared, kept, live):
     result = plan(desire(**declared), file="user default on #abc ~* &* +@all\n", live=live)
     assert [directive.text() for directive in ConfFile.parse(result.file_after).kept()] == kept
+
+
+@pytest.mark.parametrize(
+    ("declared", "changed"), [("foo", False), ("bar", True)], ids=["the same password", "another password"]
+)
+@pytest.mark.parametrize("password", [">foo", f"#{hashlib.sha256(b'foo').hexdigest()}"], ids=["clear", "hashed"])
+def test_the_default_user_of_a_kept_server_stays_while_it_has_the_declared_password(password, declared, changed):
+    """CONFIG REWRITE leaves both lines, and both say the same."""
+    file = f"requirepass foo\nuser default on {password} ~* &* +@all\n"
+    live = {"requirepass": "foo"}
+    result = plan(desire(requirepass=declared), file=file, live=live, contact=Contact.KEPT)
+    assert result.file_changed is changed
+    assert ("user default" in result.file_after) is not changed
 
 
 @pytest.mark.parametrize(("highest", "refused"), [(-1, False), (15, False), (16, True), (40, True)])
@@ -362,7 +392,8 @@ def test_a_plan_that_was_carried_out_leaves_nothing_to_do(engine, data):
     assert second.diff() == []
     assert second.live == []
     assert {entry.option.name for entry in second.pending_restart} <= set(hows(first))
-    declared = {entry.option.name for entry in first.pending_restart if entry.declared}
+    # of an option that CONFIG GET does not show, the file is all that anybody knows
+    declared = {e.option.name for e in first.pending_restart if e.declared and e.option.readable_at(engine)}
     assert declared == {entry.option.name for entry in second.pending_restart}
 
 
@@ -372,11 +403,11 @@ def test_what_is_remembered_has_no_secrets_and_no_withdrawn_option():
 
 
 def test_a_withdrawn_option_is_remembered_as_long_as_it_owes_a_restart():
-    first = plan(desire(), file="databases 32\n", live={"databases": "32"})
-    assert first.applied() == {"databases": "16"}
-    second = plan(desire(), file=first.file_after, live={"databases": "32"}, applied=first.applied())
-    assert [entry.option.name for entry in second.pending_restart] == ["databases"]
-    third = plan(desire(), file=first.file_after, live={"databases": "16"}, applied=first.applied())
+    first = plan(desire(), file="rdbchecksum no\n", live={"rdbchecksum": "no"})
+    assert first.applied() == {"rdbchecksum": "yes"}
+    second = plan(desire(), file=first.file_after, live={"rdbchecksum": "no"}, applied=first.applied())
+    assert [entry.option.name for entry in second.pending_restart] == ["rdbchecksum"]
+    third = plan(desire(), file=first.file_after, live={"rdbchecksum": "yes"}, applied=first.applied())
     assert (third.pending_restart, third.applied()) == ([], {})
 
 
@@ -413,8 +444,8 @@ def test_the_diff_shows_file_and_server_and_no_secret():
     assert "hunter2" not in str(diff)
     assert "maxmemory 1gb\n" in diff[0]["before"]
     assert "maxmemory 2gb\n" in diff[0]["after"]
-    assert diff[1]["before"] == "maxmemory 1gb\nrequirepass ********\n"
-    assert diff[1]["after"] == "maxmemory 2gb\nrequirepass ********\n"
+    assert diff[1]["before"] == "requirepass ********\nmaxmemory 1gb\n"
+    assert diff[1]["after"] == "requirepass ********\nmaxmemory 2gb\n"
 
 
 def test_no_difference_has_no_diff():

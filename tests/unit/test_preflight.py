@@ -1,263 +1,250 @@
-"""Does it fit this host? Each verdict just below and just above its limit."""
+"""Every guard before anything is touched, and what works and is worth knowing."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.base.answer import YES, no, unknown
+from ansible.module_utils.redis_ops.base.errors import (
+    AccessDenied,
+    CommandRefused,
+    FileUnreadable,
+    InvalidInput,
+    Problem,
+    RedisOpsError,
+)
 from ansible.module_utils.redis_ops.base.findings import Finding, Status, as_records, outcome
-from ansible.module_utils.redis_ops.checks import preflight
-from ansible.module_utils.redis_ops.checks.preflight import HostFacts, InstanceFacts, Undeclared
-from ansible.module_utils.redis_ops.model.resolve import Declaration, Resolved, resolve
-from ansible.module_utils.redis_ops.platform.host import Listener
+from ansible.module_utils.redis_ops.checks import (
+    adoption,
+    data,
+    eviction,
+    ports,
+    preflight,
+    product,
+    room,
+    shared,
+    start,
+    unseen,
+)
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
-from ansible.module_utils.redis_ops.view import facts
-from hypothesis import given
-from hypothesis import strategies as st
-from strategies import quick
+from ansible.module_utils.redis_ops.platform.packages import Package
+from ansible.module_utils.redis_ops.platform.units import Unit
+from ansible.module_utils.redis_ops.view import tls
+from ansible.module_utils.redis_ops.view.host import HostView, Place, Unseen
+from views import GB, REDIS_7, host_of, seen_of, several, typed, unit_of
 
-GB, MB = 1024**3, 1024**2
-REDIS_7 = Engine.parse("redis 7.0.15")
+REDIS = PRODUCTS["redis"]
+PACKAGE = Package(REDIS, "5:7.0.15-1", REDIS_7)
 SAVING = {"save": "900 1", "appendonly": "yes"}
 NOT_SAVING = {"save": "", "appendonly": "no"}
+NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 
 
-def one(profile: str = "mine", **settings: Any) -> list[Resolved]:
-    return several({"name": "default", "profile": profile, "settings": typed(settings)})
+def one(profile: str = "mine", **settings: Any):
+    [found] = several({"name": "default", "profile": profile, "settings": typed(settings)})
+    return found
 
 
-def several(*instances: dict) -> list[Resolved]:
-    declaration = Declaration(instances, {"mine": {}, "queue": {}}, "mine", {}, {})
-    return resolve(declaration, PRODUCTS["redis"], REDIS_7, systemd=True)
-
-
-def typed(settings: dict) -> dict:
-    return {name.replace("_", "-"): value for name, value in settings.items()}
-
-
-def host(
-    memory: int = 0, open_files: int = 0, somaxconn: int = 0, *, systemd: bool = True, **instances: InstanceFacts
-) -> HostFacts:
-    roomy = {name: InstanceFacts(free=GB) for name in ("default", "a", "b")}
-    return HostFacts(memory, open_files, somaxconn, systemd, {**roomy, **instances})
-
-
-def told(instances: list[Resolved], facts: HostFacts) -> list[str]:
-    found = preflight.problems(instances, facts)
+def told(view: HostView, package: Package = PACKAGE) -> list[str]:
+    found = preflight.problems(view, package)
     for problem in found:
         assert "\n" not in str(problem)
         assert all((problem.where, problem.what, problem.expected, problem.remedy))
-        assert str(problem).startswith("instance ")
+    assert len(set(found)) == len(found)
     return [str(problem) for problem in found]
 
 
-def found(instances: list[Resolved], facts: HostFacts | None = None) -> dict[str, Finding]:
-    every = preflight.findings(instances, facts or host())
-    assert len({finding.id for finding in every}) == len(every)
-    return {finding.id.removeprefix("preflight."): finding for finding in every}
+def test_a_host_on_which_all_is_well():
+    assert told(host_of(seen_of(one(**SAVING, maxmemory="2gb", maxclients=10000)))) == []
 
 
-def test_a_host_that_tells_nothing_stops_nothing():
-    assert told(one(**SAVING, maxmemory="2gb", maxclients=10000), host()) == []
+# --- every guard --------------------------------------------------------------------------------------------------------
+
+MARK = Problem("instance default", "marked", "nothing", "leave it")
 
 
-# --- open files and backlog -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "guard", [adoption, start, eviction, data, product, shared, ports, room], ids=lambda m: m.__name__
+)
+def test_no_guard_is_left_out(guard, monkeypatch):
+    """A guard that nobody calls would let every run pass."""
+    monkeypatch.setattr(guard, "problems", lambda *_: [MARK])
+    assert told(host_of(seen_of(one()))) == [str(MARK)]
 
 
-@pytest.mark.parametrize(("granted", "fits"), [(10031, False), (10032, True), (0, True), (1048576, True)])
-def test_maxclients_against_open_files(granted, fits):
-    found = told(one(maxclients=10000), host(open_files=granted))
-    assert bool(found) is not fits
-    if not fits:
-        assert found[0].startswith(
-            "instance default: maxclients: 10000 needs 10032 open files, this host grants 10031; expected at most 9999; "
+def test_what_the_plan_forbids():
+    seen = seen_of(one(), live={"requirepass": "hunter2"})
+    [text] = told(host_of(seen))
+    assert text.startswith("instance default: requirepass: the server has one that the inventory does not declare")
+    assert "hunter2" not in text
+
+
+@pytest.mark.parametrize("owner", ["", "ops"])
+def test_a_data_directory_of_somebody_else(owner):
+    found = told(host_of(seen_of(one(), Place(free=GB, owner=owner))))
+    assert bool(found) is bool(owner)
+    if owner:
+        [text] = found
+        assert text == (
+            "instance default: dir: /var/lib/redis belongs to ops; expected a directory that redis can write; "
+            "chown redis: /var/lib/redis"
         )
 
 
-@pytest.mark.parametrize(("somaxconn", "fits"), [(510, False), (511, True), (4096, True), (0, True)])
-def test_tcp_backlog_against_somaxconn(somaxconn, fits):
-    found = told(one(tcp_backlog=511), host(somaxconn=somaxconn))
-    assert bool(found) is not fits
-    if not fits:
-        assert "tcp-backlog: 511 is cut to net.core.somaxconn = 510; expected at most 510; " in found[0]
-
-
-# --- port -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("pid", "listener", "free"),
-    [
-        pytest.param(0, None, True, id="nobody"),
-        pytest.param(7, Listener(7, "redis-server"), True, id="the instance itself"),
-        pytest.param(7, None, True, id="the instance elsewhere"),
-        pytest.param(0, Listener(9, "nginx"), False, id="somebody else"),
-        pytest.param(7, Listener(9, "redis-server"), False, id="another Redis"),
-        pytest.param(0, Listener(0, "a process that this host does not show"), False, id="somebody unseen"),
-    ],
-)
-def test_a_port_that_is_taken(pid, listener, free):
-    result = told(one(), host(default=InstanceFacts(pid=pid, listeners={"port": listener} if listener else {})))
-    assert bool(result) is not free
-    if not free:
-        assert result[0].startswith(f"instance default: port: 6379 is taken by {listener.name}")
-        assert (f"(pid {listener.pid})" in result[0]) == bool(listener.pid)
-
-
-def test_a_tls_port_that_is_taken_is_named():
-    facts = host(default=InstanceFacts(listeners={"tls-port": Listener(9, "nginx")}))
-    [text] = told(one(port=0, tls_port=6380), facts)
-    assert "6380 is taken by nginx" in text
-
-
-# --- space ------------------------------------------------------------------------------------------------------------
+def test_the_remedy_names_the_user_of_the_unit():
+    """Field case A18: with `chown redis:` the server of user ops would not start again."""
+    here = one()
+    seen = seen_of(here, Place(free=GB, owner="redis"), unit=unit_of(here, user="ops"))
+    seen = replace(seen, view=replace(seen.view, config=replace(seen.view.config, owner="ops")))
+    [text] = told(host_of(seen))
+    assert text.endswith("expected a directory that ops can write; chown ops: /var/lib/redis")
 
 
 @pytest.mark.parametrize(
-    ("settings", "facts", "fits"),
-    [
-        pytest.param({"appendonly": "yes"}, {"free": 164 * MB, "data_bytes": 100 * MB}, True, id="just enough"),
-        pytest.param({"appendonly": "yes"}, {"free": 164 * MB - 1, "data_bytes": 100 * MB}, False, id="a byte short"),
-        pytest.param({"appendonly": "no"}, {"free": 0, "data_bytes": 100 * MB}, True, id="no AOF"),
-        pytest.param({"appendonly": "yes"}, {"free": 0, "data_bytes": GB, "aof_is_on": True}, True, id="has it"),
-        pytest.param({"appendonly": "yes"}, {"free": 64 * MB}, True, id="empty"),
-        pytest.param({"appendonly": "yes"}, {"free": 64 * MB - 1}, False, id="empty, no room to grow"),
-    ],
+    ("answer", "stops"),
+    [(no("does not exist"), True), (no("is closed to redis"), True), (YES, False), (unknown("no such user"), False)],
 )
-def test_room_for_the_aof(settings, facts, fits):
-    result = told(one(**settings, auto_aof_rewrite_min_size="64mb"), host(default=InstanceFacts(**facts)))
-    assert bool(result) is not fits
-    if not fits:
-        assert result[0].startswith("instance default: appendonly: the AOF needs about ")
-        assert "/var/lib/redis has " in result[0]
+def test_an_aclfile_that_the_server_could_not_read(answer, stops):
+    found = told(host_of(seen_of(one(aclfile="/etc/redis/users.acl"), Place(free=GB, aclfile=answer))))
+    assert bool(found) is stops
+    if stops:
+        assert found[0].startswith(f"instance default: aclfile: /etc/redis/users.acl {answer.reason}; ")
 
 
-# --- files that the server only reads ---------------------------------------------------------------------------------
+def test_an_aclfile_of_which_nobody_can_tell_does_not_pass():
+    """Such as one on a file system that does not answer."""
+    here = seen_of(one(aclfile="/etc/redis/users.acl"), Place(free=GB, aclfile=unknown("it could not be tried")))
+    assert told(host_of(here)) == []
+    [finding] = [found for found in preflight.findings(host_of(here), REDIS) if found.id == "preflight.aclfile"]
+    assert (finding.status, finding.actual) == (Status.SKIP, "could not be determined: it could not be tried")
 
 
-@pytest.mark.parametrize("name", facts.READ_FILES)
-def test_a_file_that_is_not_there(name):
-    instances = one(**{name: "/etc/redis/x"})
-    facts = host(default=InstanceFacts(free=GB, missing=[name]))
-    [text] = told(instances, facts)
-    assert text.startswith(f"instance default: {name}: /etc/redis/x does not exist; expected ")
-    assert told(instances, host()) == []
+def test_an_aclfile_that_stays_as_it_is_stops_nothing():
+    here = one(aclfile="/etc/redis/users.acl")
+    plan = seen_of(here).view.plan
+    live = {entry.option.name: plan.argument(entry) for entry in plan.entries}
+    settled = seen_of(here, Place(free=GB, aclfile=no("does not exist")), file=plan.file_after, live=live)
+    assert told(host_of(settled)) == []
 
 
-# --- the service's sandbox --------------------------------------------------------------------------------------------
+def test_a_tls_file_that_is_not_there():
+    """Field case D14."""
+    here = one(tls_port=6380, tls_cert_file="/nonexistent/redis.crt", tls_key_file="/nonexistent/redis.key")
+    facts = tls.look(tls.Options.of({**here.desired.values}), "redis", None)
+    found = told(host_of(seen_of(here, tls=facts)))
+    assert any("tls-cert-file" in text and "/nonexistent/redis.crt" in text for text in found)
 
 
 @pytest.mark.parametrize(
-    ("settings", "hidden"),
+    ("directories", "hidden"),
     [
-        ({"dir": "/home/redis"}, ["/home/redis"]),
-        ({"dir": "/root"}, ["/root"]),
-        ({"unixsocket": "/run/user/1000/r.sock"}, ["/run/user/1000"]),
-        ({"logfile": "/home/redis/log/r.log"}, ["/home/redis/log"]),
-        ({"dir": "/home/../home/redis"}, ["/home/redis"]),
-        ({"dir": "/homes/redis"}, []),
-        ({"dir": "/srv/home"}, []),
-        ({"dir": "/rooted"}, []),
-        ({}, []),
+        (["/home/redis"], ["/home/redis"]),
+        (["/root"], ["/root"]),
+        (["/var/tmp/x", "/tmp"], ["/var/tmp/x", "/tmp"]),
+        (["/run/user/1000"], ["/run/user/1000"]),
+        (["/homes/redis", "/srv/home", "/rooted"], []),
+        (["/run/other"], ["/run/other"]),
+        (["/run/redis"], []),
+        ([], []),
     ],
 )
-def test_what_the_sandbox_hides(settings, hidden):
-    result = told(one(**settings), host())
-    assert [text.split(": ")[1] for text in result] == hidden
-    assert told(one(**settings), host(systemd=False)) == []
-
-
-# --- memory -----------------------------------------------------------------------------------------------------------
+def test_what_the_sandbox_hides_or_a_reboot_removes(directories, hidden):
+    found = told(host_of(seen_of(one(), directories=directories)))
+    assert [text.split(": ")[1] for text in found] == hidden
+    assert told(host_of(seen_of(one(), directories=directories), systemd=False)) == []
 
 
 @pytest.mark.parametrize(
-    ("maxmemory", "persistence", "fits", "status"),
+    ("fragment", "masked", "judged"),
     [
-        # redis-facts 1.1, a machine of 4096 MB: worst case 1706 MB, 2 GB leaves 0.65, 3 GB leaves 0.07
-        pytest.param("1706mb", SAVING, True, Status.PASS, id="1706mb"),
-        pytest.param("1707mb", SAVING, True, Status.WARN, id="1707mb"),
-        pytest.param("2gb", SAVING, True, Status.WARN, id="2gb"),
-        # (4096 - 512) / (1.1 + 0.25) = 2654.8
-        pytest.param("2654mb", SAVING, True, Status.WARN, id="2654mb"),
-        pytest.param("2655mb", SAVING, False, None, id="2655mb"),
-        pytest.param("3gb", SAVING, False, None, id="3gb"),
-        # (4096 - 512) / 1.1 = 3258.2
-        pytest.param("3gb", NOT_SAVING, True, Status.PASS, id="3gb without a fork"),
-        pytest.param("3258mb", NOT_SAVING, True, Status.PASS, id="3258mb without a fork"),
-        pytest.param("3259mb", NOT_SAVING, False, None, id="3259mb without a fork"),
-        pytest.param("2gb", {"save": "", "appendonly": "yes"}, True, Status.WARN, id="AOF alone forks"),
-        pytest.param("2gb", {"save": "900 1", "appendonly": "no"}, True, Status.WARN, id="RDB alone forks"),
+        ("/usr/lib/systemd/system/redis-server.service", False, True),
+        ("/etc/systemd/system/redis-server.service", False, False),
+        ("/etc/systemd/system/redis-server.service", True, True),
     ],
 )
-def test_4_gb_of_memory(maxmemory, persistence, fits, status):
-    instances, facts = one(maxmemory=maxmemory, **persistence), host(memory=4 * GB)
-    result = told(instances, facts)
-    assert bool(result) is not fits
-    if fits:
-        finding = found(instances, facts)["memory"]
-        assert finding.status is status
-        assert bool(finding.remedy) is (status is Status.WARN)
+def test_the_sandbox_is_that_of_the_package_s_unit(fragment, masked, judged):
+    """A mask is a link in /etc to /dev/null, and behind it is still the package's unit."""
+    unit = unit_of(one(), fragment=fragment, masked=masked, loaded=not masked)
+    assert bool(told(host_of(seen_of(one(), directories=["/home/redis"], unit=unit)))) is judged
 
 
-def test_too_much_memory_says_how_much_is_right():
-    [text] = told(one(maxmemory="3gb", **SAVING), host(memory=4 * GB))
-    assert text == (
-        "instance default: maxmemory: 3gb does not fit 4gb of RAM with room to save; "
-        "expected at most 2654mb in all, better 1706mb; set redis_server_settings: {maxmemory: 1706mb}"
-    )
+@pytest.mark.parametrize(
+    ("changes", "stops"),
+    [
+        ({"in_the_way": "/etc/systemd/system/redis.service", "missing": ["redis-server"]}, True),
+        ({"in_the_way": "/etc/systemd/system/redis.service"}, False),
+        ({"missing": ["redis-server"]}, False),
+    ],
+)
+def test_a_unit_in_the_way_of_the_package(changes, stops):
+    """Field case A17."""
+    found = told(host_of(seen_of(one())), replace(PACKAGE, **changes))
+    assert bool(found) is stops
+    if stops:
+        assert found[0].startswith("package redis-server: /etc/systemd/system/redis.service is somebody's own unit")
 
 
-def test_what_is_advised_fits():
-    for memory in (256 * MB, 512 * MB, GB, 2 * GB, 16 * GB, 256 * GB):
-        [text] = told(one(maxmemory="1024gb", **SAVING), host(memory=memory))
-        advised = text.rpartition("maxmemory: ")[2].rstrip("}")
-        assert told(one(maxmemory=advised, **SAVING), host(memory=memory)) == []
-        assert found(one(maxmemory=advised, **SAVING), host(memory=memory))["memory"].status is Status.PASS
+def test_one_problem_is_told_once():
+    here = one()
+    view = host_of(seen_of(here, Place(owner="ops")), seen_of(here, Place(owner="ops")))
+    assert len([text for text in told(view) if "belongs to ops" in text]) == 1
 
 
-def test_instances_share_the_memory():
-    pair = several(
-        {"name": "a", "port": 1, "settings": {"maxmemory": "1gb", **SAVING}},
-        {"name": "b", "port": 2, "settings": {"maxmemory": "2gb", **NOT_SAVING}},
-    )
-    [text] = told(pair, host(memory=4 * GB))
-    assert text.startswith("instance a, b: maxmemory: 3gb does not fit 4gb ")
-    assert text.endswith(" split over the instances")
-    assert told(pair[:1], host(memory=4 * GB)) == []
+# --- what can't be looked at --------------------------------------------------------------------------------------------
 
 
-@quick
-@given(st.integers(64 * MB, 2**40), st.integers(1, 2**40), st.booleans())
-def test_more_memory_or_less_demand_never_hurts(memory, maxmemory, saves):
-    persistence = SAVING if saves else NOT_SAVING
-    if not told(one(maxmemory=maxmemory, **persistence), host(memory=memory)):
-        assert not told(one(maxmemory=maxmemory, **persistence), host(memory=memory + MB))
-        assert not told(one(maxmemory=max(1, maxmemory - MB), **persistence), host(memory=memory))
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (
+            AccessDenied("127.0.0.1:6379: NOAUTH"),
+            "instance default: requirepass: the running server refuses every password",
+        ),
+        (CommandRefused("unknown command"), "take rename-command out of /etc/redis/redis.conf"),
+        (FileUnreadable("instance default: /etc/redis/redis.conf is no configuration"), "; correct the file"),
+        (RedisOpsError("instance default: redis-server runs (pid 7) but does not answer"), "; look at its log"),
+        (InvalidInput([MARK]), str(MARK)),
+    ],
+)
+def test_no_run_touches_what_it_can_not_see(error, expected):
+    here = one()
+    [text] = told(host_of(unseen=[Unseen(here, error)]))
+    assert expected in text
+    assert text.count("instance default: ") == 1
+    assert list(unseen.problems(Unseen(here, error), NOW))
 
 
-# --- findings ---------------------------------------------------------------------------------------------------------
+# --- findings -----------------------------------------------------------------------------------------------------------
+
+
+def found(*instances) -> dict[str, Finding]:
+    every = preflight.findings(host_of(*map(seen_of, instances)), REDIS)
+    assert len({finding.id for finding in every}) == len(every)
+    return {finding.id.removeprefix("preflight."): finding for finding in every}
 
 
 @pytest.mark.parametrize(
     ("instances", "warned"),
     [
-        pytest.param(one(maxmemory="1gb", **SAVING), [], id="nothing"),
-        pytest.param(one(maxmemory=0, **SAVING), ["maxmemory"], id="no limit"),
-        pytest.param(one(maxmemory="1gb", **NOT_SAVING), ["persistence"], id="no persistence"),
-        pytest.param(one(maxmemory="1gb", save="", appendonly="yes"), [], id="AOF alone"),
-        pytest.param(one(maxmemory="1gb", save="900 1", appendonly="no"), [], id="RDB alone"),
-        pytest.param(one(maxmemory="1gb", **SAVING, no_appendfsync_on_rewrite="yes"), ["fsync"], id="fsync"),
+        pytest.param([one(maxmemory="1gb", **SAVING)], [], id="nothing"),
+        pytest.param([one(maxmemory=0, **SAVING)], ["maxmemory"], id="no limit"),
+        pytest.param([one(maxmemory="1gb", **NOT_SAVING)], ["persistence"], id="no persistence"),
+        pytest.param([one(maxmemory="1gb", save="", appendonly="yes")], [], id="AOF alone"),
+        pytest.param([one(maxmemory="1gb", save="900 1", appendonly="no")], [], id="RDB alone"),
+        pytest.param([one(maxmemory="1gb", **SAVING, no_appendfsync_on_rewrite="yes")], ["fsync"], id="fsync"),
         pytest.param(
-            one(maxmemory="1gb", save="900 1", appendonly="no", no_appendfsync_on_rewrite="yes"),
+            [one(maxmemory="1gb", save="900 1", appendonly="no", no_appendfsync_on_rewrite="yes")],
             [],
             id="no AOF to fsync",
         ),
         pytest.param(
-            one("queue", maxmemory="1gb", **SAVING, maxmemory_policy="allkeys-lru"), ["eviction"], id="queue evicts"
+            [one("queue", maxmemory="1gb", **SAVING, maxmemory_policy="allkeys-lru")], ["eviction"], id="queue evicts"
         ),
-        pytest.param(one("queue", maxmemory="1gb", **SAVING, maxmemory_policy="noeviction"), [], id="queue keeps"),
-        pytest.param(one(maxmemory="1gb", **SAVING, maxmemory_policy="allkeys-lru"), [], id="cache evicts"),
+        pytest.param([one("queue", maxmemory="1gb", **SAVING, maxmemory_policy="noeviction")], [], id="queue keeps"),
+        pytest.param([one(maxmemory="1gb", **SAVING, maxmemory_policy="allkeys-lru")], [], id="cache evicts"),
         pytest.param(
             several({"name": "queue", "settings": {"maxmemory": 1, **SAVING, "maxmemory-policy": "volatile-ttl"}}),
             ["eviction"],
@@ -266,20 +253,39 @@ def test_more_memory_or_less_demand_never_hurts(memory, maxmemory, saves):
     ],
 )
 def test_warnings(instances, warned):
-    every = found(instances)
+    every = {name: finding for name, finding in found(*instances).items() if finding.status is Status.WARN}
     assert list(every) == warned
     for finding in every.values():
-        assert finding.status is Status.WARN
         assert finding.subject == f"instance {instances[0].layout.instance}"
         assert all((finding.expected, finding.actual, finding.why, finding.remedy))
 
 
-def test_no_limit_or_no_memory_known_judges_no_memory():
-    assert "memory" not in found(one(maxmemory=0), host(memory=4 * GB))
-    assert "memory" not in found(one(maxmemory="2gb"), host(memory=0))
+@pytest.mark.parametrize(("lines", "told_"), [([], False), (["rename-command CONFIG", "loadmodule /x.so"], True)])
+def test_lines_of_a_file_that_are_kept_and_can_not_be_verified(lines, told_):
+    view = host_of(seen_of(one(maxmemory="1gb", **SAVING), taken_over=lines))
+    kept = [finding for finding in preflight.findings(view, REDIS) if finding.id == "preflight.kept"]
+    assert bool(kept) is told_
+    if told_:
+        assert "rename-command CONFIG, loadmodule /x.so" in kept[0].actual
 
 
-# --- the record of a verdict ------------------------------------------------------------------------------------------
+def test_findings_of_ports_and_room_are_among_them(monkeypatch):
+    mark = Finding("preflight.mark", "x", Status.WARN, "", "", "")
+    for module in (ports, room):
+        monkeypatch.setattr(module, "findings", lambda *_: [mark])
+        assert mark in preflight.findings(host_of(seen_of(one())), REDIS)
+        monkeypatch.undo()
+
+
+def test_a_package_is_needed_where_its_program_starts():
+    own = unit_of(one(), command=("/opt/redis/redis-server", "/etc/redis/redis.conf"))
+    bare = Unit("redis-server")
+    assert host_of(seen_of(one(), unit=bare)).needs_package
+    assert host_of(seen_of(one())).needs_package
+    assert not host_of(seen_of(one(), unit=own)).needs_package
+
+
+# --- the record of a verdict --------------------------------------------------------------------------------------------
 
 
 def finding(status: Status, remedy: str = "") -> Finding:
@@ -299,54 +305,3 @@ def test_only_a_failed_finding_fails():
     assert result["failed"] is True
     assert result["changed"] is False
     assert result["msg"].splitlines() == ["web1: 0; expected 1; mend it", "web1: 0; expected 1; see docs/"]
-
-
-# --- what is beside the declared instances ------------------------------------------------------------------------------
-
-OLD = Undeclared("default", "redis-server", 7, "/var/lib/redis")
-REMEDY = (
-    "declare instance default again, or run: systemctl disable --now redis-server (its keys stay in /var/lib/redis)"
-)
-
-
-def beside(*undeclared: Undeclared, **facts: Any) -> HostFacts:
-    return HostFacts(0, 0, 0, systemd=True, instances={"cache": InstanceFacts(**facts)}, undeclared=undeclared)
-
-
-def test_a_port_that_an_undeclared_instance_has():
-    cache = several({"name": "cache", "profile": "mine"})
-    held = {"listeners": {"port": Listener(7, "redis-server")}}
-    [told_] = told(cache, beside(OLD, **held))
-    assert told_ == (
-        "instance cache: port: 6379 is taken by redis-server: instance default, which the inventory no longer declares; "
-        f"expected a free port; {REMEDY}"
-    )
-    stranger = Undeclared("old", "redis-server@old", 8, "/var/lib/redis/old")
-    asleep = Undeclared("default", "redis-server", 0, "")
-    for others in ((), (stranger,), (asleep,)):
-        [told_] = told(cache, beside(*others, **held))
-        assert "6379 is taken by redis-server (pid 7)" in told_
-
-
-@pytest.mark.parametrize(
-    ("undeclared", "actual", "remedy"),
-    [
-        (OLD, "it runs, and nobody declares it", REMEDY),
-        (
-            Undeclared("old", "redis-server@old", 0, ""),
-            "it starts at the next boot, and nobody declares it",
-            "declare instance old again, or run: systemctl disable --now redis-server@old",
-        ),
-    ],
-)
-def test_an_instance_that_nobody_declares(undeclared, actual, remedy):
-    finding = found(several({"name": "cache", "profile": "mine"}), beside(undeclared))["undeclared"]
-    assert (finding.status, finding.actual, finding.remedy) == (Status.WARN, actual, remedy)
-
-
-def test_lines_of_a_file_that_are_kept_and_cannot_be_verified():
-    cache = several({"name": "cache", "profile": "mine"})
-    assert "kept" not in found(cache, beside())
-    finding = found(cache, beside(taken_over=["rename-command CONFIG", "loadmodule /x.so"]))["kept"]
-    assert finding.status is Status.WARN
-    assert "rename-command CONFIG, loadmodule /x.so" in finding.actual

@@ -1,4 +1,4 @@
-"""Verdicts on BullMQ queues, and how they are found, without a server."""
+"""How BullMQ queues are read, and the verdicts on queues, without a server."""
 
 from __future__ import annotations
 
@@ -6,29 +6,15 @@ import json
 from dataclasses import replace
 
 import pytest
-from ansible.module_utils.redis_ops.base.errors import AccessDenied, CommandRefused, ServerUnreachable
+from ansible.module_utils.redis_ops.base.errors import AccessDenied, CommandRefused
 from ansible.module_utils.redis_ops.base.findings import Status
-from ansible.module_utils.redis_ops.server import queues
-from ansible.module_utils.redis_ops.server.queues import Limits, Queue, find, has_queue, judge, read
+from ansible.module_utils.redis_ops.checks.queues import Limits, judge
+from ansible.module_utils.redis_ops.server.queues.bullmq import LISTS, SETS, Queue, read
+from ansible.module_utils.redis_ops.server.queues.result import Found, Search
 
-NOTHING = dict.fromkeys((*queues.LISTS, *queues.SETS), 0)
+NOTHING = dict.fromkeys((*LISTS, *SETS), 0)
 IDLE = Queue("mail", NOTHING, at=1000.0, worker_seen=True)
 SAFE = {"maxmemory-policy": "noeviction", "maxmemory": "536870912"}
-
-
-class Server:
-    """A database of keys, as SCAN walks it: `step` keys for each call."""
-
-    def __init__(self, *keys: str, step: int = 2) -> None:
-        self.keys, self.step, self.calls = keys, step, 0
-
-    def call(self, *words: str):
-        assert words[0] == "SCAN"
-        self.calls += 1
-        start = int(words[1])
-        end = start + self.step
-        part = [key for key in self.keys[start:end] if key.endswith(":meta")]
-        return (0 if end >= len(self.keys) else end), part
 
 
 class Refusing:
@@ -47,68 +33,7 @@ def verdicts(queue: Queue, **limits: float) -> dict[str, str]:
     return {finding.id: finding.status.value for finding in judge("here", SAFE, [queue], Limits(**limits))}
 
 
-# --- finding ----------------------------------------------------------------------------------------------------------
-
-
-def test_queues_are_found_wherever_they_are():
-    server = Server("a", "b", "c", "bull:mail:meta", "d", "bull:video:meta", "e")
-    assert find(server) == (["mail", "video"], True)
-    assert has_queue(server)
-
-
-def test_a_name_with_a_colon_is_no_queue():
-    assert find(Server("bull:mail:some-job:meta", "bull:mail:meta")) == (["mail"], True)
-
-
-def test_no_queue():
-    assert find(Server("a", "b", "c")) == ([], True)
-    assert not has_queue(Server("a", "b", "c"))
-
-
-def test_the_quick_look_gives_up_after_its_rounds():
-    server = Server(*["x"] * 100, "bull:mail:meta", step=1)
-    assert not has_queue(server)
-    assert server.calls == 20
-
-
-def test_a_search_that_takes_too_long_says_so(monkeypatch):
-    monkeypatch.setattr(queues, "PATIENCE", 0.0)
-    assert find(Server("bull:mail:meta", "a", "b", "c", step=1)) == (["mail"], False)
-
-
-def test_a_search_over_too_many_keys_says_so(monkeypatch):
-    monkeypatch.setattr(queues, "THOROUGH", 2)
-    assert find(Server("a", "b", "c", "bull:mail:meta", step=1)) == ([], False)
-
-
-def test_whether_there_is_a_queue_and_that_nobody_knows(monkeypatch):
-    far = Server(*["x"] * 100, "bull:mail:meta", "y", step=1)
-    assert queues.is_any(far) is True
-    assert far.calls == 101  # no further than the first
-    assert queues.is_any(Server("a", "b", "c")) is False
-    assert queues.is_any(Refusing(AccessDenied("NOPERM"))) is None
-    with pytest.raises(ServerUnreachable):
-        queues.is_any(Refusing(ServerUnreachable("gone")))
-    monkeypatch.setattr(queues, "THOROUGH", 2)
-    assert queues.is_any(Server("a", "b", "c", step=1)) is None
-    monkeypatch.setattr(queues, "PATIENCE", -1.0)
-    assert queues.is_any(Server("a", "b", "c", step=2)) is None
-
-
-def test_a_prefix_is_not_a_pattern():
-    seen = []
-
-    class Asked(Server):
-        def call(self, *words: str):
-            seen.append(words[3])
-            return super().call(*words)
-
-    find(Asked("a"), "te*m[1]")
-    assert seen == [r"te\*m\[1\]:*:meta"]
-
-
-def test_the_quick_look_says_no_where_it_may_not_look():
-    assert not has_queue(Refusing(AccessDenied("NOPERM")))
+# --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_key_of_somebody_else_is_no_queue():
@@ -119,6 +44,53 @@ def test_a_key_of_somebody_else_is_no_queue():
 def test_another_refusal_is_an_error():
     with pytest.raises(CommandRefused):
         read(Refusing(CommandRefused("ERR unknown command")), "mail")
+
+
+class Mail:
+    """A queue with no job, whose events are as the server gives them."""
+
+    def __init__(self, events, *, meta: int = 1) -> None:
+        self.events, self.meta = events, meta
+
+    def call(self, *words: str):
+        if words[0] == "XREVRANGE":
+            if isinstance(self.events, Exception):
+                raise self.events
+            return self.events
+        replies = {"EXISTS": self.meta, "HMGET": [None, None], "ZRANGE": [], "GET": None, "ZCOUNT": 3}
+        return replies.get(words[0], 0)
+
+
+def event(name: str, **more: str) -> list[str]:
+    return [word for pair in {**more, "event": name}.items() for word in pair]
+
+
+ENDED = [
+    ["3-0", event("completed", returnvalue="1")],
+    ["2-0", event("failed")],
+    ["1-0", event("failed", jobId="event")],
+]
+
+
+@pytest.mark.parametrize(
+    ("events", "counted"),
+    [
+        (ENDED, (1, 2)),
+        ([("1-0", {"event": "failed", "failedReason": "x"})], (0, 1)),  # as redis-py makes it
+        ([["1-0", event("added")]], (3, 3)),
+        ([], (3, 3)),
+        (AccessDenied("NOPERM"), (3, 3)),  # then of the jobs that are kept
+    ],
+)
+def test_jobs_that_ended_lately_are_counted_by_their_events(events, counted):
+    queue = read(Mail(events), "mail")
+    assert (queue.recent_completed, queue.recent_failed) == counted
+
+
+def test_a_queue_without_its_settings_is_read_where_its_keys_were_seen():
+    assert read(Mail([], meta=0), "mail") is None
+    queue = read(Mail([], meta=0), "mail", "shop", database=3, remains=True)
+    assert (queue.name, queue.prefix, queue.database, queue.meta) == ("mail", "shop", 3, False)
 
 
 # --- judging ----------------------------------------------------------------------------------------------------------
@@ -135,7 +107,9 @@ def test_the_findings_of_one_queue():
         "queues.waiting",
         "queues.delayed",
         "queues.stalled",
+        "queues.parents",
         "queues.kept",
+        "queues.failing",
         "queues.failed",
     ]
 
@@ -150,6 +124,9 @@ def test_the_findings_of_one_queue():
         ("kept", replace(IDLE, counts=counted(completed=10_001)), {}),
         ("kept", replace(IDLE, counts=counted(failed=11)), {"kept": 10}),
         ("failed", replace(IDLE, failed_since=1), {}),
+        ("parents", replace(IDLE, counts=counted(waiting_children=2), oldest_parent=3600.5), {}),
+        ("failing", replace(IDLE, recent_failed=3000), {}),
+        ("failing", replace(IDLE, recent_failed=2, recent_completed=8), {}),
     ],
 )
 def test_what_is_not_in_order_warns_and_says_what_to_do(name, queue, limits):
@@ -161,9 +138,16 @@ def test_what_is_not_in_order_warns_and_says_what_to_do(name, queue, limits):
 
 def test_limits_are_still_in_order():
     queue = replace(
-        IDLE, counts=counted(wait=1, delayed=1, active=2, completed=10_000), oldest_waiting=60.0, overdue=60.0
+        IDLE,
+        counts=counted(wait=1, delayed=1, active=2, completed=10_000),
+        oldest_waiting=60.0,
+        overdue=60.0,
+        oldest_parent=3600.0,
+        recent_failed=1,
+        recent_completed=9,
     )
     assert set(verdicts(queue).values()) == {"PASS"}
+    assert verdicts(replace(IDLE, recent_failed=9))["queues.failing"] == "PASS"  # too few to say something
 
 
 def waiting(queue: Queue) -> tuple[Status, str]:
@@ -201,14 +185,40 @@ def test_a_queue_where_keys_are_evicted_fails(policy, maxmemory):
 
 
 def test_an_evicting_instance_without_queues_is_in_order():
-    [finding] = judge("here", {"maxmemory-policy": "allkeys-lru"}, [], Limits())
-    assert (finding.id, finding.status, finding.actual) == ("queues.found", Status.PASS, "no queue")
+    for search in (None, Search()):
+        [finding] = judge("here", {"maxmemory-policy": "allkeys-lru"}, [], Limits(), search)
+        assert (finding.id, finding.status, finding.actual) == ("queues.found", Status.PASS, "no queue")
 
 
 def test_a_search_without_an_end_is_no_pass():
-    [finding] = judge("here", SAFE, [], Limits(), complete=False)
+    [finding] = judge("here", SAFE, [], Limits(), Search(complete=False, reason="10 s were over"))
     assert finding.status is Status.SKIP
+    assert finding.actual == "no queue among the keys that were looked at: 10 s were over"
     assert finding.remedy
+
+
+def test_queues_of_other_libraries_are_named_and_may_not_be_evicted():
+    search = Search(
+        found=(Found("RQ", 2, "", ("set rq:queues",)), Found("BullMQ", 0, "bull:mail", ("hash bull:mail:meta",))),
+        suspects=("list jobs in database 0",),
+    )
+    found, eviction, *_ = judge("here", {"maxmemory-policy": "volatile-lru"}, [IDLE], Limits(), search)
+    assert found.actual == (
+        "1 queue of BullMQ; RQ in database 2 (set rq:queues); not counted, because only the name says so: "
+        "list jobs in database 0"
+    )
+    assert (eviction.status, eviction.actual) == (
+        Status.FAIL,
+        "volatile-lru, and mail, RQ in database 2 (set rq:queues) lives here: jobs can vanish",
+    )
+
+
+def test_what_is_left_of_a_queue_fails():
+    queue = replace(IDLE, meta=False, prefix="shop", database=1)
+    [finding] = [f for f in judge("here", SAFE, [queue], Limits()) if f.status is not Status.PASS]
+    assert (finding.id, finding.status) == ("queues.whole", Status.FAIL)
+    assert finding.subject == "here, queue mail of database 1"
+    assert finding.expected == "the key shop:mail:meta beside the queue's other keys"
 
 
 def test_a_record_is_plain_data():

@@ -91,7 +91,7 @@ def test_no_room(report, tmp_path):
     result = report(MAXMEMORY)
     assert (result["failed"], result["exit_code"]) == (True, 1)
     assert any("maxmemory: running 7mb" in line for line in result["report"])
-    assert result["report"][-1].startswith(f"FAILED: the check has no report: {tmp_path}/drift: File too large")
+    assert result["report"][-1].startswith(f"FAILED: the check has no report: {tmp_path}/drift/latest.html: File")
     assert {path.name for path in (tmp_path / "drift").iterdir()} == {"latest.json"}
     assert (tmp_path / "drift" / "latest.json").read_text() == "what was"
 
@@ -103,18 +103,21 @@ def test_no_place(report, tmp_path):
     assert "Not a directory" in result["report"][-1]
 
 
-@pytest.mark.parametrize(
-    ("facts", "told"),
-    [
-        ({"redis_drift_waivers": [{"id": "*"}]}, "redis1: redis_drift_waivers: waiver 1: has no hosts"),
-        ({"__redis_drift_check": {"scopes": [{}]}}, "a defect of this module"),
-    ],
-)
-def test_what_is_malformed_is_neither_clean_nor_drift(report, facts, told):
-    result = report(MAXMEMORY, **facts)
-    assert (result["failed"], result["exit_code"]) == (True, 1)
-    assert told in result["report"][0]
-    assert result["report"][0].startswith("FAILED: ")
+def test_a_waiver_that_cannot_be_read_ends_the_check_with_1_and_hides_nothing(report):
+    result = report(MAXMEMORY, redis_drift_waivers=[{"id": "*"}])
+    assert (result["exit_code"], result["counts"]["live_not_persisted"]) == (1, 1)
+    told = " ".join(result["report"])
+    assert "redis1: redis_drift_waivers: waiver 1: has no hosts (id *); expected" in told
+    assert "FAILED: 4 mistakes in waivers; the other waivers hold" in told
+    assert result["report"][-1] == "DRIFT: 1 finding on 1 of 1 host"
+
+
+def test_an_answer_of_another_shape_is_neither_clean_nor_drift(report, tmp_path):
+    result = report(__redis_drift_check={"scopes": [{}]})
+    assert (result["exit_code"], result["drifted"]) == (1, {})
+    [host] = json.loads((tmp_path / "drift" / "latest.json").read_text())["hosts"]
+    assert host["status"] == "unreadable"
+    assert host["error"].startswith("its answer cannot be read: scopes[0].instance: nothing; expected a value")
 
 
 @pytest.mark.parametrize("registered", [None, {}, {"msg": "timed out"}, {"unreachable": True, "msg": "no route"}])

@@ -7,7 +7,6 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-import yaml
 from ansible.module_utils.redis_ops.base.errors import InvalidInput
 from ansible.module_utils.redis_ops.report import waivers
 from checked import TODAY, build, finding, looked
@@ -21,11 +20,11 @@ from redis_drift_waive import extended, read
 UNTIL = date(2026, 12, 23)
 NEW = waivers.propose([(host, "default", "option.hz", "running 50") for host in ("redis1", "redis2")], "OPS-417", UNTIL)
 ADDED = """\
-- id: option.hz
-  hosts: [redis1, redis2]
-  instances: [default]
-  actual: running 50
-  reason: OPS-417
+- id: !unsafe 'option.hz'
+  hosts: [!unsafe 'redis1', !unsafe 'redis2']
+  instances: [!unsafe 'default']
+  actual: !unsafe 'running 50'
+  reason: !unsafe 'OPS-417'
   expires: 2026-12-23
 """
 OLD = "{id: acl.*, hosts: '*', reason: OPS-1, expires: 2027-01-31}"
@@ -78,11 +77,25 @@ def test_what_is_not_understood_is_left_alone(before):
         _ = read(before, "f"), extended(before, NEW, "f")
 
 
+def test_a_file_from_before_is_extended_and_keeps_its_texts():
+    """`make waivers` wrote texts without a tag once."""
+    before = extended(None, NEW, "f").replace("!unsafe ", "")
+    after = extended(before, NEW, "f")
+    assert after.startswith(before)
+    assert read(before, "f") + read(before, "f") == read(after, "f")
+
+
+def test_an_error_of_yaml_shows_no_line_of_the_file():
+    with pytest.raises(InvalidInput, match="f:3:") as error:
+        read("redis_drift_waivers:\n  - {id: sesame, sesame\n", "f")
+    assert "sesame" not in str(error.value)
+
+
 @quick
 @given(st.text(min_size=1), st.text(), st.text(min_size=1), st.text(), st.text(min_size=1).filter(str.strip))
 def test_a_proposal_waives_its_finding_and_no_other(host, instance, identity, actual, reason):
     new = waivers.propose([(host, instance, identity, actual)], reason, UNTIL)
-    [waiver] = waivers.parse(yaml.safe_load(extended(None, new, "f"))["redis_drift_waivers"])
+    [waiver] = read(extended(None, new, "f"), "f")
     assert waiver.covers(host, instance, identity, "any", actual)
     assert waiver.reason == reason.strip()
     assert not waiver.covers(f"{host}x", instance, identity, "any", actual)

@@ -11,9 +11,12 @@ import yaml
 from ansible.module_utils.redis_ops import catalog
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.errors import InvalidInput
-from ansible.module_utils.redis_ops.model.resolve import Declaration, Resolved, profile_settings, resolve
+from ansible.module_utils.redis_ops.model.declaration import LAYERS, Declaration
+from ansible.module_utils.redis_ops.model.resolve import Resolved, profile_settings, resolve
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
-from strategies import ENGINES
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import ENGINES, quick
 
 ROOT = Path(__file__).parent.parent.parent
 PROFILES = yaml.safe_load((ROOT / "roles/redis_server/vars/main/profiles.yml").read_text())["__redis_server_profiles"]
@@ -30,13 +33,18 @@ def declared(
     profiles: Any = None,
     profile: str = "empty",
     settings: Any = None,
+    group: Any = None,
+    host: Any = None,
     secrets: Any = None,
     systemd: bool = True,
+    memory: int = 0,
+    is_managed: Any = lambda _: False,
+    **given: Any,
 ) -> list[Resolved]:
-    declaration = Declaration(
-        instances, {"empty": {}, **(profiles or {})}, profile, {} if settings is None else settings, secrets or {}
-    )
-    return resolve(declaration, PRODUCTS[engine.name], engine, systemd=systemd)
+    layers = dict(zip(LAYERS, (settings or {}, group or {}, host or {})))
+    declaration = Declaration(instances, {"empty": {}, **(profiles or {})}, profile, layers, secrets or {}, **given)
+    product = PRODUCTS[engine.name]
+    return resolve(declaration, product, engine, systemd=systemd, memory=memory, is_managed=is_managed)
 
 
 def problems(*args: Any, **kwargs: Any) -> list[str]:
@@ -52,10 +60,7 @@ KNOWN = ("redis_server_settings", "redis_server_secrets", "redis_host_sysctl")
 
 
 def mistyped(*variables: str) -> list[str]:
-    declaration = Declaration(ONE, {"empty": {}}, "empty", {"hz": "bad"}, {}, [*KNOWN, *variables], KNOWN)
-    with pytest.raises(InvalidInput) as raised:
-        resolve(declaration, PRODUCTS["redis"], REDIS_7, systemd=True)
-    return [str(problem) for problem in raised.value.problems]
+    return problems(settings={"hz": "bad"}, variables=[*KNOWN, *variables], known=KNOWN)
 
 
 def test_a_variable_that_no_role_has_is_told_with_all_the_rest():
@@ -75,17 +80,21 @@ def test_a_variable_that_no_role_has_is_told_with_all_the_rest():
 
 # --- layers -----------------------------------------------------------------------------------------------------------
 
-LAYERS = {"profiles": {"mine": {"timeout": 1}}, "profile": "mine"}
+OF_A_PROFILE = {"profiles": {"mine": {"timeout": 1}}, "profile": "mine"}
 
 
 @pytest.mark.parametrize(
     ("kwargs", "own", "expected"),
     [
         pytest.param({}, {}, 0, id="default of the engine"),
-        pytest.param(LAYERS, {}, 1, id="profile"),
-        pytest.param({**LAYERS, "settings": {"timeout": 2}}, {}, 2, id="settings over profile"),
-        pytest.param({**LAYERS, "settings": {"timeout": 2}}, {"timeout": 3}, 3, id="own over settings"),
-        pytest.param({**LAYERS, "settings": {"TIMEOUT": 2}}, {"Timeout": 3}, 3, id="in any spelling"),
+        pytest.param(OF_A_PROFILE, {}, 1, id="profile"),
+        pytest.param({**OF_A_PROFILE, "settings": {"timeout": 2}}, {}, 2, id="settings over profile"),
+        pytest.param({"settings": {"timeout": 2}, "group": {"timeout": 3}}, {}, 3, id="group over settings"),
+        pytest.param({"group": {"timeout": 3}, "host": {"timeout": 4}}, {}, 4, id="host over group"),
+        pytest.param({"settings": {"timeout": 2}, "host": {"timeout": 4}}, {}, 4, id="host over settings"),
+        pytest.param({"host": {"timeout": 4}}, {"timeout": 5}, 5, id="own over host"),
+        pytest.param({**OF_A_PROFILE, "settings": {"timeout": 2}}, {"timeout": 3}, 3, id="own over settings"),
+        pytest.param({**OF_A_PROFILE, "settings": {"TIMEOUT": 2}}, {"Timeout": 3}, 3, id="in any spelling"),
     ],
 )
 def test_a_later_layer_wins(kwargs, own, expected):
@@ -101,16 +110,169 @@ def test_a_later_layer_wins_under_another_name():
     assert "slave-read-only" not in instance.settings
 
 
-@pytest.mark.parametrize("where", ["settings", "own", "profile"])
+def test_a_layer_for_a_group_keeps_the_other_options_of_the_layer_above_it():
+    """Field case A21: a child group must not drop the settings of its parent."""
+    [instance] = declared(
+        settings={"maxmemory": "1gb", "bind": "0.0.0.0", "slave-read-only": "no"},
+        group={"hz": 20},
+        host={"replica-read-only": "yes"},
+    )
+    got = [instance.desired.get(name) for name in ("maxmemory", "bind", "hz", "replica-read-only")]
+    assert got == [2**30, ("0.0.0.0",), 20, True]
+
+
+@pytest.mark.parametrize("where", ["settings", "group", "host", "own", "profile"])
 def test_one_option_under_two_names_in_one_layer_is_an_error(where):
     twice = {"slave-read-only": "yes", "replica-read-only": "no"}
     own = {"name": "default", "settings": twice if where == "own" else {}}
-    problems(
-        [own],
-        settings=twice if where == "settings" else {},
-        profiles={"mine": twice if where == "profile" else {}},
-        profile="mine",
-    )
+    layers = {where: twice} if where in ("settings", "group", "host") else {}
+    found = problems([own], profiles={"mine": twice if where == "profile" else {}}, profile="mine", **layers)
+    assert any("slave-read-only and replica-read-only are the same option" in problem for problem in found)
+
+
+# --- defaults of this project that nobody typed -----------------------------------------------------------------------
+
+PLACES = {"port", "bind", "protected-mode", "dir", "logfile", "pidfile", "daemonize", "supervised"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "kwargs", "typed"),
+    [
+        pytest.param({}, {}, set(), id="nothing"),
+        pytest.param({"port": 6379}, {}, {"port"}, id="the default port as the instance's own"),
+        pytest.param({}, {"settings": {"bind": "127.0.0.1 -::1"}}, {"bind"}, id="the default bind as a setting"),
+        pytest.param({"settings": {"DIR": "/var/lib/redis"}}, {}, {"dir"}, id="in another spelling"),
+        pytest.param({}, {"group": {"logfile": ""}}, {"logfile"}, id="in a group"),
+        pytest.param({}, {"host": {"pidfile": "/run/x"}}, {"pidfile"}, id="of a host"),
+        pytest.param(
+            {}, {"profiles": {"m": {"protected-mode": "no"}}, "profile": "m"}, {"protected-mode"}, id="profile"
+        ),
+    ],
+)
+def test_a_default_of_ours_is_weak_until_somebody_types_the_option(entry, kwargs, typed):
+    [instance] = declared([{"name": "default", **entry}], **kwargs)
+    assert instance.weak == PLACES - typed
+    assert set(instance.desired.values) >= PLACES
+
+
+@pytest.mark.parametrize(
+    ("entry", "profile", "assumed"),
+    [
+        pytest.param({}, "", {"hz", "timeout"}, id="nobody typed one"),
+        pytest.param({}, "guide", set(), id="typed for all"),
+        pytest.param({"profile": "guide"}, "", set(), id="typed for the instance"),
+        pytest.param({"settings": {"hz": 10}}, "", {"timeout"}, id="one option typed"),
+    ],
+)
+def test_a_profile_is_assumed_until_somebody_types_its_name(entry, profile, assumed):
+    guide = {"guide": {"hz": 10, "timeout": 1}}
+    [instance] = declared([{"name": "default", **entry}], profiles=guide, profile=profile)
+    assert instance.assumed == assumed
+    assert instance.profile == "guide"
+    assert instance.desired.get("timeout") == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "kwargs", "expected"),
+    [
+        pytest.param({}, {}, ("", False, False), id="nothing"),
+        pytest.param(
+            {},
+            {"adopt": "keep", "accept_eviction": True, "accept_empty": True},
+            ("keep", True, True),
+            id="for all instances",
+        ),
+        pytest.param(
+            {"adopt": "replace", "accept_eviction": False, "accept_empty": False},
+            {"adopt": "keep", "accept_eviction": True, "accept_empty": True},
+            ("replace", False, False),
+            id="the instance's own answers win",
+        ),
+        pytest.param({"accept_empty": True}, {}, ("", False, True), id="own alone"),
+        pytest.param(
+            {"adopt": None, "accept_eviction": None},
+            {"adopt": "keep", "accept_eviction": True},
+            ("keep", True, False),
+            id="a key without a value says nothing",
+        ),
+    ],
+)
+def test_answers_about_a_server_that_is_already_there(entry, kwargs, expected):
+    [instance] = declared([{"name": "default", **entry}], **kwargs)
+    assert (instance.adopt, instance.accept_eviction, instance.accept_empty) == expected
+
+
+@pytest.mark.parametrize("managed", [True, False])
+def test_an_instance_lives_under_its_old_name_until_it_is_renamed(managed):
+    entry = {"name": "new", "renamed_from": "old"}
+    [instance] = declared([entry], is_managed=lambda layout: managed and layout.instance == "old")
+    assert (instance.name, instance.where) == ("new", "instance new")
+    assert instance.layout.instance == ("old" if managed else "new")
+    assert instance.settings["dir"] == ("/var/lib/redis/old" if managed else "/var/lib/redis/new")
+    assert (instance.successor is not None) is managed
+
+
+def test_an_instance_may_have_a_file_and_a_unit_of_somebody_else():
+    entry = {"name": "shop", "config": "/srv/redis/shop.conf", "service": "redis-shop.service"}
+    [instance] = declared([entry])
+    assert (instance.layout.config, instance.layout.service) == ("/srv/redis/shop.conf", "redis-shop")
+
+
+# --- maxmemory as a share of the host's memory ------------------------------------------------------------------------
+
+MEGABYTE = 2**20
+
+
+@pytest.mark.parametrize(
+    ("text", "memory", "expected"),
+    [
+        pytest.param("50%", 4096 * MEGABYTE, 2048 * MEGABYTE, id="half"),
+        pytest.param("50 %", 4096 * MEGABYTE, 2048 * MEGABYTE, id="with a blank"),
+        pytest.param(" 12.5% ", 4096 * MEGABYTE, 512 * MEGABYTE, id="a fraction"),
+        pytest.param("1%", 4096 * MEGABYTE, 40 * MEGABYTE, id="whole mebibytes, rounded down"),
+        pytest.param("100%", 512 * MEGABYTE, 512 * MEGABYTE, id="all of it"),
+        pytest.param("512mb", 0, 512 * MEGABYTE, id="an amount needs no memory"),
+    ],
+)
+def test_maxmemory_as_a_share_of_the_host_s_memory(text, memory, expected):
+    [instance] = declared(settings={"maxmemory": text}, memory=memory)
+    assert instance.desired.get("maxmemory") == expected
+    assert "%" not in str(instance.settings["maxmemory"])
+
+
+@pytest.mark.parametrize("layer", ["settings", "group", "host"])
+def test_every_layer_takes_a_share(layer):
+    [instance] = declared(memory=1024 * MEGABYTE, **{layer: {"maxmemory": "50%"}})
+    assert instance.desired.get("maxmemory") == 512 * MEGABYTE
+    [instance] = declared([{"name": "default", "settings": {"MaxMemory": "25%"}}], memory=1024 * MEGABYTE)
+    assert instance.desired.get("maxmemory") == 256 * MEGABYTE
+
+
+@pytest.mark.parametrize(
+    ("text", "memory", "told"),
+    [
+        ("0%", 4096 * MEGABYTE, "0% is not valid; expected an amount such as 512mb, or a share"),
+        ("101%", 4096 * MEGABYTE, "101% is not valid"),
+        ("-5%", 4096 * MEGABYTE, "'-5%' is not valid"),
+        ("many%", 4096 * MEGABYTE, "'many%' is not valid"),
+        ("1e1%", 4096 * MEGABYTE, "'1e1%' is not valid"),
+        ("50%", 0, "50% of a memory that this host does not tell"),
+    ],
+)
+def test_a_share_that_is_none(text, memory, told):
+    [problem] = problems(settings={"maxmemory": text}, memory=memory)
+    assert problem.startswith("instance default: maxmemory: ")
+    assert told in problem
+
+
+@quick
+@given(st.floats(1, 100), st.integers(MEGABYTE, 2**44))
+def test_a_share_is_never_more_than_it_says(percent, memory):
+    [instance] = declared(settings={"maxmemory": f"{percent:f}%"}, memory=memory)
+    got = instance.desired.get("maxmemory")
+    assert got % MEGABYTE == 0
+    assert memory * percent / 100 - 2 * MEGABYTE <= got <= max(memory * (percent + 1e-5) / 100, MEGABYTE)
+    assert got > 0, "0 would be no limit"
 
 
 def test_the_package_s_needs_are_the_weakest_layer():
@@ -142,13 +304,6 @@ def test_secrets_are_in_the_desired_state_and_not_in_the_settings_that_are_shown
     [instance] = declared(secrets={"requirepass": "hunter2"}, settings={"hz": 10})
     assert instance.desired.get("requirepass") == "hunter2"
     assert "hunter2" not in str(instance.settings)
-
-
-def test_what_follows_from_the_settings():
-    [instance] = declared(settings={"maxclients": 50000, "dir": "/srv/a", "unixsocket": "/run/x/r.sock", "logfile": ""})
-    assert instance.open_files == 51024
-    assert instance.directories == ["/srv/a", "/run/x"]
-    assert instance.layout.extra_write_paths(*instance.directories) == ["/run/x", "/srv/a"]
 
 
 @pytest.mark.parametrize("port", [6380, "6380"])
@@ -185,7 +340,7 @@ def test_port_0_is_a_declaration():
     ],
 )
 def test_profiles_build_on_each_other(profiles, expected):
-    assert profile_settings(profiles, "a") == expected
+    assert profile_settings(profiles, "a", REDIS_7) == expected
 
 
 @pytest.mark.parametrize(
@@ -214,7 +369,7 @@ def test_an_unknown_profile_gets_a_suggestion():
 def test_the_built_in_profiles_fit_every_server(engine, profile):
     [instance] = declared(engine=engine, profiles=PROFILES, profile=profile)
     assert instance.desired.get("tcp-backlog") == 511
-    unknown = [name for name in profile_settings(PROFILES, profile) if catalog.find(name) is None]
+    unknown = [name for name in profile_settings(PROFILES, profile, engine) if catalog.find(name) is None]
     assert unknown == []
 
 
@@ -267,8 +422,8 @@ def test_the_default_is_the_guide(engine):
         del expected["dynamic-hz"]
     [instance] = declared(engine=engine, profiles=PROFILES, profile="guide")
     assert {name: instance.desired.values[name] for name in expected} == expected
-    own = profile_settings(PROFILES, "guide")
-    assert set(own) == {*GUIDE_9, *GUIDE_1_TO_6}, "nothing that the guide does not say"
+    own = profile_settings(PROFILES, "guide", engine)
+    assert set(own) == set(expected), "nothing that the guide does not say"
 
 
 @pytest.mark.parametrize(
@@ -310,7 +465,7 @@ def with_settings(**settings: Any) -> list[dict]:
         pytest.param({"instances": [{"name": "../etc"}]}, "is no instance name", id="path in a name"),
         pytest.param({"instances": [{"name": "a" * 33}]}, "is no instance name", id="long name"),
         pytest.param({"instances": [{"name": "-a"}]}, "is no instance name", id="option as a name"),
-        pytest.param({"instances": [{"name": ""}]}, "is no instance name", id="no name"),
+        pytest.param({"instances": [{"name": ""}]}, "has no name", id="no name"),
         pytest.param(
             {"instances": [TWO[0], {"name": "b", "port": 6379}]},
             "instance b: port: 6379 is already the port of instance a",
@@ -366,10 +521,18 @@ def test_all_problems_of_all_instances_at_once():
     assert [line.split(";")[0] for line in found] == [
         "instance B: is no instance name",
         "redis_server_settings: requirepass: is a secret, and settings are printed and logged",
-        "instance a: hzz: no such Redis option",
+        "redis_server_settings: hzz: no such Redis option",
         "instance a: hz: 'x' is not valid",
-        "instance B: hzz: no such Redis option",
     ]
+
+
+def test_a_server_that_is_kept_may_have_other_places_than_our_defaults():
+    """Its port and its directory are in its file; checks.shared compares what it really has."""
+    kept = {"name": "default", "adopt": "keep"}
+    assert declared([kept, {"name": "b", "port": 6379}])
+    assert declared([kept, {"name": "b", "port": 6380, "settings": {"dir": "/var/lib/redis"}}])
+    problems([{**kept, "port": 6379}, {"name": "b", "port": 6379}])
+    problems([{"name": "default"}, {"name": "b", "port": 6379}])
 
 
 def test_two_instances_share_nothing_by_default():
@@ -410,7 +573,7 @@ def test_a_server_that_is_too_old_is_told_once():
     ],
 )
 def test_a_key_without_a_value_is_no_crash(settings, profiles):
-    declaration = Declaration(ONE, {"empty": {}, **profiles}, "empty", settings, {})
+    declaration = Declaration(ONE, {"empty": {}, **profiles}, "empty", {LAYERS[0]: settings}, None)
     with contextlib.suppress(InvalidInput):  # saying so is as good
         resolve(declaration, PRODUCTS["redis"], REDIS_7, systemd=True)
 
@@ -439,4 +602,4 @@ def test_data_is_never_where_configuration_is(product, name):
     assert directory == f"/var/lib/{product}" + ("" if name == "default" else f"/{name}")
     assert not directory.startswith("/etc")
     assert instance.layout.config.startswith(f"/etc/{product}/")
-    assert instance.layout.extra_write_paths(*instance.directories) == []
+    assert instance.layout.extra_write_paths(directory, str(instance.desired.get("logfile").rpartition("/")[0])) == []

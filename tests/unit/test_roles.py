@@ -16,6 +16,7 @@ from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
 
 ROOT = Path(__file__).parent.parent.parent
+SERVER_TASKS = ROOT / "roles/redis_server/tasks"
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if (path / "tasks").is_dir())
 TASK_FILES = sorted(ROOT.glob("roles/*/tasks/*.yml"))
 YAML_FILES = [*sorted(ROOT.glob("roles/**/*.yml")), *sorted(ROOT.glob("playbooks/*.yml"))]
@@ -48,6 +49,12 @@ def tasks(path: Path) -> list[dict]:
         found.append(task)
         todo = [*(task.get("block") or []), *(task.get("rescue") or []), *(task.get("always") or []), *todo]
     return found
+
+
+@functools.cache
+def plugins() -> None:
+    """What templates need, once in a process."""
+    init_plugin_loader()
 
 
 # --- variables --------------------------------------------------------------------------------------------------------
@@ -90,12 +97,13 @@ def test_no_secret_has_a_default_or_is_logged(role):
 @every_role
 def test_variables_that_are_nobody_else_s_say_so(role):
     own = set(defaults(role))
+    public = {"redis_server_declaration"}  # what the modules take: plays of others may pass it on
     for path in [*(role / "tasks").glob("*.yml"), *(role / "vars").rglob("*.yml")]:
         for name in re.findall(r"^\s*register: (\w+)|loop_var: (\w+)", path.read_text(), re.MULTILINE):
             assert "".join(name).startswith(f"__{role.name}_"), path
     for path in (role / "vars").rglob("*.yml"):
         for name in load(path) or {}:
-            assert name.startswith(f"__{role.name}_"), name
+            assert name.startswith(f"__{role.name}_") or name in public, name
             assert name not in own
 
 
@@ -116,7 +124,7 @@ def test_every_default_is_explained_beside_it(role):
 
 def test_the_preflight_knows_every_variable_of_every_role():
     role = ROOT / "roles" / "redis_server"
-    init_plugin_loader()
+    plugins()
     loader = DataLoader()
     variables = {
         "role_path": str(role),
@@ -126,6 +134,8 @@ def test_the_preflight_knows_every_variable_of_every_role():
     assert sorted(variables["__redis_server_roles"]) == [path.name for path in ROLES]
     known = templar.template(trust_as_template("{{ __redis_server_known_variables }}"))
     assert sorted(known) == sorted(name for path in ROLES for name in specs(path))
+    said = load(role / "vars/main/main.yml")["redis_server_declaration"]["known_variables"]
+    assert "+ ['redis_server_declaration']" in said  # it looks like a variable of a role, too
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------------
@@ -159,9 +169,60 @@ def test_a_restart_is_allowed_by_a_truth_and_nothing_else():
         "default": False,
         "description": specs(ROOT / "roles" / "redis_server")["redis_server_restart"]["description"],
     }
-    [task] = [task for task in tasks(ROOT / "roles/redis_server/tasks/configure.yml") if "redis_config" in task]
-    assert task["redis_config"]["restart"] == "{{ redis_server_restart }}"
     assert arguments(ROOT / "library" / "redis_config.py")["restart"] == {"type": "bool", "default": False}
+    assert arguments(ROOT / "library" / "redis_instances.py")["restart"] == {"type": "bool", "default": False}
+    [converge] = [task for task in tasks(SERVER_TASKS / "converge.yml") if "redis_instances" in task]
+    assert converge["redis_instances"]["restart"] == "{{ redis_server_restart }}"
+
+
+def test_restarts_are_rolling():
+    """Field case A22: one host at a time, and the first that fails stops the rest."""
+    converge = tasks(SERVER_TASKS / "converge.yml")
+    [first] = [task for task in converge if "redis_instances" in task]
+    assert first["redis_instances"]["rolling"] is True
+    [batches] = [task for task in converge if task.get("ansible.builtin.include_tasks") == "restart.yml"]
+    assert batches["loop"] == "{{ __redis_server_restart_batches }}"
+    assert "not ansible_check_mode" in batches["when"]
+    [restart] = tasks(SERVER_TASKS / "restart.yml")
+    assert restart["redis_instances"]["restart"] is True
+    assert "rolling" not in restart["redis_instances"]
+    assert restart["any_errors_fatal"] is True
+    assert specs(ROOT / "roles" / "redis_server")["redis_server_serial"]["default"] == 1
+
+
+def batches(serial: Any, **owes: Any) -> list[list[str]]:
+    """The batches of hosts that restart, from what the converge of each host has returned."""
+    plugins()
+    loader = DataLoader()
+    variables = {
+        **loader.load_from_file(str(ROOT / "roles/redis_server/vars/main/main.yml"), trusted_as_template=True),
+        "redis_server_serial": serial,
+        "ansible_play_hosts": list(owes),
+        "hostvars": {
+            name: {"inventory_hostname": name, **({} if found is None else {"__redis_server_converge": found})}
+            for name, found in owes.items()
+        },
+    }
+    templar = Templar(loader=loader, variables=variables)
+    return templar.template(trust_as_template("{{ __redis_server_restart_batches }}"))
+
+
+def test_the_batches_hold_the_hosts_that_owe_a_restart():
+    later = {"restart_later": True}
+    assert batches(1, a=later, b={"restart_later": False}, c=later) == [["a"], ["c"]]
+    assert batches("2", a=later, b=later, c=later) == [["a", "b"], ["c"]]
+    assert batches(1, a=None, b={"failed": True}, c={"skipped": True}) == []
+
+
+def test_each_call_of_the_role_looks_at_its_own_input():
+    """Field case A14: nothing that an earlier call has found decides what a later call does."""
+    for file in ("main.yml", "preflight.yml", "converge.yml"):
+        for task in tasks(SERVER_TASKS / file):
+            assert "__redis_server" not in str(task.get("when", "")) or "redis_package" in task or "loop" in task, task
+    [look] = tasks(SERVER_TASKS / "preflight.yml")
+    [act] = [task for task in tasks(SERVER_TASKS / "converge.yml") if "redis_instances" in task]
+    for task, module in ((look, "redis_preflight"), (act, "redis_instances")):
+        assert task[module]["declaration"] == "{{ redis_server_declaration }}"
 
 
 def test_one_instance_does_not_restart_another():
@@ -178,7 +239,7 @@ def test_one_instance_does_not_restart_another():
 
 def test_configuration_is_looked_at_whether_or_not_redis_was_there():
     # peers D7
-    for path in (ROOT / "roles/redis_server/tasks/main.yml", ROOT / "roles/redis_server/tasks/configure.yml"):
+    for path in (SERVER_TASKS / "main.yml", SERVER_TASKS / "converge.yml"):
         conditions = [str(task.get("when", "")) for task in tasks(path)]
         assert not [text for text in conditions if "installed" in text]
 

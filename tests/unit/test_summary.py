@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from attacks import NOT_TEXT, TERMINAL
 
 PLUGIN = Path(__file__).parent.parent.parent / "callback_plugins" / "redis_summary.py"
 _spec = importlib.util.spec_from_file_location("redis_summary", PLUGIN)
@@ -41,17 +42,23 @@ class Run:
         self.plugin._display = SimpleNamespace(display=lambda text, color=None: self.lines.append((text, color)))
         self.recap = {"failures": 0, "unreachable": 0, "changed": 0, "ok": 0, "skipped": 0}
 
-    def _result(self, result: dict, host: str, task: str, *, check: bool) -> Any:
+    def _result(self, result: dict, host: str, task: str, *, check: bool, action: str = "redis_config") -> Any:
         return SimpleNamespace(
             _result=result,
             _host=SimpleNamespace(get_name=lambda: host),
-            _task=SimpleNamespace(check_mode=check, get_name=lambda: task),
+            _task=SimpleNamespace(check_mode=check, action=action, get_name=lambda: task),
         )
 
     def ok(
-        self, result: dict, host: str = "web1", task: str = "redis_server : Configure | Do it", *, check=False
+        self,
+        result: dict,
+        host: str = "web1",
+        task: str = "redis_server : Configure | Do it",
+        *,
+        check: bool = False,
+        action: str = "redis_config",
     ) -> Run:
-        self.plugin.v2_runner_on_ok(self._result(result, host, task, check=check))
+        self.plugin.v2_runner_on_ok(self._result(result, host, task, check=check, action=action))
         return self
 
     def failed(self, result: dict, *, ignore: bool = False, task: str = "x") -> Run:
@@ -159,6 +166,76 @@ def test_what_is_owed_and_how_to_allow_it():
         ),
     ]
     assert run.color() == "yellow"
+
+
+# --- all instances of a host in one result ------------------------------------------------------------------------------
+
+
+def converged(instance: str, **given: Any) -> dict:
+    return {"instance": instance, "actions": [], "pending_restart": [], "findings": [], **given}
+
+
+def test_each_instance_of_a_result_is_told_by_its_name():
+    passed = [finding("PASS", subject="instance a"), finding("PASS", id="verify.aof", subject="instance a")]
+    one = converged("a", actions=["write /a"], findings=passed)
+    other = converged(
+        "b", actions=["write /b"], pending_restart=[OWED], findings=[finding("PASS", subject="instance b")]
+    )
+    assert Run().ok({"changed": True, "converged": [one, other]}).told() == [
+        "web1: ok",
+        "  changed         a: wrote /a",
+        "                  b: wrote /b",
+        "  verified        instance a: ping, aof",
+        "                  instance b: ping",
+        "  owes a restart  b: databases runs 16, wanted 32 (Redis reads databases at start only)",
+        (
+            "  next            allow the restart when it suits you: "
+            "ansible-playbook provision.yml -e redis_server_restart=true"
+        ),
+    ]
+
+
+def test_the_last_look_at_an_instance_counts():
+    """The restart of a rolling run comes later: what it has paid is owed no more, and what it has proved is proved once."""
+    before = converged("a", actions=["write /a"], pending_restart=[OWED], findings=[finding("WARN", actual="old")])
+    after = converged("a", actions=["restart redis for databases"], findings=[finding("PASS")])
+    told = Run().ok({"converged": [before]}).ok({"converged": [after]}).told()
+    assert told == [
+        "web1: ok",
+        "  changed         a: wrote /a",
+        "                  a: restarted redis for databases",
+        "  verified        instance default: ping",
+        AGAIN,
+    ]
+
+
+def test_an_instance_that_fails_shows_what_was_done_and_each_thing_once():
+    wrong = finding("FAIL", subject="instance b")
+    said = "instance b: nothing; expected PONG; look at the log"
+    result = {
+        "msg": f"instance c: it does not start\nnot reached, and as before: instance d\n{said}",
+        "converged": [converged("a", actions=["write /a"]), converged("b", findings=[wrong])],
+    }
+    told = Run().failed(result).told()
+    assert told == [
+        "web1: FAILED",
+        "  changed         a: wrote /a",
+        "  failed          instance b: nothing (expected PONG); look at the log",
+        "  error           instance c: it does not start",
+        "                  not reached, and as before: instance d",
+        "  next            mend what is named above and run again; a run takes up where the last one stopped",
+    ]
+
+
+def test_first_contact_shows_its_table():
+    table = {"instance": "default", "table": ["option  now  adopt: keep  adopt: replace", "maxmemory  0  1gb  1gb"]}
+    told = Run().failed({"msg": "instance default: no run has managed it", "first_contact": [table]}).told()
+    assert told[1] == "  error           instance default: no run has managed it"
+    assert told[3:6] == [
+        "  instance default: what either answer would change",
+        "    option  now  adopt: keep  adopt: replace",
+        "    maxmemory  0  1gb  1gb",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -292,7 +369,7 @@ def test_a_run_that_has_nothing_to_do_with_it_is_not_told_of(playbook, typed):
     [
         (
             {"actions": ["move a to b"], "files": []},
-            ["  changed         move a to b", "  next            nothing to do"],
+            ["  changed         moved a to b", "  next            nothing to do"],
         ),
         (
             KERNEL,
@@ -429,3 +506,66 @@ def test_ansible_knows_it_as_what_it_is():
         "aggregate",
         True,
     )
+
+
+# --- answers of another shape, and texts that are more than text ------------------------------------------------------
+
+WRONG = [
+    {"actions": "write it"},
+    {"actions": [7]},
+    {"findings": {}},
+    {"findings": ["x"]},
+    {"findings": [{"id": "verify.ping"}]},
+    {"findings": [finding("GOOD")]},
+    {"actions": [], "pending_restart": [{"option": "hz"}]},
+    {"actions": [], "instance": ["default"]},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_an_answer_of_another_shape_fails_its_host_and_no_other(wrong):
+    run = Run().ok({"changed": True, **wrong}).ok(DONE, host="web2").ok({"findings": [finding("PASS")]}, host="web2")
+    told = run.told()
+    assert told[0] == "web1: FAILED"
+    assert any(line.startswith("  error           its answer cannot be read: ") for line in told)
+    assert told[told.index("web2: ok") :][1:4] == [
+        "  changed         default: wrote /etc/redis/redis.conf",
+        "                  default: set hz to 20 (was 10)",
+        "  verified        instance default: ping",
+    ]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_of_another_project_s_module_nothing_is_expected(wrong):
+    assert Run().ok(wrong, action="theirs.findings").told()[0] == "web1: ok"
+
+
+@pytest.mark.parametrize("results", ["x", 7, {"a": 1}, [7, "x", None]])
+def test_results_of_another_type_are_passed_over(results):
+    assert Run().ok({"results": results}).failed({"results": results, "msg": "no"}).told()[0] == "web1: FAILED"
+
+
+def test_a_host_that_calls_something_a_report_silences_nobody():
+    run = Run().ok({"report": ["clean"], "exit_code": 0}, host="web2").ok({"findings": [finding("FAIL")]})
+    assert "web1: ok" in run.told()
+    run = Run().ok({"report": ["clean"], "exit_code": 0}, action="redis_drift_report").ok({"findings": []})
+    assert run.told() == [""]
+
+
+@pytest.mark.parametrize("text", [*TERMINAL, *NOT_TEXT])
+def test_no_text_of_a_host_moves_the_cursor_or_begins_a_line(text):
+    odd = dict.fromkeys(("subject", "expected", "actual", "remedy"), text)
+    run = Run().ok({"changed": True, "instance": text, "actions": [text], "findings": [finding("WARN", **odd)]})
+    run.ok(
+        {
+            "findings": [finding("PASS", id=f"verify.{text}", **odd)],
+            "actions": [],
+            "pending_restart": [OWED | {"wanted": text}],
+        }
+    )
+    run.failed({"msg": text}).unreachable(msg=text)
+    plain = Run().ok({"changed": True, "instance": "x", "actions": ["x"], "findings": [finding("WARN")]})
+    for line in run.told():
+        assert line.isprintable()
+        assert not line.startswith(("clean", "PASS"))
+    assert len(plain.told()) < len(run.told()) < 20

@@ -6,41 +6,27 @@ what it replaces itself; what is left are files of a rewrite that was killed, an
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import shutil
-import stat
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import ApplyFailed, InvalidValue
+from ..base.errors import ApplyFailed, FileRefused, InvalidValue, plain, told
+from ..base.paths import Directory, open_directory
+from ..base.trees import is_directory
 from ..platform import host
 from ..server import persistence
-from ..view.observe import Instance, Snapshot, observe
+from ..view.instance import Instance, InstanceView
+from ..view.observe import observe
 from .live import RunningServer, wait
+from .quarantine import DeadFile, Quarantine, regular, seen
 
-QUARANTINE = "aof-quarantine"  # in the data directory, so that moving is a rename
 STALE = 3600.0  # seconds without a write until a temporary file of a dead process is left over
 _BUSY = (*persistence.SAVES, "loading")
-
-
-@dataclass(frozen=True)
-class DeadFile:
-    """A file that no server will read again. size: bytes. why: the rule that says so. seen: how it was then, see _seen().
-    by_manifest: whether it is dead because of what the manifest says.
-    """
-
-    path: Path
-    size: int
-    why: str
-    seen: tuple[int, ...] = ()
-    by_manifest: bool = False
+_OF_A_CHILD = re.compile(r"temp-rewriteaof(?:-bg)?-(\d+)\.aof|temp-(\d+)\.rdb")
 
 
 @dataclass
@@ -75,197 +61,134 @@ def clean(instance: Instance, *, compact: bool, purge: bool, check: bool) -> Out
     Raises ApplyFailed when the AOF is not in a state in which anything could be told, and moves and deletes nothing then.
     """
     snapshot = observe(instance)
-    outcome = Outcome()
     store = snapshot.store
-    if store is None:
-        raise ApplyFailed(f"{instance.where}: nobody can say where its data lies; give its configuration file")
-    held = store.directory / QUARANTINE
-    _must_be_a_directory(instance, held)
+    try:
+        with Quarantine(instance.where, store) as held:
+            return _clean(instance, snapshot, held, compact=compact, purge=purge, check=check)
+    finally:
+        if snapshot.connection is not None:
+            snapshot.connection.close()
+
+
+def _clean(
+    instance: Instance, snapshot: InstanceView, held: Quarantine, *, compact: bool, purge: bool, check: bool
+) -> Outcome:
+    outcome, store = Outcome(), held.store
     if not check:
         _wait_until_idle(snapshot)
     compacted = compact and snapshot.connection is not None
     if compacted:
         outcome.actions.append(_compact(instance, snapshot, check=check))
     # what is not whole now will be when the server has written it anew, and then nothing of it is old
-    foreseen = check and compacted and not _busy(snapshot) and store.aof.exists() and bool(store.problems())
+    foreseen = check and compacted and not _busy(snapshot) and store.has_aof() and bool(store.problems())
     if not foreseen:
         _must_be_sound(instance, snapshot, store)
-        if purge and _is_filled(held):
-            _must_not_be_all_there_is(instance, snapshot, store, held)
-    earlier = sorted(held.iterdir()) if purge and held.is_dir() else []
-    dead = [] if foreseen else list(scan(store, now=time.time()))
+        if purge and held.names():
+            _must_not_be_all_there_is(instance, snapshot, held)
+    earlier = held.names() if purge else []
+    dead = [] if foreseen else scan(store, now=time.time())
     if dead and not check:
         try:
-            dead = _move_and_look_again(instance, snapshot, store, dead, outcome)
+            dead = _move_and_look_again(instance, snapshot, held, dead, outcome)
         finally:
-            _remove_empty(held)
+            held.remove_empty()
     outcome.files = dead
-    outcome.actions += [f"move {file.path} ({_mb(file.size)}) to {held}: {file.why}" for file in dead]
-    if purge and held.is_dir() and (earlier or not _is_filled(held)):
-        outcome.actions.append(f"delete what earlier runs moved to {held} ({_mb(sum(map(_size, earlier)))})")
+    outcome.actions += [f"move {file.path} ({_mb(file.size)}) to {held.path}: {file.why}" for file in dead]
+    if purge and held.is_there() and (earlier or not held.names()):
+        outcome.actions.append(f"delete what earlier runs moved to {held.path} ({_mb(held.size(earlier))})")
         if not check:
-            _purge(held, earlier)
-    if snapshot.connection is not None:
-        snapshot.connection.close()
+            held.purge(earlier)
     return outcome
 
 
-def scan(store: persistence.Store, *, now: float) -> Iterator[DeadFile]:
+def scan(store: persistence.Store, *, now: float) -> list[DeadFile]:
     """Every dead file of a store whose AOF is sound. Symbolic links are not followed, and are not candidates.
 
-    Nothing when a multi-part AOF has no manifest that can be read: then nobody can say what is dead.
+    Nothing when a multi-part AOF has no manifest that can be read: then nobody can say what is dead. Raises FileRefused
+    when the data directory is behind a link of another user, OSError.
     """
-    multi_part = store.aof != store.old_aof
-    if multi_part and store.aof.is_file() and not store.aof.parent.is_symlink():
-        # listed before the manifest is read: a file that is made later is no candidate
-        paths = sorted(store.aof.parent.iterdir())
-        try:
-            text = store.aof.read_text(errors="surrogateescape")
+    if not is_directory(str(store.directory)):
+        return []
+    with open_directory(str(store.directory)) as data:
+        by_manifest = [] if store.aof == store.old_aof else list(_by_manifest(store, data, now))
+        return [*by_manifest, *_left_over(store.directory, data, now)]
+
+
+def _by_manifest(store: persistence.Store, data: Directory, now: float) -> Iterator[DeadFile]:
+    try:
+        with data.inside(store.aof.parent.name) as parts:
+            # listed before the manifest is read: a file that is made later is no candidate
+            names = parts.names()
+            text = store.manifest()
+            if text is None:
+                return
             needed = set(persistence.manifest_files(text))
             listed = set(persistence.manifest_files(text, history=True))
-        except (InvalidValue, OSError):
-            return
-        yield from _beside_manifest(store, paths, needed, listed, now)
-        legacy = _regular(store.old_aof)
-        if legacy and store.old_aof.name not in listed:
-            yield _dead(store.old_aof, legacy, "the manifest in use does not refer to it", by_manifest=True)
-    yield from _left_over(store.directory, r"temp-rewriteaof(?:-bg)?-(\d+)\.aof|temp-(\d+)\.rdb", now)
+            yield from _beside_manifest(store, parts, names, needed, listed, now)
+    except (InvalidValue, OSError):
+        return
+    legacy = regular(data, store.old_aof.name)
+    if legacy and store.old_aof.name not in listed:
+        yield _dead(store.old_aof, legacy, "the manifest in use does not refer to it", by_manifest=True)
 
 
 def _beside_manifest(
-    store: persistence.Store, paths: Sequence[Path], needed: set[str], listed: set[str], now: float
+    store: persistence.Store, parts: Directory, names: Sequence[str], needed: set[str], listed: set[str], now: float
 ) -> Iterator[DeadFile]:
     """What is about to be listed was written a moment ago: a rewrite makes its files, or empties old ones, before it
     writes the manifest.
     """
-    name = re.escape(store.old_aof.name)
-    for path in paths:
-        found = _regular(path)
-        if found is None or path.name in needed or path == store.aof:
+    prefix = re.escape(store.old_aof.name)
+    for name in names:
+        found, path = regular(parts, name), store.aof.parent / name
+        if found is None or name in needed or path == store.aof:
             continue
         stale = now - found.st_mtime > STALE
-        if path.name in listed:
+        if name in listed:
             yield _dead(path, found, "the manifest lists it as history", by_manifest=True)
-        elif stale and re.fullmatch(rf"{name}\.\d+\.(?:base\.(?:rdb|aof)|incr\.aof)", path.name):
+        elif stale and re.fullmatch(rf"{prefix}\.\d+\.(?:base\.(?:rdb|aof)|incr\.aof)", name):
             yield _dead(path, found, "the manifest does not list it", by_manifest=True)
-        elif stale and re.fullmatch(rf"temp-{name}\.(?:incr|manifest)", path.name):
+        elif stale and re.fullmatch(rf"temp-{prefix}\.(?:incr|manifest)", name):
             yield _dead(path, found, "a rewrite that ended long ago left it", by_manifest=True)
 
 
-def _left_over(directory: Path, pattern: str, now: float) -> Iterator[DeadFile]:
+def _left_over(directory: Path, data: Directory, now: float) -> Iterator[DeadFile]:
     """Files of child processes that are gone."""
-    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
-        found, match = _regular(path), re.fullmatch(pattern, path.name)
+    for name in data.names():
+        found, match = regular(data, name), _OF_A_CHILD.fullmatch(name)
         if found and match and now - found.st_mtime > STALE:
             pid = next(filter(None, match.groups()))
             if not re.search("redis|valkey", host.read(f"/proc/{pid}/cmdline")):
-                yield _dead(path, found, f"process {pid}, which wrote it, is gone")
-
-
-def _regular(path: Path) -> os.stat_result | None:
-    """None for a symbolic link, a directory, or what is gone by now."""
-    try:
-        found = path.lstat()
-    except OSError:
-        return None
-    return found if stat.S_ISREG(found.st_mode) else None
+                yield _dead(directory / name, found, f"process {pid}, which wrote it, is gone")
 
 
 def _dead(path: Path, found: os.stat_result, why: str, *, by_manifest: bool = False) -> DeadFile:
-    return DeadFile(path, found.st_size, why, _seen(found), by_manifest)
-
-
-def _seen(found: os.stat_result) -> tuple[int, ...]:
-    """What changes when somebody takes the name, or opens the file to write it anew."""
-    return (found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-def _in_use(file: DeadFile, at: Path, store: persistence.Store) -> bool:
-    """Whether a file, which by now lies at `at`, is not as it was seen, or the manifest of now has it as data."""
-    if file.by_manifest:
-        try:
-            if file.path.name in persistence.manifest_files(store.aof.read_text(errors="surrogateescape")):
-                return True
-        except (InvalidValue, OSError):
-            return True
-    found = _regular(at)
-    return found is None or _seen(found) != file.seen
+    return DeadFile(path, found.st_size, why, seen(found), by_manifest)
 
 
 def _move_and_look_again(
-    instance: Instance, snapshot: Snapshot, store: persistence.Store, dead: Sequence[DeadFile], outcome: Outcome
+    instance: Instance, snapshot: InstanceView, held: Quarantine, dead: Sequence[DeadFile], outcome: Outcome
 ) -> list[DeadFile]:
     """Move them, and put back what a server took meanwhile. What stays moved.
 
     Raises ApplyFailed, with everything put back, when the AOF is not whole afterwards.
     """
     _must_still_be_stopped(instance, snapshot)
-    moved: dict[DeadFile, Path] = {}
     try:
-        _move(dead, store, moved)
-    except OSError as error:
-        raise ApplyFailed(f"{instance.where}: {error}; {_put_all_back(moved)}") from None
-    for file, target in list(moved.items()):
-        if _in_use(file, target, store) and _put_back(file, target):
-            del moved[file]
+        held.move(dead)
+    except (OSError, FileRefused) as error:
+        raise ApplyFailed(f"{instance.where}: {told(error)}; {held.put_all_back()}") from None
+    for file in list(held.moved):
+        if held.took(file) and held.put_back(file):
             outcome.actions.append(f"put back {file.path}: the server took it while it was moved")
     # twice: a rewrite that ends between the reading of the manifest and the look at its files makes them seem to miss
-    problems = store.aof.exists() and store.problems() and store.problems()
+    problems = held.store.has_aof() and held.store.problems() and held.store.problems()
     if problems:
-        raise ApplyFailed(f"{instance.where}: {'; '.join(problems)}; {_put_all_back(moved)}")
-    return list(moved)
+        raise ApplyFailed(f"{instance.where}: {'; '.join(problems)}; {held.put_all_back()}")
+    return list(held.moved)
 
 
-def _move(dead: Sequence[DeadFile], store: persistence.Store, moved: dict[DeadFile, Path]) -> None:
-    """Keep the names of their directories, so that a file can be put back by hand. moved: where each one is by now."""
-    held = store.directory / QUARANTINE
-    held.mkdir(exist_ok=True, mode=0o700)
-    # a name that nobody can have made before
-    place = Path(tempfile.mkdtemp(prefix=datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ-"), dir=held))
-    for file in dead:
-        target = place / file.path.relative_to(store.directory)
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not _in_use(file, file.path, store):
-            file.path.rename(target)
-            moved[file] = target
-
-
-def _put_back(file: DeadFile, target: Path) -> bool:
-    """The descriptor of a server that has it open follows. False when its name is taken again: nothing is overwritten."""
-    try:
-        os.link(target, file.path, follow_symlinks=False)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without hard links
-        if os.path.lexists(file.path):
-            return False
-        target.rename(file.path)
-        return True
-    target.unlink()
-    return True
-
-
-def _put_all_back(moved: Mapping[DeadFile, Path]) -> str:
-    """What became of them, for an error."""
-    left = []
-    for file, target in moved.items():
-        try:
-            done = _put_back(file, target)
-        except OSError:
-            done = False
-        left += [] if done else [str(target)]
-    if left:
-        return f"what was moved was put back, but not {', '.join(left)}"
-    return f"what was moved was put back ({len(moved)} files)" if moved else "nothing was moved"
-
-
-def _must_be_a_directory(instance: Instance, held: Path) -> None:
-    """The data directory is the redis user's, whose link would lead root anywhere."""
-    if os.path.lexists(held) and (held.is_symlink() or not held.is_dir()):
-        raise ApplyFailed(f"{instance.where}: {held} is not a directory; nothing was moved or deleted; remove it")
-
-
-def _must_still_be_stopped(instance: Instance, snapshot: Snapshot) -> None:
+def _must_still_be_stopped(instance: Instance, snapshot: InstanceView) -> None:
     pid = instance.service.pid() if instance.service and snapshot.connection is None else 0
     if pid:
         raise ApplyFailed(
@@ -273,39 +196,20 @@ def _must_still_be_stopped(instance: Instance, snapshot: Snapshot) -> None:
         )
 
 
-def _must_not_be_all_there_is(instance: Instance, snapshot: Snapshot, store: persistence.Store, held: Path) -> None:
-    if snapshot.connection is None and not (store.aof.exists() or store.old_aof.exists()):
+def _must_not_be_all_there_is(instance: Instance, snapshot: InstanceView, held: Quarantine) -> None:
+    store = held.store
+    if snapshot.connection is None and not (store.has_aof() or persistence.is_there(store.old_aof)):
         raise ApplyFailed(
-            f"{instance.where}: it is stopped and has no AOF outside {held}; nothing was moved or deleted; start it, see "
-            "that its data is there, and run again"
+            f"{instance.where}: it is stopped and has no AOF outside {held.path}; nothing was moved or deleted; start it, "
+            "see that its data is there, and run again"
         )
 
 
-def _is_filled(held: Path) -> bool:
-    return held.is_dir() and any(held.iterdir())
-
-
-def _purge(held: Path, earlier: Sequence[Path]) -> None:
-    for path in earlier:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    _remove_empty(held)
-
-
-def _remove_empty(held: Path) -> None:
-    """Directories without a file."""
-    for directory, _, _ in os.walk(held, topdown=False):
-        with contextlib.suppress(OSError):
-            Path(directory).rmdir()
-
-
-def _busy(snapshot: Snapshot) -> list[str]:
+def _busy(snapshot: InstanceView) -> list[str]:
     return persistence.at_work(snapshot.connection.info() if snapshot.connection else {}, _BUSY)
 
 
-def _must_be_sound(instance: Instance, snapshot: Snapshot, store: persistence.Store) -> None:
+def _must_be_sound(instance: Instance, snapshot: InstanceView, store: persistence.Store) -> None:
     """Raises ApplyFailed while anything is at work on the files, or when what must be there is not."""
     busy = _busy(snapshot)
     if busy:
@@ -313,9 +217,9 @@ def _must_be_sound(instance: Instance, snapshot: Snapshot, store: persistence.St
             f"{instance.where}: {', '.join(busy)}; nothing was moved or deleted; run again when that is over"
         )
     _must_still_be_stopped(instance, snapshot)
-    if not (store.aof.exists() or store.old_aof.exists()):
+    if not (store.has_aof() or persistence.is_there(store.old_aof)):
         return
-    problems = store.problems() if store.aof.exists() else []
+    problems = store.problems() if store.has_aof() else []
     if problems:
         raise ApplyFailed(
             f"{instance.where}: {'; '.join(problems)}; nothing was moved or deleted; a running server writes it anew on "
@@ -326,28 +230,33 @@ def _must_be_sound(instance: Instance, snapshot: Snapshot, store: persistence.St
 
 
 def _must_pass_the_server_s_own_check(instance: Instance, store: persistence.Store) -> None:
-    """Nobody else can say of a stopped server's AOF that it will be loaded.
+    """Nobody else can say of a stopped server's AOF that it will be loaded. As the server's user: it opens files by
+    their paths, and follows links.
 
     valkey-check-aof 9.1.2 takes its own server's base files, which begin with VALKEY, for broken: tried.
     """
     tool = re.sub("-server$", "-check-aof", instance.binary)
-    target = store.aof if store.aof.exists() else store.old_aof
-    result = host.run([tool, str(target)], timeout=3600, stdin="n\n")
+    target = store.aof if store.has_aof() else store.old_aof
+    user = instance.config.owner if instance.config else None
+    if user is None:
+        with open_directory(str(store.directory)) as data:
+            user = data.uid
+    result = host.run([tool, str(target)], timeout=3600, stdin="n\n", user=user)
     if result.returncode != 0:
-        told = (result.stderr or result.stdout).strip().splitlines()
+        words = (result.stderr or result.stdout).strip().splitlines()
         raise ApplyFailed(
-            f"{instance.where}: {tool} {target}: {told[-1] if told else 'failed'}; nothing was moved or deleted; start the "
+            f"{instance.where}: {tool} {target}: {plain(words[-1]) if words else 'failed'}; nothing was moved or deleted; start the "
             "server, which reads it for certain, and run again"
         )
 
 
-def _wait_until_idle(snapshot: Snapshot) -> None:
+def _wait_until_idle(snapshot: InstanceView) -> None:
     connection = snapshot.connection
     if connection is not None:
         wait(lambda: not persistence.at_work(connection.info(), _BUSY), "a running save to end")
 
 
-def _compact(instance: Instance, snapshot: Snapshot, *, check: bool) -> str:
+def _compact(instance: Instance, snapshot: InstanceView, *, check: bool) -> str:
     """Let the server write its AOF anew. What was done, with sizes."""
     connection = snapshot.connection
     before = int(snapshot.info.get("aof_current_size", 0))
@@ -358,10 +267,6 @@ def _compact(instance: Instance, snapshot: Snapshot, *, check: bool) -> str:
     RunningServer(instance.where, snapshot, connection).rewrite_aof()
     after = int(connection.info().get("aof_current_size", 0))
     return f"write the AOF anew ({_mb(before)} before, {_mb(after)} after)"
-
-
-def _size(place: Path) -> int:
-    return sum(found.st_size for path in (place, *place.rglob("*")) if (found := _regular(path)))
 
 
 def _mb(size: int) -> str:

@@ -8,208 +8,198 @@ the running server and waited for; only then the file is replaced. A restart com
 from __future__ import annotations
 
 import contextlib
-import tempfile
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any, Optional
 
-from ..base.errors import AccessDenied, ApplyFailed, RedisOpsError, ServerUnreachable, told
-from ..base.files import Target, Undo, give, read_optional, sweep
+from ..base.change import Change
+from ..base.errors import ApplyFailed, InvalidInput, RedisOpsError, told
+from ..base.files import Target
+from ..base.trees import make_directory
+from ..catalog.kinds import Value
+from ..checks import data, eviction, tls_renewal, undone
+from ..checks import start as starts
 from ..model import conffile
 from ..model.desired import MASK, DesiredState
 from ..plan import plan
-from ..platform import host
-from ..platform.service import LOAD_TIMEOUT, START_TIMEOUT, Service
-from ..server import persistence
-from ..view.observe import Instance, Snapshot, connect, observe, record_of
-from . import linter
-from .live import POLL, RunningServer, wait
-
-DEATH_GRACE = 10.0  # seconds without a process after a start until it counts as dead
-
-
-@dataclass
-class Outcome:
-    """What a run did, or in check mode would do. actions: one line each, for people, as what to do: 'write ...'."""
-
-    changed: bool
-    actions: list[str]
-    diff: list[dict[str, str]]
-    pending_restart: list[dict[str, str]]
-    restarted: bool = False
+from ..plan.contact import Contact
+from ..plan.eviction import Cause
+from ..platform.service import Service
+from ..server.datasets import Kind
+from ..server.queues.result import NOT_LOOKED
+from ..view.host import queues_of
+from ..view.instance import Instance, InstanceView
+from ..view.observe import look, observe
+from ..view.reach import answers
+from . import aside, renewal, starting, trial
+from .foresee import Outcome, foresee, is_taken_over, stale_files
+from .live import RunningServer, wait
 
 
-def converge(instance: Instance, *, restart: bool, check: bool, fresh: bool = False) -> Outcome:
-    """Bring the instance to its desired state, or in check mode tell what that would take.
+def converge(
+    instance: Instance,
+    *,
+    restart: bool,
+    check: bool,
+    seen: Optional[InstanceView] = None,
+    rolling: bool = False,
+) -> tuple[Outcome, InstanceView]:
+    """Bring the instance to its desired state, or in check mode say what that would take.
 
-    restart: whether settings that need one may have it. fresh: the package is new, and a mask on its unit is ours.
-    Raises RedisOpsError; its text says what was put back.
+    restart: whether settings that need one may have it. seen: a look at it that is still true.
+    rolling: another run makes the restarts right after this one.
+    Returns also what was seen last. Raises RedisOpsError; its text says what was put back.
     """
-    if instance.config and not check:
-        sweep(instance.config.path)
-    snapshot = observe(instance)
-    outcome = _foresee(instance, snapshot, restart=restart, fresh=fresh)
+    if not check:
+        aside.sweep_drafts(instance)
+    view = observe(instance) if seen is None else seen
+    problems = [*view.plan.problems, *(data.starting_empty(view) if instance.service else ())]
+    problems += [] if check else eviction.problems(view, queues_of(view))
+    if not (restart or rolling):
+        problems += data.moving_later(view)
+    elif instance.service is not None and view.owed_restarts():
+        problems += undone.problems(view)
+    if problems:
+        raise InvalidInput(problems)
+    outcome = foresee(view, restart=restart)
     if check:
-        _foresee_refusal(instance, snapshot)
+        trial.foresee_refusal(view)
     if check or not outcome.changed:
-        return outcome
-    change = _Change(instance, snapshot, Undo())
+        return outcome, view
     try:
-        if snapshot.connection is None and instance.service is not None:
-            change.start()
-        else:
-            change.apply()
-        if outcome.restarted:
-            change.restart()
+        with Change() as files:
+            change = _Change(instance, view, files)
+            if view.connection is None and instance.service is not None:
+                change.start()
+            else:
+                change.apply()
+            if outcome.restarted:
+                change.restart()
         after = observe(instance)
-        _verify_applied(instance, after)
-        record_of(instance).keep(after.plan)
-        record_of(instance).keep_running(after.plan)
+        _verify_applied(after)
+        after.record.keep(after.plan, loaded=change.loaded)
+        after.record.keep_running(after.plan)
+        after.record.forget_mask()
     except (RedisOpsError, OSError) as error:
-        raise ApplyFailed(_without_secrets(told(error), snapshot.plan)) from None
+        raise ApplyFailed(_without_secrets(told(error), view.plan)) from None
     outcome.pending_restart = after.owed_restarts()
-    return outcome
-
-
-def _foresee(instance: Instance, snapshot: Snapshot, *, restart: bool, fresh: bool) -> Outcome:
-    """The actions that the plan and the service need, before any of them is done."""
-    current = snapshot.plan
-    actions = [f"make {target.path}" for target in snapshot.missing_directories]
-    diff = current.diff(instance.config.path) if instance.config else current.diff()
-    if current.file_changed and instance.config:
-        actions.append(f"write {instance.config.path}{_undone(snapshot, record_of(instance).last_good())}")
-    elif snapshot.config_is_open and instance.config:
-        actions.append(f"set mode {instance.config.mode:04o} and owner of {instance.config.path}")
-    if _limits_change(instance, snapshot) and instance.service:
-        path = instance.service.limits_path()
-        actions.append(f"write {path}")
-        diff.append(
-            {
-                "before_header": path,
-                "after_header": path,
-                "before": snapshot.limits_before or "",
-                "after": instance.limits or "",
-            }
-        )
-    actions += [
-        f"set {entry.option.name} to {current.text(entry, entry.want)} (was {current.text(entry, entry.live)})"
-        for entry in current.live
-    ]
-    service = instance.service
-    if service and service.masked() and not fresh:
-        actions.append(f"unmask {service.name}")
-    if service and not service.enabled():
-        actions.append(f"enable {service.name} at boot")
-    owed = snapshot.owed_restarts()
-    if service and snapshot.connection is None:
-        actions.append(f"start {service.name}")
-    restarted = bool(owed and restart and service and snapshot.connection)
-    if restarted and service:
-        actions.append(f"restart {service.name} for " + ", ".join(item["option"] for item in owed))
-    if not actions and not record_of(instance).is_kept(current):
-        actions.append(f"write {instance.state}")  # a run was killed before it could
-    return Outcome(bool(actions), actions, diff, [] if restarted else owed, restarted)
-
-
-def _undone(snapshot: Snapshot, last_good: Optional[str]) -> str:
-    """Which edits of the file by others this run puts back: what is not there as the last run left it.
-
-    last_good: what a restart that failed put there is nobody's edit.
-    """
-    applied, engine = snapshot.observed.applied, snapshot.plan.desired.engine
-    if applied is None or snapshot.observed.file == last_good:
-        return ""
-    found = conffile.ConfFile.parse(snapshot.observed.file or "").values(engine)
-    wrong = {
-        entry.option.name: entry.option
-        for entry in snapshot.plan.entries
-        if entry.file_differs and not entry.option.secret
-    }
-    left = {
-        name: conffile.read_value(option, applied[name], engine) for name, option in wrong.items() if name in applied
-    }
-    names = [name for name in wrong if found.get(name) != left.get(name)]
-    return f" (somebody else changed {', '.join(names)} there)" if names else ""
-
-
-def lint(instance: Instance, text: str, beside: str) -> None:
-    """Let the installed server read `text`. Raises ApplyFailed."""
-    owner = instance.config.owner if instance.config else None
-    linter.check(text, instance.binary, beside, str(owner) if owner else None)
-
-
-def _foresee_refusal(instance: Instance, snapshot: Snapshot) -> None:
-    """In check mode, what the installed server would say of the new file; beside nothing of the host's own.
-
-    Raises ApplyFailed.
-    """
-    text = snapshot.plan.file_after
-    if not (text and snapshot.plan.file_changed and snapshot.installed) or snapshot.missing_directories:
-        return
-    with tempfile.TemporaryDirectory() as directory:
-        owner = instance.config.owner if instance.config else None
-        give(Target(directory, 0o700, owner))
-        lint(instance, text, f"{directory}/redis.conf")
+    return outcome, after
 
 
 @dataclass
 class _Change:
-    """The effects, in their order."""
+    """The effects, in their order. loaded: of the TLS files, when this change made the server load them. enabled: whether
+    it starts at boot without this run.
+    """
 
     instance: Instance
-    snapshot: Snapshot
-    undo: Undo
+    view: InstanceView
+    files: Change
+    loaded: Optional[Mapping[str, str]] = None
+    enabled: bool = False
 
     def start(self) -> None:
-        """From stopped to serving."""
+        """From stopped to serving. It starts as it would have without us, and the running server then switches."""
         self._make_directories()
-        desired = self.snapshot.plan.desired
-        first = self.snapshot.plan.file_after or ""
-        if self._would_start_without_data():
-            # as it was; the running server then switches, with everything on disk, and the file says so last
-            first = self._with_aof(first, on=not desired.get("appendonly"))
-        self._lint(first)
-        self._write_config(first)
-        self._write_limits()
+        first = self.view.plan.file_after or ""
+        if self.view.stored is not None and _loads_other(self.view):
+            first = self._with(first, appendonly=self.view.aof)
+        limited = not self.instance.accept_eviction and eviction.risk_of(self.view, NOT_LOOKED).cause is Cause.UNSEEN
+        if limited:
+            now = self.view.limit_now
+            first = self._with(first, **{"maxmemory": now.maxmemory, "maxmemory-policy": now.policy})
+        self._stage_unit()
+        if first != self.view.observed.file:
+            self._lint(first)
+            self._keep_first_copy()
+            self._stage_config(first)
+        self._commit()
+        self.enabled = self.view.unit is not None and self.view.unit.enabled
         self._start(had_keys=0, was_running=False)
-        self.snapshot = observe(self.instance)
+        self.view = observe(self.instance)
+        if limited:
+            self._must_hold()
         self.apply()
 
     def apply(self) -> None:
-        """Live settings, then the file. When the file cannot be written, the settings go back as well."""
+        """Live settings, then the files, which are on the disk by then. When they can't be put in place, the settings go
+        back as well, whatever becomes of the files.
+        """
         self._make_directories()
-        current, connection = self.snapshot.plan, self.snapshot.connection
+        current, connection = self.view.plan, self.view.connection
         if current.file_changed:
             self._lint(current.file_after or "")
-        if connection is not None:
-            wait(lambda: not int(connection.info().get("loading", 0)), "the server to load its data")
-            RunningServer(self.instance.where, self.snapshot, connection).set_live()
+            self._keep_first_copy()
+        self._stage(current)
+        running = RunningServer(self.instance.where, self.view, connection) if connection is not None else None
+        if running is not None:
+            wait(lambda: not int(running.connection.info().get("loading", 0)), "the server to load its data")
+            if current.switches_aof_on:
+                self._set_aside()
+            running.set_live()
         try:
-            record_of(self.instance).keep_running(current)
-            if current.file_changed:
-                self._write_config(current.file_after or "")
-            elif self.snapshot.config_is_open and self.instance.config:
-                give(self.instance.config)
-            self._write_limits()
-            # now, while the file that still named what is withdrawn is known
-            record_of(self.instance).keep(current, self.undo.write)
-        except OSError:
-            self.undo.put_back()
-            if connection is not None:
-                RunningServer(self.instance.where, self.snapshot, connection).take_back()
-            raise
+            if running is not None:
+                self._renew(running)
+                self._must_answer()
+            self._commit()
+        except (RedisOpsError, OSError) as error:
+            live = running is None or running.take_back()
+            what = "the running server has its old settings" if live else "the running server kept some new settings"
+            raise ApplyFailed(f"{self.instance.where}: {told(error)}; {what}") from None
         if self.instance.service is not None:
             self.instance.service.prepare()
+
+    def _must_hold(self) -> None:
+        """What it loaded stays under the declared limit and policy. Raises ApplyFailed."""
+        for problem in eviction.problems(self.view, queues_of(self.view)):
+            raise ApplyFailed(f"{problem}; {self._step_back()}")
+
+    def _step_back(self) -> str:
+        """Stop the server that was started for a look, and put the files back. Not where a stop loses what somebody has
+        written by now: an AOF has it already.
+        """
+        connection = self.view.connection
+        info = connection.info() if connection is not None else {}
+        unsaved = not info.get("aof_enabled") and int(info.get("rdb_changes_since_last_save", 1))
+        if connection is None or unsaved:
+            return "the server runs with the limit and the policy that it had"
+        connection.set_config([("save", "")])  # it would write the same dump again
+        connection.close()
+        service = _required(self.instance.service)
+        service.stop()
+        if not self.enabled:
+            service.withdraw()
+        result = self.files.put_back()
+        if self.view.config and not result.failed:
+            aside.drop_copies(self.view.config, look(self.instance).observed.file)
+        return f"the server was started for a look at its data, and is stopped again; {result}"
+
+    def _must_answer(self) -> None:
+        """The declared way in lets us in, before anything else relies on it. Raises RedisOpsError."""
+        if {entry.option.name for entry in self.view.plan.live} & set(starting.WAYS_IN):
+            answers(self.view)
+
+    def _renew(self, running: RunningServer) -> None:
+        """Load TLS files that were renewed at the same path. A wrong pair is refused before the server sees it."""
+        facts, current = self.view.tls, self.view.plan
+        set_now = any(entry.option.name.startswith("tls-") for entry in current.live)
+        if facts is None or not facts.options.in_use or not (set_now or stale_files(self.view)):
+            return
+        live = running.connection.config("tls-cert-file")["tls-cert-file"]
+        began = datetime.now(timezone.utc)
+        renewal.renew(running.connection, facts, live, self.instance.where)
+        renewal.confirm(look(self.instance).tls or facts, self.instance.where)
+        self.loaded = tls_renewal.Loaded.of(facts, began).as_record()
 
     def restart(self) -> None:
         """Stop in order with everything on disk, start, and go back to the old files when that fails."""
         service = _required(self.instance.service)
-        connection = self.snapshot.connection
+        connection = self.view.connection
+        self.files.settle(self.view.record.last_good_path)  # it is what the way back goes to
         had_keys = 0
         if connection is not None:
-            running = RunningServer(self.instance.where, self.snapshot, connection)
+            running = RunningServer(self.instance.where, self.view, connection)
             had_keys = running.save()
             running.save_at_stop()
             connection.close()
@@ -220,133 +210,121 @@ class _Change:
         self._start(had_keys=had_keys, was_running=True)
 
     def _start(self, *, had_keys: int, was_running: bool) -> None:
-        service = _required(self.instance.service)
-        log = _Log(self.snapshot.plan.desired, service)
+        began = datetime.now(timezone.utc)
         try:
-            service.prepare()
-            service.start()
-            found = persistence.keys(self._wait_until_serving())
-            if had_keys and not found:
-                raise ApplyFailed(f"it started without its {had_keys} keys")
-        except (ApplyFailed, ServerUnreachable, AccessDenied) as error:
-            reason = log.reason() or str(error)
-            raise ApplyFailed(f"{self.instance.where}: {self._go_back(was_running=was_running)}: {reason}") from None
+            starting.start(self.view, had_keys=had_keys)
+            if self.view.tls is not None:
+                self.loaded = tls_renewal.Loaded.of(self.view.tls, began).as_record()
+        except ApplyFailed as error:
+            raise ApplyFailed(f"{self.instance.where}: {self._go_back(was_running=was_running)}: {error}") from None
 
     def _go_back(self, *, was_running: bool) -> str:
         """Put the old files back, and the old server when there was one. Says how that went."""
         service = _required(self.instance.service)
         with contextlib.suppress(RedisOpsError):
             service.stop()
-        last_good = record_of(self.instance).last_good()
-        if last_good is not None and self.instance.config:
+        changed = self.files.changed
+        last_good = self.view.record.last_good() if changed or was_running else None
+        if last_good is not None and self.view.config:
             # a run before this one may have written a file that nobody ever started with: not one to go back to
-            on = bool(self._values(read_optional(self.instance.config.path) or "").get("appendonly"))
-            self.undo.goes_back_to(self.instance.config, last_good if was_running else self._with_aof(last_good, on=on))
-        self.undo.put_back()
+            with contextlib.suppress(OSError, RedisOpsError):  # then the file goes back that was there
+                text = last_good if was_running else self._with(last_good, appendonly=self.view.aof)
+                self.files.goes_back_to(self.view.config, text)
+        result = self.files.put_back()
+        left = f"; {result}" if result.failed else ""
+        if left and self.view.config and self.view.config.path not in result.back:
+            with contextlib.suppress(OSError, RedisOpsError):
+                self.view.record.keep(self.view.plan)  # what is in the file is ours, and a later run may take it out
+        if not changed and not was_running:
+            return "the server does not start; this run changed nothing"
+        if last_good is None and not was_running and self.view.contact is not Contact.FRESH:
+            return f"the server did not start; {result}"
         if last_good is None and not was_running:
             with contextlib.suppress(RedisOpsError):
                 service.forbid()  # what is back is not ours: the package's own settings must not run
-            return "the server did not start; the files are as they were, and it stays stopped"
+            self.view.record.note_mask()
+            return f"the server did not start; {result}, and it stays stopped"
         try:
             service.prepare()
             service.start()
-            self._wait_until_serving()
-        except RedisOpsError as error:
-            return f"the server did not start with the new settings, nor with the old ones ({error})"
+            starting.wait_until_serving(self.view)
+        except (RedisOpsError, OSError) as error:
+            return f"the server did not start with the new settings, nor with the old ones ({told(error)}){left}"
+        if left:
+            return f"the server did not start with the new settings; it serves now{left}"
         return "the server did not start with the new settings; the old file is back and the old settings serve"
 
-    def _wait_until_serving(self) -> Mapping[str, Any]:
-        """INFO of the server once it has loaded its data."""
-        text = read_optional(_required(self.instance.config).path) or ""
-        values = self._values(text)
-        instance = replace(self.instance, settings={})
-        service = _required(self.instance.service)
-        began = time.monotonic()
-        while True:
-            try:
-                connection = connect(instance, values, self.snapshot.plan.desired.engine)
-                info = connection.info()
-                connection.close()
-                if not int(info.get("loading", 0)):
-                    return info
-            except ServerUnreachable:
-                # a SysV script ends well although the server died right after
-                if not service.pid() and time.monotonic() - began > DEATH_GRACE:
-                    raise
-                if time.monotonic() - began > START_TIMEOUT:
-                    raise
-            if time.monotonic() - began > LOAD_TIMEOUT:
-                raise ServerUnreachable(f"not serving after {LOAD_TIMEOUT:g} s")
-            time.sleep(POLL)
-
-    def _would_start_without_data(self) -> bool:
-        desired = self.snapshot.plan.desired
-        store = persistence.Store.of(desired.values, desired.engine)
-        was_on = self._values(self.snapshot.observed.file or "").get("appendonly") is True
-        return store.starts_without_data(aof=desired.get("appendonly"), aof_was_on=was_on)
-
     def _values(self, text: str) -> Mapping[str, Any]:
-        return conffile.ConfFile.parse(text).values(self.snapshot.plan.desired.engine)
+        return conffile.ConfFile.parse(text).values(self.view.plan.desired.engine)
 
-    def _with_aof(self, text: str, *, on: bool) -> str:
-        """The same configuration with AOF on or off."""
-        engine = self.snapshot.plan.desired.engine
-        values = {**self._values(text), "appendonly": on}
+    def _with(self, text: str, **changed: Value) -> str:
+        """The same configuration with other values."""
+        engine = self.view.plan.desired.engine
+        values = {**self._values(text), **changed}
         return conffile.render(DesiredState(engine, values), self.instance.name, conffile.ConfFile.parse(text).kept())
 
     def _make_directories(self) -> None:
-        for target in self.snapshot.missing_directories:
-            Path(target.path).mkdir(parents=True, exist_ok=True)
-            give(target)
+        for target in self.view.missing_directories:
+            make_directory(target.path, target.mode, target.owner, target.group)
+
+    def _set_aside(self) -> None:
+        """An AOF that the server has not loaded must not become part of the new one."""
+        for found in self.view.data:
+            if found.kind is not Kind.DUMP and not self.view.info.get("aof_enabled"):
+                aside.set_aside(str(found.path), self.view.config.owner if self.view.config else None)
+
+    def _keep_first_copy(self) -> None:
+        if self.view.config and is_taken_over(self.view):
+            aside.keep_copy(self.view.config, self.view.observed.file)
 
     def _lint(self, text: str) -> None:
-        if self.instance.config and self.snapshot.installed:
-            lint(self.instance, text, self.instance.config.path)
+        if self.view.config and self.view.installed:
+            trial.run(self.view, text)
 
-    def _write_config(self, text: str) -> None:
-        if self.instance.config:
-            self.undo.write(self.instance.config, text)
+    def _stage(self, current: plan.Plan) -> None:
+        """Every file, in the order in which they are put in place: the way back before the configuration changes, what is
+        applied last, while the file that still named what is withdrawn is known.
+        """
+        record = self.view.record
+        record.keep_running(current, self.files.stage)
+        self._stage_unit()
+        if current.file_changed:
+            self._stage_config(current.file_after or "")
+        elif self.view.config_is_open:
+            self._stage_config(current.file_before or "")  # a new file: one that is there is never given away
+        record.keep(current, self.files.stage)
 
-    def _write_limits(self) -> None:
-        if self.instance.service and _limits_change(self.instance, self.snapshot):
-            self.undo.write(Target(self.instance.service.limits_path()), self.instance.limits or "")
+    def _stage_config(self, text: str) -> None:
+        if self.view.config:
+            self.view.record.note_origin(self.view.contact, self.files.stage)
+            self.files.stage(self.view.config, text)
+
+    def _stage_unit(self) -> None:
+        """The drop-in of this project, and unit files of others that a person said to replace."""
+        for path in starts.replaced_files(self.view):
+            aside.move_away(path, _required(self.instance.service).name, self.files)
+        if self.instance.service and self.view.limits is not None and self.view.limits_before != self.view.limits:
+            self.files.stage(Target(self.instance.service.limits_path()), self.view.limits)
+
+    def _commit(self) -> None:
+        """Put all files in place, or none. Raises ApplyFailed."""
+        try:
+            self.files.commit()
+        except (OSError, RedisOpsError) as error:
+            raise ApplyFailed(f"{told(error)}; {self.files.put_back()}") from None
 
 
-@dataclass
-class _Log:
-    """What the server writes from now on: its log file, and what its service keeps of its output."""
-
-    desired: DesiredState
-    service: Service
-    _offset: int = 0
-
-    def __post_init__(self) -> None:
-        self._offset = len(self._text())
-
-    def reason(self) -> str:
-        """The last complaint."""
-        text = self._text()[self._offset :] + "\n" + self.service.log()
-        words = ("fatal", "error", "fail", "can't", "could not", "cannot", "refus", "no such", "denied", "in use")
-        told = [line.strip() for line in text.splitlines() if any(word in line.lower() for word in words)]
-        # systemd's own lines say that it failed, never why
-        own = [line for line in told if self.service.name not in line]
-        return own[-1] if own else ""
-
-    def _text(self) -> str:
-        path = self.desired.get("logfile")
-        return host.read(path) if path else ""
+def _loads_other(view: InstanceView) -> bool:
+    """Whether a start with the new file would load other data than one with the existing file, or none."""
+    return view.stored != view.stored_as(aof=view.plan.desired.get("appendonly"))
 
 
-def _verify_applied(instance: Instance, after: Snapshot) -> None:
+def _verify_applied(after: InstanceView) -> None:
     left = after.plan
     if not left.changed:
         return
     names = ", ".join(entry.option.name for entry in left.live) or "the file"
-    raise ApplyFailed(f"{instance.where}: {names} still differs after it was applied; somebody else changes it")
-
-
-def _limits_change(instance: Instance, snapshot: Snapshot) -> bool:
-    return instance.service is not None and instance.limits is not None and snapshot.limits_before != instance.limits
+    raise ApplyFailed(f"{after.instance.where}: {names} still differs after it was applied; somebody else changes it")
 
 
 def _without_secrets(text: str, current: plan.Plan) -> str:
@@ -358,7 +336,7 @@ def _without_secrets(text: str, current: plan.Plan) -> str:
     return text
 
 
-def _required(value: Any) -> Any:
+def _required(value: Optional[Service]) -> Service:
     if value is None:
-        raise ApplyFailed("this needs a service and a configuration file")
+        raise ApplyFailed("this needs a service")
     return value

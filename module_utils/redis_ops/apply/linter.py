@@ -7,11 +7,9 @@ before it touches data (checked on Redis 6.2 to 8.2 and Valkey 8.1 and 9.1 by te
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Optional
+from typing import Union
 
-from ..base import files
-from ..base.errors import ApplyFailed
+from ..base.errors import ApplyFailed, plain
 from ..platform import host
 
 _NOWHERE = (
@@ -27,19 +25,17 @@ _NOWHERE_TLS = ("--tls-port", "0")  # a build without TLS does not know the opti
 _VALID = "Configured to not listen anywhere, exiting."
 
 
-def check(text: str, binary: str, config: str, owner: Optional[str] = None) -> None:
+def check(text: str, binary: str, owner: Union[str, int, None] = None) -> None:
     """Raises ApplyFailed with the server's own words when `binary` does not accept `text`.
 
-    config: the file that is going to have this text; the trial is written beside it, so that no secret is copied to a
-    place with other permissions, and a full disk is found before anything is changed. owner: whom the server runs as; a
-    trial loads modules, and root must not load what redis can write.
+    The server reads it from its standard input: a file beside the real one could be exchanged by the server's user, and
+    a copy elsewhere would have other permissions. owner: whom the server runs as; a trial loads modules, and root must
+    not load what redis can write.
     """
     # Redis 6.2 makes the log file, as root, while it reads its name; a line that cannot be read must still be refused
     text = re.sub(r'^logfile ("[^"\n]*"|[^"\s]+)$', "", text, flags=re.MULTILINE)
-    with files.draft(Path(config), text) as path:
-        files.give(files.Target(str(path), 0o600, owner))
-        options = [*_NOWHERE, _NOWHERE_TLS] if re.search(r"^tls-port ", text, re.MULTILINE) else _NOWHERE
-        result = host.run([binary, str(path), *(word for pair in options for word in pair)], timeout=30, user=owner)
+    options = [*_NOWHERE, _NOWHERE_TLS] if re.search(r"^tls-port ", text, re.MULTILINE) else _NOWHERE
+    result = host.run([binary, "-", *(word for pair in options for word in pair)], timeout=30, stdin=text, user=owner)
     said = (result.stdout + result.stderr).strip().splitlines()
     if not said or not said[-1].endswith(_VALID):
         raise ApplyFailed(f"{binary} refuses the new configuration: {_reason(said)}")
@@ -48,4 +44,4 @@ def check(text: str, binary: str, config: str, owner: Optional[str] = None) -> N
 def _reason(said: list[str]) -> str:
     """The line of the file and the complaint, out of the server's report."""
     told = [line.strip() for line in said if line.strip() and not line.startswith("***")]
-    return " ".join(told[-3:]) or "it said nothing"
+    return plain(" ".join(told[-3:])) or "it said nothing"

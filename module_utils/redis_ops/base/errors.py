@@ -47,8 +47,16 @@ class FileUnreadable(RedisOpsError):
     """A configuration file that cannot be read, or not as one."""
 
 
+class FileRefused(RedisOpsError):
+    """A file or directory that is left alone, because another user may have put it where it is."""
+
+    def __init__(self, path: str, what: str, expected: str, remedy: str) -> None:
+        self.problem = Problem(plain(path), plain(what), expected, plain(remedy))
+        super().__init__(str(self.problem))
+
+
 class ServerUnreachable(RedisOpsError):
-    """Nothing answers at the address, or it closed the connection."""
+    """Nothing answers at the address; or what answers is no Redis, or does not serve now, for the reason in the text."""
 
 
 class AccessDenied(RedisOpsError):
@@ -59,6 +67,10 @@ class CommandRefused(RedisOpsError):
     """The server understood and said no; the text is the server's own."""
 
 
+class HostIsBusy(RedisOpsError):
+    """Another run works on this host; the text names it."""
+
+
 class ApplyFailed(RedisOpsError):
     """An effect did not happen; the text says what was put back and what to do."""
 
@@ -66,5 +78,13 @@ class ApplyFailed(RedisOpsError):
 def told(error: Exception) -> str:
     """An error as a person reads it."""
     if isinstance(error, OSError):
-        return f"{error.filename or 'this host'}: {error.strerror or error}"
+        return plain(f"{error.filename or 'this host'}: {error.strerror or error}")
     return str(error)
+
+
+def plain(text: str) -> str:
+    """The text on one line, with every character escaped that a terminal would act on.
+
+    For names and texts that another user chose, such as the name of a file in a directory of his.
+    """
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Status(str, enum.Enum):
-    """PASS and FAIL speak for themselves; WARN works but will bite; SKIP could not be judged, with the reason."""
+    """PASS: as expected. FAIL: not as expected. WARN: it works now and may fail later. SKIP: it could not be judged; the finding says why."""
 
     PASS = "PASS"
     WARN = "WARN"
@@ -51,15 +51,20 @@ def as_records(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     ]
 
 
+def failures(found: Iterable[Finding]) -> list[str]:
+    """One line for each that failed."""
+    return [
+        f"{finding.subject}: {finding.actual}; expected {finding.expected}; {finding.remedy or 'see docs/'}"
+        for finding in found
+        if finding.status is Status.FAIL
+    ]
+
+
 def outcome(found: Iterable[Finding]) -> dict[str, Any]:
     """A module's result: all findings, and failure with one line for each that failed."""
     found = list(found)
-    failed = [finding for finding in found if finding.status is Status.FAIL]
+    failed = failures(found)
     result: dict[str, Any] = {"changed": False, "findings": as_records(found)}
     if failed:
-        lines = [
-            f"{finding.subject}: {finding.actual}; expected {finding.expected}; {finding.remedy or 'see docs/'}"
-            for finding in failed
-        ]
-        result.update(failed=True, msg="\n".join(lines))
+        result.update(failed=True, msg="\n".join(failed))
     return result

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Union
 
 from .files import Target, write
+from .trees import make_directory
 
 SCHEMA = 1
 
 
-def text_of(**fields: Mapping[str, str]) -> str:
+def text_of(**fields: Union[str, Mapping[str, str]]) -> str:
     """A record as it lies on disk. files: path -> SHA-256 of what a run wrote there."""
     return json.dumps({"schema": SCHEMA, **fields}, indent=2) + "\n"
 
@@ -27,8 +30,13 @@ def files_in(text: str) -> dict[str, str]:
 
 def keep_private(path: str, text: str, writer: Callable[[Target, str], None] = write) -> None:
     """Write for nobody else's eyes. A directory that is there stays as it is: somebody chose it."""
-    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(os.path.dirname(path), 0o700)  # noqa: PTH120 - a text
     writer(Target(path, 0o600), text)
+
+
+def forget(path: str) -> None:
+    """Remove a record, where there is one."""
+    Path(path).unlink(missing_ok=True)
 
 
 def digest(text: str) -> str:

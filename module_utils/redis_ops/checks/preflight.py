@@ -1,220 +1,159 @@
-"""Does what is asked fit this host? Every answer before anything is touched.
+"""Does what is asked fit this host, and does it lose nothing? Every answer before anything is touched. Pure.
 
-Pure: facts come in as HostFacts, verdicts go out as Problems (the run stops) and Findings (the run tells).
+Facts come in as a HostView; verdicts go out as Problems (the run stops) and Findings (the run reports).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Optional
+from collections.abc import Iterator
 
 from ..base.errors import Problem
 from ..base.findings import Finding, Status
-from ..base.units import format_memory
-from ..model.resolve import Resolved
-from ..plan.comparison import RESERVED_FILES
-from ..platform.host import Listener
-from ..view.facts import HostFacts, InstanceFacts, Undeclared
+from ..plan.contact import Contact
+from ..platform.layout import Product
+from ..platform.packages import Package
+from ..view.host import HostView, Seen
+from . import adoption, data, eviction, ports, product, room, shared, start, tls
+from .unseen import problems as unseen_problems
 
-MEBIBYTE = 1024**2
-# Memory beside the data, from the fork rule of the Redis documentation (administration: "up to 2 times the memory
-# normally used" while saving): allocator overhead, then the pages that change while a child writes the snapshot.
-FRAGMENTATION = 1.1
-WORST_COPY_ON_WRITE = 1.0  # every page changes while the child writes
-LEAST_COPY_ON_WRITE = 0.25  # below this an ordinary rewrite under load ends with the kernel killing Redis
-LARGEST_RESERVE = 512 * MEBIBYTE  # for the system itself; an eighth of a small machine
 # ProtectHome and PrivateTmp of the package's unit
 HIDDEN_BY_SANDBOX = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - refused, not used
 
 
-def problems(instances: Sequence[Resolved], host: HostFacts) -> list[Problem]:
-    """What must be mended first."""
-    found = [problem for instance in instances for problem in _instance_problems(instance, host)]
-    memory = _memory_problem(instances, host)
-    return [*found, *([memory] if memory else [])]
+def problems(view: HostView, package: Package) -> list[Problem]:
+    """What must be mended first, all of it. package: what the run installs or finds installed."""
+    found = [problem for unseen in view.unseen for problem in unseen_problems(unseen, view.at)]
+    for seen in view.instances:
+        found += seen.view.plan.problems
+        found += adoption.problems(seen)
+        found += start.problems(seen)
+        found += eviction.problems(seen.view, seen.place.queues)
+        found += data.problems(seen)
+        found += _name(seen)
+        found += _owner(seen)
+        found += _aclfile(seen)
+        found += _tls(view, seen)
+        found += _hidden(view, seen)
+    found += product.problems(view, package.engine)
+    found += _package(view, package)
+    found += shared.problems(view)
+    found += ports.problems(view)
+    found += room.problems(view)
+    return list(dict.fromkeys(found))
 
 
-def findings(instances: Sequence[Resolved], host: HostFacts) -> list[Finding]:
+def findings(view: HostView, wanted: Product) -> list[Finding]:
     """What works and is worth knowing."""
-    found = [
-        finding
-        for instance in instances
-        for finding in _instance_findings(instance, host.instances.get(instance.layout.instance, InstanceFacts()))
-    ]
-    found += [_undeclared_finding(undeclared) for undeclared in host.undeclared]
-    wanted = sum(instance.desired.get("maxmemory") for instance in instances)
-    if wanted and host.memory:
-        left = _copy_on_write_left(wanted, host.memory)
-        need = WORST_COPY_ON_WRITE if _forks(instances) else 0.0
-        found.append(
-            Finding(
-                "preflight.memory",
-                "memory",
-                Status.PASS if left >= need else Status.WARN,
-                f"at most {_mb(_most(host.memory, need))} of maxmemory in all, for the worst case while saving",
-                f"{_mb(wanted)} of {_mb(host.memory)} RAM",
-                "guide 1.1; Redis documentation, administration: memory while forking",
-                "" if left >= need else "lower maxmemory, or watch aof_last_cow_size and used_memory under load",
-            )
-        )
-    return found
+    found = [finding for seen in view.instances for finding in _of_instance(seen)]
+    found += [finding for seen in view.instances for finding in eviction.findings(seen.view, seen.place.queues)]
+    return [*found, *ports.findings(view, wanted), *room.findings(view)]
 
 
-def _instance_problems(instance: Resolved, host: HostFacts) -> list[Problem]:
-    desired, where = instance.desired, instance.where
-    facts = host.instances.get(instance.layout.instance, InstanceFacts())
-    found = []
-    maxclients = desired.get("maxclients")
-    if host.open_files and maxclients + RESERVED_FILES > host.open_files:
-        found.append(
-            Problem(
-                f"{where}: maxclients",
-                f"{maxclients} needs {maxclients + RESERVED_FILES} open files, this host grants {host.open_files}",
-                f"at most {host.open_files - RESERVED_FILES}",
-                "lower maxclients, or raise the limit of process 1 (in a container: its nofile ulimit)",
-            )
+def _package(view: HostView, package: Package) -> Iterator[Problem]:
+    if view.needs_package and package.missing and package.in_the_way:
+        yield Problem(
+            f"package {package.product.package}",
+            f"{package.in_the_way} is somebody's own unit, whose name the package's unit takes as its alias",
+            "no unit of that name",
+            "declare its server (make adopt writes the lines), or give the unit another name and run systemctl daemon-reload",
         )
-    found += _eviction_problems(instance, facts)
-    if facts.foreign_owner:
-        found.append(
-            Problem(
-                f"{where}: dir",
-                f"{desired.get('dir')} belongs to {facts.foreign_owner}",
-                f"a directory that {instance.layout.product.user} can write",
-                f"chown {instance.layout.product.user}: {desired.get('dir')}",
-            )
+
+
+def _name(seen: Seen) -> Iterator[Problem]:
+    if seen.place.name_taken:
+        yield Problem(
+            f"{seen.where}: renamed_from",
+            seen.place.name_taken,
+            "a name that nothing on this host has",
+            "remove renamed_from, or choose another name",
         )
-    backlog = desired.get("tcp-backlog")
-    if host.somaxconn and backlog > host.somaxconn:
-        found.append(
-            Problem(
-                f"{where}: tcp-backlog",
-                f"{backlog} is cut to net.core.somaxconn = {host.somaxconn}",
-                f"at most {host.somaxconn}",
-                "lower tcp-backlog, or raise net.core.somaxconn in redis_host_sysctl",
-            )
+    begun, successor = seen.place.half_renamed, seen.view.instance.successor
+    if begun and (successor is None or successor.instance != begun):
+        old = seen.view.instance.name
+        yield Problem(
+            seen.where,
+            f"an earlier run began to rename {old} to {begun}, and did not end",
+            f"an instance named {begun} with renamed_from: {old}",
+            "declare that and run again; it can get another name afterwards",
         )
-    found += [
-        _port_problem(f"{where}: {name}", desired.get(name), listener, host.undeclared)
-        for name, listener in facts.listeners.items()
-        if listener.pid != (facts.pid or -1)
-    ]
-    need = facts.data_bytes + desired.get("auto-aof-rewrite-min-size")
-    if desired.get("appendonly") and not facts.aof_is_on and facts.free < need:
-        found.append(
-            Problem(
-                f"{where}: appendonly",
-                f"the AOF needs about {_mb(need)}, {desired.get('dir')} has {_mb(facts.free)} free",
-                "space for it",
-                "free space, choose another dir, or set appendonly: 'no'",
-            )
+
+
+def _owner(seen: Seen) -> Iterator[Problem]:
+    if seen.place.owner and seen.view.config:
+        directory, user = seen.view.wanted_store.directory, seen.view.config.owner
+        yield Problem(
+            f"{seen.where}: dir",
+            f"{directory} belongs to {seen.place.owner}",
+            f"a directory that {user} can write",
+            f"chown {user}: {directory}",
         )
-    found += [
-        Problem(
-            f"{where}: {name}",
-            f"{desired.get(name)} does not exist",
-            "a file that the server can read",
-            "put it there first",
+
+
+def _aclfile(seen: Seen) -> Iterator[Problem]:
+    answer = seen.place.aclfile
+    if answer.holds is False and seen.view.changes("aclfile"):
+        user = seen.view.config.owner if seen.view.config else "the server"
+        yield Problem(
+            f"{seen.where}: aclfile",
+            f"{seen.view.plan.desired.get('aclfile')} {answer.reason or f'can not be read by {user}'}",
+            f"a file that {user} can read",
+            "put it there first, with this owner",
         )
-        for name in facts.missing
-    ]
-    if host.systemd:
-        found += [
-            Problem(
-                f"{where}: {path}",
+
+
+def _tls(view: HostView, seen: Seen) -> list[Problem]:
+    unit = seen.view.unit
+    sandboxed = view.systemd and not (unit is not None and unit.fragment_is_foreign)
+    hidden = HIDDEN_BY_SANDBOX if sandboxed else ()
+    facts = seen.view.tls
+    if facts is None:
+        return []
+    # what somebody else's server already does is reported by verify, and stops no other change
+    as_it_is = seen.view.contact is Contact.KEPT and not any(map(seen.view.changes, facts.options.files))
+    return [] if as_it_is else tls.problems(facts, seen.where, view.at, hidden)
+
+
+def _hidden(view: HostView, seen: Seen) -> Iterator[Problem]:
+    """Directories that the package's unit does not show to the server, or that a reboot removes."""
+    unit, layout = seen.view.unit, seen.declared.layout
+    if not view.systemd or (unit is not None and unit.fragment_is_foreign):
+        return
+    for target in seen.view.directories:
+        path = target.path
+        if any(path == hidden or path.startswith(f"{hidden}/") for hidden in HIDDEN_BY_SANDBOX):
+            yield Problem(
+                f"{seen.where}: {path}",
                 "the service has its own view of it (ProtectHome, PrivateTmp)",
                 "a directory outside " + ", ".join(HIDDEN_BY_SANDBOX),
                 "choose one under /var/lib or /srv",
             )
-            for path in instance.directories
-            if any(path == hidden or path.startswith(hidden + "/") for hidden in HIDDEN_BY_SANDBOX)
-        ]
-        found += [
-            Problem(
-                f"{where}: {path}",
+        elif path.startswith("/run/") and path != layout.run_dir:
+            yield Problem(
+                f"{seen.where}: {path}",
                 "is gone after a reboot, and the service would not start",
-                f"a directory that stays, or {instance.layout.run_dir}",
-                f"choose one under {instance.layout.run_dir}, /var/lib or /srv",
+                f"a directory that stays, or {layout.run_dir}",
+                f"choose one under {layout.run_dir}, /var/lib or /srv",
             )
-            for path in instance.directories
-            if path.startswith("/run/") and path != instance.layout.run_dir and not path.startswith("/run/user")
-        ]
-    return found
 
 
-def _port_problem(place: str, port: int, listener: Listener, undeclared: Sequence[Undeclared]) -> Problem:
-    for other in undeclared:
-        if other.pid and other.pid == listener.pid:
-            told = (
-                f"{port} is taken by {other.service}: instance {other.instance}, which the inventory no longer declares"
-            )
-            return Problem(place, told, "a free port", other.remedy)
-    told = f"{port} is taken by {listener.name}" + (f" (pid {listener.pid})" if listener.pid else "")
-    return Problem(place, told, "a free port", "stop that process or choose another port")
-
-
-def _eviction_problems(instance: Resolved, facts: InstanceFacts) -> list[Problem]:
-    """Data that nobody allowed to be evicted must not become so by the way."""
-    desired, where = instance.desired, instance.where
-    policy, limit = desired.get("maxmemory-policy"), desired.get("maxmemory")
-    if facts.evicts or policy == "noeviction" or not limit:
-        return []
-    if facts.queue:
-        return [
-            Problem(
-                f"{where}: maxmemory-policy",
-                f"a BullMQ queue lives here, and {policy} loses its jobs without a word",
-                "noeviction",
-                "use profile queue for it, or give it an instance of its own",
-            )
-        ]
-    if facts.used <= limit:
-        return []
-    return [
-        Problem(
-            f"{where}: maxmemory",
-            f"the server holds {_mb(facts.used)} that it may not evict, and {_mb(limit)} with {policy} would evict it",
-            f"at least {_mb(facts.used)}, or noeviction",
-            f"raise it; or, to let it be evicted, say so first: redis-cli CONFIG SET maxmemory-policy {policy} and "
-            f"CONFIG SET maxmemory {facts.used}",
-        )
-    ]
-
-
-def _memory_problem(instances: Sequence[Resolved], host: HostFacts) -> Optional[Problem]:
-    wanted = sum(instance.desired.get("maxmemory") for instance in instances)
-    need = LEAST_COPY_ON_WRITE if _forks(instances) else 0.0
-    if not wanted or not host.memory or _copy_on_write_left(wanted, host.memory) >= need:
-        return None
-    names = ", ".join(instance.layout.instance for instance in instances)
-    safe = _mb(_most(host.memory, WORST_COPY_ON_WRITE if _forks(instances) else 0.0))
-    return Problem(
-        f"instance {names}: maxmemory",
-        f"{_mb(wanted)} does not fit {_mb(host.memory)} of RAM with room to save",
-        f"at most {_mb(_most(host.memory, need))} in all, better {safe}",
-        f"set redis_server_settings: {{maxmemory: {safe}}}"
-        + (" split over the instances" if len(instances) > 1 else ""),
-    )
-
-
-def _undeclared_finding(undeclared: Undeclared) -> Finding:
-    return Finding(
-        "preflight.undeclared",
-        undeclared.service,
-        Status.WARN,
-        "only declared instances run",
-        "it runs, and nobody declares it" if undeclared.pid else "it starts at the next boot, and nobody declares it",
-        "an instance that is not declared is not configured, tuned or watched",
-        undeclared.remedy,
-    )
-
-
-def _instance_findings(instance: Resolved, facts: InstanceFacts) -> list[Finding]:
-    desired = instance.desired
+def _of_instance(seen: Seen) -> list[Finding]:
+    desired = seen.view.plan.desired
     found = []
+    if seen.place.aclfile.holds is None and seen.view.changes("aclfile"):
+        found.append(
+            Finding(
+                "preflight.aclfile",
+                seen.where,
+                Status.SKIP,
+                "an aclfile that the server can read",
+                f"could not be determined: {seen.place.aclfile.reason}",
+                "a server that cannot read its aclfile does not start",
+                "nothing to do where the run makes the user; else see whether it may read the file",
+            )
+        )
 
     def warn(name: str, expected: str, actual: str, why: str, remedy: str) -> None:
-        found.append(Finding(f"preflight.{name}", instance.where, Status.WARN, expected, actual, why, remedy))
+        found.append(Finding(f"preflight.{name}", seen.where, Status.WARN, expected, actual, why, remedy))
 
     if not desired.get("maxmemory"):
         warn(
@@ -235,7 +174,7 @@ def _instance_findings(instance: Resolved, facts: InstanceFacts) -> list[Finding
             "use it only where latency counts more than data",
         )
     policy = desired.get("maxmemory-policy")
-    if policy != "noeviction" and "queue" in (instance.profile, instance.layout.instance):
+    if policy != "noeviction" and "queue" in (seen.declared.profile, seen.declared.name):
         warn(
             "eviction",
             "maxmemory-policy noeviction",
@@ -243,34 +182,12 @@ def _instance_findings(instance: Resolved, facts: InstanceFacts) -> list[Finding
             "BullMQ documentation, going to production: the only policy under which queues are correct",
             "use profile queue as it is",
         )
-    if facts.taken_over:
+    if seen.taken_over:
         warn(
             "kept",
             "a file with settings only",
-            f"the file has {', '.join(facts.taken_over)}: kept, and vouched for by nobody",
-            "a renamed command may be one that the checks here or redis-py need; a module runs in the server",
+            f"the file has {', '.join(seen.taken_over)}: kept, and vouched for by nobody",
+            "a renamed command may be one that the checks here need; a module runs in the server",
             "take the line out, or know what it is for; this is told once",
         )
     return found
-
-
-def _forks(instances: Sequence[Resolved]) -> bool:
-    return any(instance.desired.get("appendonly") or instance.desired.get("save") for instance in instances)
-
-
-def _reserve(memory: int) -> int:
-    return min(LARGEST_RESERVE, memory // 8)
-
-
-def _copy_on_write_left(wanted: int, memory: int) -> float:
-    """The share of the data whose pages may change during a save before memory runs out."""
-    return (memory - _reserve(memory)) / wanted - FRAGMENTATION
-
-
-def _most(memory: int, copy_on_write: float) -> int:
-    """The largest maxmemory that leaves room for this share; whole mebibytes."""
-    return int((memory - _reserve(memory)) / (FRAGMENTATION + copy_on_write)) // MEBIBYTE * MEBIBYTE
-
-
-def _mb(size: int) -> str:
-    return format_memory(size // MEBIBYTE * MEBIBYTE) if size >= MEBIBYTE else f"{size} bytes"

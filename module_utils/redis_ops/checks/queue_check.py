@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from ..base.errors import RedisOpsError
 from ..base.findings import Finding, Status
-from ..server import persistence, queues
-from ..view.observe import Instance, look
+from ..server.connection import Connection
+from ..server.keyspace import databases, selected
+from ..server.queues import bullmq
+from ..server.queues.result import Answer, Search
+from ..server.queues.search import search
+from ..view.instance import Instance
+from ..view.observe import look
+from . import queues
 
 REMEDY = "see that it runs and that the user may read, docs/queues.md"
+_Seen = Mapping[tuple[str, int, str, str], float]
 
 
 def check(
     instances: Sequence[Instance],
     limits: queues.Limits,
     names: Sequence[str] = (),
-    prefix: str = queues.PREFIX,
+    prefix: str = "",
     before: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """The queues, each with its instance, and the findings. names: of the queues, none to search for them.
+    """BullMQ's queues, each with its instance, and the findings on queues of any library.
 
+    names: of the queues, none to search for them. prefix: of BullMQ's keys, '' for any, which is `bull` for queues by name.
     before: the queues of an earlier look. An instance that cannot be looked at is a finding, and the others are looked at.
     """
-    seen = {(item["instance"], item["name"]): float(item["at"]) for item in before}
+    seen = {
+        (item["instance"], int(item.get("database", 0)), item.get("prefix", bullmq.PREFIX), item["name"]): float(
+            item["at"]
+        )
+        for item in before
+    }
     records: list[dict[str, Any]] = []
     found: list[Finding] = []
     for instance in instances:
@@ -38,41 +51,43 @@ def check(
 
 
 def _look(
-    instance: Instance,
-    limits: queues.Limits,
-    names: Sequence[str],
-    prefix: str,
-    seen: Mapping[tuple[str, str], float],
-) -> tuple[list[queues.Queue], list[Finding]]:
+    instance: Instance, limits: queues.Limits, names: Sequence[str], prefix: str, seen: _Seen
+) -> tuple[list[bullmq.Queue], list[Finding]]:
     snapshot = look(instance)
     connection = snapshot.connection
     if connection is None:
         return [], [_failed(instance, "nothing answers at its address")]
+    searched: Optional[Search] = None
     try:
-        wanted, complete = (list(names), True) if names else queues.find(connection, prefix)
-        read = [queues.read(connection, name, prefix, seen.get((instance.name, name))) for name in wanted]
+        if names:
+            places = [(number, prefix or bullmq.PREFIX, name) for number in databases(snapshot.info) for name in names]
+        else:
+            searched = search(connection, first=False)
+            places = _bullmq(searched, prefix)
+            if searched.answer is Answer.UNKNOWN and not searched.keys:
+                return [], [_failed(instance, searched.reason)]
+        here = [_read(connection, instance, place, seen, remains=not names) for place in places]
     finally:
         connection.close()
-    here = [queue for queue in read if queue]
-    found = queues.judge(instance.where, snapshot.observed.live or {}, here, limits, complete=complete)
-    return here, found + _other_databases(instance, snapshot.info)
+    read = [queue for queue in here if queue]
+    return read, queues.judge(instance.where, snapshot.observed.live or {}, read, limits, searched)
 
 
-def _other_databases(instance: Instance, info: Mapping[str, Any]) -> list[Finding]:
-    """Every look is at database 0: a queue elsewhere is not found, and that is said."""
-    if persistence.highest_database(info) <= 0:
-        return []
-    return [
-        Finding(
-            "queues.databases",
-            instance.where,
-            Status.SKIP,
-            "queues in database 0",
-            "other databases have keys, which were not looked at",
-            queues.GOING_TO_PRODUCTION,
-            "give queues an instance of their own, not a database: databases share maxmemory and its policy",
-        )
+def _bullmq(searched: Search, prefix: str) -> list[tuple[int, str, str]]:
+    """Database, prefix and name of BullMQ's queues. No queue's name has a colon (BullMQ refuses one)."""
+    parts = [
+        (found.database, *found.base.rpartition(":")[::2]) for found in searched.found if found.kind == queues.BULLMQ
     ]
+    return [place for place in parts if prefix in ("", place[1])]
+
+
+def _read(
+    connection: Connection, instance: Instance, place: tuple[int, str, str], seen: _Seen, *, remains: bool
+) -> Optional[bullmq.Queue]:
+    number, prefix, name = place
+    before = seen.get((instance.name, *place))
+    with selected(connection, number):
+        return bullmq.read(connection, name, prefix, before, database=number, remains=remains)
 
 
 def _failed(instance: Instance, reason: str) -> Finding:

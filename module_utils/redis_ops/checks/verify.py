@@ -6,25 +6,33 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Optional
 
 from ..base.errors import RedisOpsError
 from ..base.findings import Finding, Status
 from ..plan.comparison import RESERVED_FILES, How
+from ..plan.contact import Contact
 from ..platform import host
 from ..server.connection import Connection
-from ..server.queues import has_queue
-from ..view.observe import Instance, Snapshot, observe
+from ..server.queues.result import Answer, Budget
+from ..server.queues.search import search
+from ..view.host import Place
+from ..view.instance import Instance, InstanceView
+from . import data, start, tls_findings, undone
 
+BRIEFLY = Budget(seconds=2)  # of every run that verifies; a change that evicts is searched for longer
 KEY_PREFIX = "redis_ops:verify:"
 SLOW_CLOCK = "slow-clocksource"  # what --check-system calls it
 CLOCKS = "/sys/devices/system/clocksource/clocksource0"
 FAST_CLOCKS = ("tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter")  # read without a system call
 
 
-def verify(instance: Instance) -> list[Finding]:
-    """Every check that applies. A server that does not answer is a FAIL, not an error."""
-    snapshot = observe(instance)
-    connection = snapshot.connection
+def verify(snapshot: InstanceView, place: Optional[Place] = None) -> list[Finding]:
+    """Every check that applies. A server that does not answer is a FAIL, not an error.
+
+    place: what the host offers to the instance, None where that was not looked at.
+    """
+    instance, connection = snapshot.instance, snapshot.connection
     if connection is None:
         return [
             Finding(
@@ -39,14 +47,17 @@ def verify(instance: Instance) -> list[Finding]:
         ]
     found = [_settings(instance, snapshot), _ping(instance, connection), _own_key(instance, snapshot, connection)]
     found += _persistence(instance, snapshot)
+    found += start.findings(snapshot)
+    found += undone.findings(snapshot) if instance.config is not None else ()
+    found += data.findings(snapshot, place.elsewhere if place else ())
+    found += tls_findings.findings(snapshot.tls, instance.where, snapshot.at) if snapshot.tls else []
     found += _process(instance, snapshot)
     found += _queue_on_evicting(instance, snapshot, connection)
     found += _check_system(instance, snapshot)
-    connection.close()
     return found
 
 
-def _settings(instance: Instance, snapshot: Snapshot) -> Finding:
+def _settings(instance: Instance, snapshot: InstanceView) -> Finding:
     current = snapshot.plan
     wrong = [entry for entry in current.entries if entry.file_differs or entry.how is How.LIVE]
     declared = len(current.desired.values)
@@ -76,11 +87,11 @@ def _ping(instance: Instance, connection: Connection) -> Finding:
         answer = connection.call("PING")
     except RedisOpsError as error:
         return _finding("ping", instance, Status.FAIL, "PONG", str(error), _look_at_log(instance))
-    good = answer in (True, "PONG", b"PONG")  # redis-py makes True of it
+    good = answer == "PONG"
     return _finding("ping", instance, Status.PASS if good else Status.FAIL, "PONG", "PONG" if good else str(answer))
 
 
-def _own_key(instance: Instance, snapshot: Snapshot, connection: Connection) -> Finding:
+def _own_key(instance: Instance, snapshot: InstanceView, connection: Connection) -> Finding:
     expected = "one own key written, read and deleted"
     if snapshot.info.get("role") == "slave":
         return _finding("key", instance, Status.SKIP, expected, "a replica takes no writes")
@@ -100,13 +111,11 @@ def _own_key(instance: Instance, snapshot: Snapshot, connection: Connection) -> 
     )
 
 
-def _persistence(instance: Instance, snapshot: Snapshot) -> Iterator[Finding]:
+def _persistence(instance: Instance, snapshot: InstanceView) -> Iterator[Finding]:
     info = snapshot.info
     if instance.config is None:
         return  # a server elsewhere: its files cannot be seen from here
     live, store = snapshot.observed.live or {}, snapshot.store
-    if store is None:
-        return
     if live.get("appendonly") == "yes":
         problems = [] if int(info.get("aof_enabled", 0)) else ["the server says it is off"]
         if info.get("aof_last_write_status") != "ok":
@@ -122,7 +131,7 @@ def _persistence(instance: Instance, snapshot: Snapshot) -> Iterator[Finding]:
         )
     if live.get("save"):
         good = info.get("rdb_last_bgsave_status") == "ok"
-        there = "dump is there" if store.rdb.exists() else "none due yet"
+        there = "dump is there" if store.has_dump() else "none due yet"
         yield _finding(
             "rdb",
             instance,
@@ -133,18 +142,20 @@ def _persistence(instance: Instance, snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
-def _process(instance: Instance, snapshot: Snapshot) -> Iterator[Finding]:
+def _process(instance: Instance, snapshot: InstanceView) -> Iterator[Finding]:
     service = instance.service
     if service is None:
         return
     enabled = service.enabled()
+    # what somebody else set up and is kept as it is is theirs: it is reported, and fails nothing
+    wrong = Status.WARN if snapshot.contact is Contact.KEPT else Status.FAIL
     yield _finding(
         "boot",
         instance,
-        Status.PASS if enabled else Status.FAIL,
+        Status.PASS if enabled else wrong,
         f"{service.name} starts at boot",
         "enabled" if enabled else "not enabled",
-        "" if enabled else "run again",
+        "" if enabled else f"systemctl enable {service.name}" if wrong is Status.WARN else "run again",
     )
     limit, maxclients = snapshot.observed.open_files, snapshot.plan.desired.get("maxclients")
     if limit is not None:
@@ -171,30 +182,35 @@ def _process(instance: Instance, snapshot: Snapshot) -> Iterator[Finding]:
     yield _finding(
         "user",
         instance,
-        Status.FAIL if owner == "root" else Status.PASS,
+        wrong if owner == "root" else Status.PASS,
         "a process without root's rights",
         f"runs as {owner}",
-        "start it through its service" if owner == "root" else "",
+        "start it through a service with User=redis" if owner == "root" else "",
     )
 
 
-def _queue_on_evicting(instance: Instance, snapshot: Snapshot, connection: Connection) -> Iterator[Finding]:
-    """BullMQ loses jobs without a word where keys are evicted."""
+def _queue_on_evicting(instance: Instance, snapshot: InstanceView, connection: Connection) -> Iterator[Finding]:
+    """Queues lose jobs without a word where keys are evicted."""
     policy = (snapshot.observed.live or {}).get("maxmemory-policy", "")
     if policy == "noeviction" or not (snapshot.observed.live or {}).get("maxmemory", "0").strip("0"):
         return
-    if has_queue(connection):
-        yield _finding(
-            "eviction",
-            instance,
-            Status.FAIL,
-            "no BullMQ queue where keys are evicted",
-            f"a queue lives here under {policy}",
-            "give queues an instance of their own with profile queue (noeviction)",
-        )
+    queues = search(connection, BRIEFLY)
+    if queues.answer is Answer.NONE:
+        return
+    found = queues.answer is Answer.FOUND
+    yield _finding(
+        "eviction",
+        instance,
+        (Status.WARN if snapshot.contact is Contact.KEPT else Status.FAIL) if found else Status.SKIP,
+        "no job queue where keys are evicted",
+        f"{queues.found[0]} lives here under {policy}" if found else f"it could not be determined: {queues.reason}",
+        "give queues an instance of their own with profile queue (noeviction)"
+        if found
+        else "make sure yourself that no queue lives here",
+    )
 
 
-def _check_system(instance: Instance, snapshot: Snapshot) -> Iterator[Finding]:
+def _check_system(instance: Instance, snapshot: InstanceView) -> Iterator[Finding]:
     """The server's own view of the kernel, from Redis 7.0 on."""
     if not snapshot.installed or not snapshot.installed.reached("redis 7.0") or not Path(instance.binary).exists():
         return

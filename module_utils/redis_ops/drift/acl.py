@@ -14,10 +14,13 @@ from typing import Optional
 
 from ..base.engine import Engine
 from ..base.findings import Finding
+from ..base.shell import quoted
+from ..model import load_user
 from .states import State, found
 
 KEEPS_RULES = "redis 7.2"
 HIDES_SANITIZE = "valkey 9.0"  # its ACL LIST has neither sanitize-payload nor skip-sanitize-payload
+_TAKES_BACK = "ACL LOAD, or a restart, takes it back"
 _SYNONYMS = {
     "allkeys": "~*",
     "allchannels": "&*",
@@ -189,13 +192,18 @@ def of_file(text: str) -> list[Sequence[str]]:
     return [words[1:] for words in lines if words[:1] == ["user"]]
 
 
+def is_file(text: str) -> bool:
+    """Whether a text is an aclfile: users and comments, and nothing else."""
+    return all(words[0] == "user" or words[0].startswith("#") for words in map(str.split, text.split("\n")) if words)
+
+
 @dataclass(frozen=True)
 class Start:
     """What decides about a user that the files do not tell everything of.
 
     password: requirepass as it runs, '' where it has no effect. opened: acl-pubsub-default is allchannels.
     declared: requirepass as it is declared; None where an aclfile decides. left: name and rules of each user in the file
-    as the last run left it; None when there was none, or an aclfile has the users.
+    as the last run left it; None when there was none, or an aclfile has the users. now: seconds since 1970.
     """
 
     engine: Engine
@@ -203,6 +211,7 @@ class Start:
     opened: bool = False
     declared: Optional[str] = None
     left: Optional[Sequence[Sequence[str]]] = None
+    now: float = 0.0
 
 
 def findings(
@@ -228,14 +237,18 @@ def findings(
         )
     for name in sorted(lives.keys() | files.keys()):
         live, file = lives.get(name), files.get(name)
+        remove = f"{cli} ACL DELUSER {quoted(name)}"
         if name == "default" and opened:
+            continue
+        if load_user.until(name) is not None:
+            yield _of_a_load(name, start.now, where, cli, saved=file is not None)
             continue
         if live is None or file is None:
             actual = "in the file only" if live is None else "in the running server only"
         elif differs := live.differences(file, start.engine):
             actual = f"running and file differ in {', '.join(differs)}"
         else:
-            yield from _saved(name, file, before, start, where)
+            yield from _saved(name, file, before, start, where, remove)
             continue
         yield found(
             f"acl.{name}",
@@ -244,11 +257,37 @@ def findings(
             expected="the same running and in the file",
             actual=actual,
             why="Redis documentation, ACL: a restart reads the file",
-            remedy="ACL DELUSER, ACL LOAD or a restart takes it back; CONFIG REWRITE or ACL SAVE keeps what runs",
+            remedy=f"{_TAKES_BACK if file else remove + ', which takes it back'}; CONFIG REWRITE or ACL SAVE keeps what runs",
         )
 
 
-def _saved(name: str, file: User, before: Optional[Mapping[str, User]], start: Start, where: str) -> Iterator[Finding]:
+def _of_a_load(name: str, now: float, where: str, cli: str, *, saved: bool) -> Finding:
+    """The user of a load test of this project, which is in the memory of a server for the time of its run."""
+    over = (load_user.until(name) or 0.0) < now
+    state = State.LIVE_NOT_PERSISTED if over or saved else State.RUNTIME_OWNED
+    actual = "left behind by a load test that was killed" if over else "of a load test that may be under way"
+    remedy = (
+        f"{cli} ACL DELUSER {quoted(name)}; the next load test does that, too"
+        if over
+        else "wait until the load test has ended, which removes it"
+    )
+    if saved:
+        actual += "; CONFIG REWRITE or ACL SAVE by somebody has written it to the file"
+        remedy = f"{cli} ACL DELUSER {quoted(name)}, and take its line out of the file"
+    return found(
+        f"acl.{name}",
+        f"{where}: ACL user {name}",
+        state,
+        expected="no user of a load test that is over",
+        actual=actual,
+        why="a load test makes it in memory, with a random password that only its own load has",
+        remedy=remedy,
+    )
+
+
+def _saved(
+    name: str, file: User, before: Optional[Mapping[str, User]], start: Start, where: str, remove: str
+) -> Iterator[Finding]:
     """What runs and is in the file may still be none of what was there when the last run ended."""
     if before is None or name == "default":
         return
@@ -262,7 +301,7 @@ def _saved(name: str, file: User, before: Optional[Mapping[str, User]], start: S
             expected="the users that the last run left",
             actual="a new user" if known is None else f"changed in {', '.join(differs)}, and saved",
             why="Redis documentation, ACL",
-            remedy=f"if nobody meant it: ACL DELUSER {name} and take its line out of the file; provision keeps it as it is",
+            remedy=f"if nobody meant it: {remove}; and take its line out of the file; provision keeps it as it is",
         )
 
 

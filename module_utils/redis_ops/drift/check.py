@@ -7,7 +7,7 @@ from pathlib import Path
 from ..model.resolve import Resolved
 from ..platform import host, kernel
 from ..view.declared import Declared
-from . import instance, machine, unit
+from . import instance, machine
 from .states import Scope, State, found
 
 
@@ -18,20 +18,16 @@ def check(declared: Declared, wanted: kernel.Wanted, version: str) -> list[Scope
     """
     systemd, product, engine = host.has_systemd(), declared.product, declared.engine()
     resolved = declared.resolved(engine)
-    services = unit.see(
-        {one.layout.service: str(one.desired.get("pidfile")) for one in resolved}, product.package, systemd=systemd
-    )
+    units = declared.units(resolved)
     scopes = [
-        instance.check(declared.instance(one, services[one.layout.service]), one.open_files)
-        if engine is not None
-        else _not_there(one)
+        instance.check(declared.instance(one), units[one.layout.service]) if engine is not None else _not_there(one)
         for one in resolved
     ]
     around = machine.Host(
         wanted,
         product,
         version,
-        [one.layout.instance for one in resolved],
+        list(units.values()),
         systemd,
         provisioned=any(Path(one.layout.state).exists() for one in resolved),
     )
@@ -51,4 +47,4 @@ def _not_there(one: Resolved) -> Scope:
         remedy="run provision, which installs it; where it is installed: apt-get install --reinstall "
         f"{one.layout.product.package}",
     )
-    return Scope(one.layout.instance, 1, [unreadable])
+    return Scope(one.name, 1, [unreadable])

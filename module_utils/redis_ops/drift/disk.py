@@ -6,8 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..base import files
 from ..base.files import Target, is_open
 from ..base.findings import Finding
+from ..base.shell import quoted
+from ..base.trees import is_directory
 from ..platform import host
 from ..server import persistence
 from .look import Look
@@ -17,11 +20,11 @@ from .states import State
 
 def config_file(look: Look) -> Iterator[Finding]:
     """Whether it is there, and what may hold a password is closed."""
-    config = look.instance.config
+    config = look.snapshot.config if look.snapshot else look.instance.config
     if config is None:
         return
     look.checked += 2
-    if look.snapshot and look.snapshot.observed.file is None and not Path(config.path).exists():
+    if look.snapshot and look.snapshot.observed.file is None and files.look(config.path, config.owner) is None:
         yield look.found(
             "file",
             State.FILE_CHANGED_OUTSIDE if look.record.applied() else State.DECLARED_NOT_APPLIED,
@@ -31,7 +34,7 @@ def config_file(look: Look) -> Iterator[Finding]:
             remedy=f"{RUN}; a copy is {look.record.last_good_path}",
         )
     for name, target in (("file.mode", config), *_remembered(look)):
-        if not is_open(target):
+        if not is_open(target) or (target is config and look.snapshot is not None and not look.snapshot.config_is_open):
             continue
         yield look.found(
             name,
@@ -39,7 +42,7 @@ def config_file(look: Look) -> Iterator[Finding]:
             expected=f"{target.path} with mode {target.mode:04o}, {target.owner}:{target.group}",
             actual=host.mode_and_owner(target.path),
             why="it may hold a password",
-            remedy=RUN if target is config else f"chmod {target.mode:04o} {target.path}",
+            remedy=RUN if target is config else f"chmod {target.mode:04o} {quoted(target.path)}",
             since=host.modified(target.path, status=True),
         )
 
@@ -88,9 +91,9 @@ def append_only_file(look: Look) -> Iterator[Finding]:
 
 def directories(look: Look) -> Iterator[Finding]:
     """Whether they are there, and the server's alone."""
-    for target in look.instance.directories:
+    for target in look.snapshot.directories if look.snapshot else ():
         look.checked += 1
-        missing = not Path(target.path).is_dir()
+        missing = not is_directory(target.path, target.owner)
         if missing or host.foreign_owner(target.path, str(target.owner)) or host.anybody_writes(target.path):
             yield look.found(
                 f"directory.{target.path}",
@@ -100,5 +103,5 @@ def directories(look: Look) -> Iterator[Finding]:
                 why="it holds the data",
                 remedy=RUN
                 if missing
-                else f"chown {target.owner}:{target.group} {target.path}; chmod o-w {target.path}",
+                else f"chown {target.owner}:{target.group} {quoted(target.path)}; chmod o-w {quoted(target.path)}",
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,30 +11,35 @@ from typing import Optional
 
 from .. import catalog
 from ..base.errors import AccessDenied, CommandRefused, FileUnreadable, RedisOpsError
-from ..base.files import read_optional
+from ..base.files import Target, read
 from ..base.findings import Finding
 from ..model import conffile
+from ..plan.contact import Contact
 from ..platform import host
+from ..platform.units import Unit
 from ..view import observe
-from . import acl, disk, lines, options, unit
+from ..view.instance import Instance, InstanceView
+from . import acl, disk, lines, options, tls, unit
 from .look import Look
 from .options import RESTART, Memory
 from .states import Scope, State
 
 
-def check(instance: observe.Instance, open_files: int) -> Scope:
-    """open_files: what its service shall grant. Never raises for what a host may be: that is a finding."""
+def check(instance: Instance, seen: Optional[Unit] = None) -> Scope:
+    """seen: its unit, when that is known already. Never raises for what a host may be: that is a finding."""
+    if seen is None and instance.service is not None:
+        seen = instance.service.unit()
     problems: list[Exception] = []
-    snapshot: Optional[observe.Snapshot] = None
-    for seen in (instance, replace(instance, config=None)):
+    snapshot: Optional[InstanceView] = None
+    for part in (instance, replace(instance, config=None)):
         try:
-            snapshot = observe.look(seen)
+            snapshot = observe.look(part, seen)
         except (RedisOpsError, OSError) as error:
             problems.append(error)
             if isinstance(error, FileUnreadable):  # what the running server says is worth having without its file
                 continue
         break
-    look = Look(instance, open_files, snapshot)
+    look = Look(instance, seen, snapshot)
     found_here = [*map(look.unreadable, problems), *_findings(look)]
     if snapshot is not None and snapshot.connection is not None:
         snapshot.connection.close()
@@ -57,6 +63,7 @@ def _findings(look: Look) -> Iterator[Finding]:
         "process": _process,
         "users": _users,
         "append_only_file": disk.append_only_file,
+        "tls": _tls,
         "directories": disk.directories,
     }
     for identity, findings in looks.items():
@@ -67,7 +74,7 @@ def _findings(look: Look) -> Iterator[Finding]:
 
 
 def _server(look: Look) -> Iterator[Finding]:
-    look.checked += 2
+    look.checked += 3
     if look.record.is_damaged():
         yield look.found(
             "record",
@@ -79,6 +86,15 @@ def _server(look: Look) -> Iterator[Finding]:
         )
     if look.snapshot is None:
         return
+    if look.snapshot.contact is Contact.FIRST:
+        yield look.found(
+            "contact",
+            State.DECLARED_NOT_APPLIED,
+            expected="a server that a run of this project manages",
+            actual="somebody else set it up, and nobody has said what to do with it",
+            why="what is declared was never compared with what is kept",
+            remedy="run provision, which asks (adopt: keep or replace)",
+        )
     if look.snapshot.connection is None:
         yield look.found(
             "server",
@@ -144,8 +160,8 @@ def _process(look: Look) -> Iterator[Finding]:
             remedy=RESTART,
         )
     limit = snapshot.observed.open_files
-    if limit is not None and limit < look.open_files:
-        granted = unit.open_files(look.instance.service)
+    if limit is not None and limit < look.open_files and "maxclients" in snapshot.plan.decided:
+        granted = look.unit.open_files if look.unit else None
         yield look.found(
             "process.open_files",
             State.LIVE_NOT_PERSISTED if granted == look.open_files else State.PENDING_RESTART,
@@ -155,7 +171,7 @@ def _process(look: Look) -> Iterator[Finding]:
             remedy=f"prlimit --pid {pid} --nofile={look.open_files}; or {RESTART}",
         )
     owner = host.process_user(pid)
-    wanted = (look.instance.config.owner if look.instance.config else None) or owner
+    wanted = (snapshot.config.owner if snapshot.config else None) or owner
     if owner != wanted:
         yield look.found(
             "process.user",
@@ -186,7 +202,9 @@ def _users(look: Look) -> Iterator[Finding]:
         return
     live = look.live or {}
     path = str(Path(live.get("dir", "/")) / live["aclfile"]) if live.get("aclfile") else ""
-    text = read_optional(path) if path else snapshot.observed.file
+    config = snapshot.config or look.instance.config  # with the owner that its unit says, where it could be read
+    target = Target(path, owner=config.owner, group=config.group, kind=acl.is_file)
+    text = read(target, for_owner=True) if path else snapshot.observed.file
     if text is None:
         if path:
             yield look.found(
@@ -205,6 +223,7 @@ def _users(look: Look) -> Iterator[Finding]:
         live.get("acl-pubsub-default") == "allchannels",
         declared=None if path else str(snapshot.plan.desired.get("requirepass") or ""),
         left=None if path or look.then is None else _users_of(look.then),
+        now=time.time(),
     )
     yield from acl.findings(listed, stored, start, look.where, _cli(look))
 
@@ -214,11 +233,20 @@ def _lines(look: Look) -> Iterator[Finding]:
     text = snapshot.observed.file if snapshot and look.instance.config else None
     if snapshot is None or look.instance.config is None or text is None:
         return
+    if look.then is None and snapshot.contact is Contact.KEPT:
+        return  # its lines are somebody else's, and no run has changed them
     look.checked += 2
     now = conffile.ConfFile.parse(text)
     yield from lines.findings(now, look.then, look.where, host.modified(look.instance.config.path))
     follows = " ".join(map(str, snapshot.observed.replica_of or ()))
     yield from lines.role(follows, now, look.then, look.where)
+
+
+def _tls(look: Look) -> Iterator[Finding]:
+    if look.snapshot is None or look.snapshot.tls is None:
+        return
+    look.checked += 4
+    yield from tls.findings(look.snapshot.tls, look.where, look.snapshot.at)
 
 
 def _users_of(parsed: conffile.ConfFile) -> list[Sequence[str]]:

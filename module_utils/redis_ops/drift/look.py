@@ -7,19 +7,21 @@ from typing import Optional
 
 from ..base.errors import AccessDenied, FileUnreadable, told
 from ..base.findings import Finding
-from ..view.observe import Instance, Snapshot, record_of
+from ..model import limits
+from ..platform.units import Unit
+from ..view.instance import Instance, InstanceView, record_of
 from .states import State, found
 
 
 @dataclass
 class Look:
-    """open_files: what its service shall grant. snapshot: None where nothing could be looked at. checked: how many checks
+    """unit: None when no service starts it. snapshot: None where nothing could be looked at. checked: how many checks
     have been made. record, then: what the last run left, and the configuration of that, None where there is none.
     """
 
     instance: Instance
-    open_files: int
-    snapshot: Optional[Snapshot]
+    unit: Optional[Unit]
+    snapshot: Optional[InstanceView]
     checked: int = 0
 
     def __post_init__(self) -> None:
@@ -40,6 +42,11 @@ class Look:
             why="what cannot be read is never called clean",
             remedy=let_in if isinstance(problem, AccessDenied) else log,
         )
+
+    @property
+    def open_files(self) -> int:
+        """What its service shall grant; 0 when that is unknown."""
+        return limits.open_files(self.snapshot.plan.desired) if self.snapshot else 0
 
     @property
     def service_name(self) -> str:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ..base.findings import Finding, Status
+from ..checks.ports import remedy_of
 from ..platform import host, kernel
 from ..platform.layout import Product
-from ..view import survey
+from ..platform.units import Unit
+from ..view.strangers import strangers
 from .options import RUN
 from .states import Scope, State, found
 
@@ -21,7 +23,7 @@ class Host:
     wanted: kernel.Wanted
     product: Product
     version: str
-    declared: Sequence[str]
+    declared: Sequence[Unit]
     systemd: bool
     provisioned: bool
 
@@ -132,15 +134,14 @@ def _package(declared: Host) -> Iterator[Finding]:
 
 
 def _undeclared(declared: Host) -> Iterator[Finding]:
-    if not declared.systemd:
-        return
-    for other in survey.undeclared(declared.product, set(declared.declared)):
+    known = [unit for unit in declared.declared if unit.loaded or unit.pid]
+    for other in strangers(known, systemd=declared.systemd):
         yield found(
-            f"undeclared.{other.instance}",
-            f"host: {other.service}",
+            f"undeclared.{other.instance or other.name}",
+            f"host: {other.name}",
             State.UNMANAGED_SET,
             expected="only declared instances",
             actual="it runs, and nobody declares it" if other.pid else "it starts at boot, and nobody declares it",
             why="an instance that is not declared is not configured, tuned or watched",
-            remedy=other.remedy,
+            remedy=remedy_of(other, declared.product),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Optional
@@ -10,8 +9,9 @@ from typing import Optional
 from .. import catalog
 from ..base.engine import Engine
 from ..base.findings import Finding
+from ..base.shell import quoted
 from ..catalog.kinds import Value
-from ..catalog.option import Option, Origin
+from ..catalog.option import Apply, Option, Origin
 from ..model import conffile
 from ..model.desired import MASK, default_value
 from ..plan.comparison import ABSENT, Absent, Entry, How
@@ -125,6 +125,8 @@ def _live(entry: Entry, plan: Plan, memory: Memory) -> State:
     """The file is right and the server is not: it was set by hand, or it waits for its restart since our last run."""
     if entry.how is How.LIVE:
         return State.LIVE_NOT_PERSISTED
+    if entry.left and not memory.running and entry.option.apply_at(plan.desired.engine) is Apply.LIVE:
+        return State.LIVE_NOT_PERSISTED  # no run has written the file that it would wait for
     by_hand = memory.running and not plan.compare.covers(entry.option, memory.ran(entry.option, plan), entry.live)
     return State.LIVE_NOT_PERSISTED if by_hand else State.PENDING_RESTART
 
@@ -180,11 +182,13 @@ def _as_it_is(entry: Entry, plan: Plan) -> str:
 def _remedy(entry: Entry, state: State, plan: Plan, cli: str) -> str:
     option, live = entry.option, entry.how is How.LIVE
     value = MASK if option.secret else plan.argument(entry) if entry.want is not None else ""
-    command = f"{cli} CONFIG SET {option.spelled_at(plan.desired.engine)} {shlex.quote(value)}"
+    command = f"{cli} CONFIG SET {option.spelled_at(plan.desired.engine)} {quoted(value)}"
     declare = "declare it in redis_server_secrets" if option.secret else f"declare {_as_it_is(entry, plan)}"
     at_once = f"{command}, or {RUN}" if live and not option.secret else RUN
     owed = "; a restart is owed" if entry.how is How.RESTART and entry.live_differs else ""
     start = "take it out of whatever starts the server, and restart it"
+    if _is_left(entry, plan) and state is State.LIVE_NOT_PERSISTED:
+        return f"{declare}: a restart takes it back, and provision leaves what nobody declares"
     return {
         State.PENDING_RESTART: RESTART,
         State.LIVE_NOT_PERSISTED: f"{at_once}; to keep it: {declare}",

@@ -35,6 +35,11 @@ _STATUS = {
 }
 
 
+def status_of(state: State) -> Status:
+    """What a finding in this state counts as."""
+    return _STATUS.get(state, Status.FAIL)
+
+
 def found(
     identity: str,
     subject: str,
@@ -48,8 +53,7 @@ def found(
     since: str = "",
 ) -> Finding:
     """One finding of drift. Its status follows from its state."""
-    status = _STATUS.get(state, Status.FAIL)
-    return Finding(identity, subject, status, expected, actual, why, remedy, state.value, values or {}, since)
+    return Finding(identity, subject, status_of(state), expected, actual, why, remedy, state.value, values or {}, since)
 
 
 @dataclass(frozen=True)

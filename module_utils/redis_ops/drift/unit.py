@@ -1,24 +1,22 @@
-"""systemd units as they were at one moment: one look for all of a host's instances, and what is other about them."""
+"""What is other about the systemd unit of an instance."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ..base.findings import Finding
+from ..base.findings import Finding, Status
 from ..base.statefile import digest
+from ..checks import start
+from ..plan.contact import Contact
 from ..platform import host
-from ..platform.service import Service, Systemd, SysV
+from ..platform.units import Unit
 from .look import Look
 from .options import RUN
 from .states import State
-
-PROPERTIES = ("Id", "MainPID", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload", "LimitNOFILE")
-# where packages and distributions keep units; /etc and /run are for people
-_VENDOR = ("/usr/lib/systemd/", "/lib/systemd/")
 
 
 @dataclass(frozen=True)
@@ -32,82 +30,56 @@ class Deviation:
     added: bool = False
 
 
-@dataclass(frozen=True)
-class SeenUnit(Systemd):
-    """A unit that answers from one `systemctl show`."""
-
-    properties: Mapping[str, str] = field(default_factory=dict)
-    package: str = ""
-
-    def _show(self, name: str) -> str:
-        return self.properties.get(name, "")
-
-
-def see(services: Mapping[str, str], package: str, *, systemd: bool) -> dict[str, Service]:
-    """services: name of each service -> its pid file. package: the Debian package that brings the units."""
-    if not systemd:
-        return {name: SysV(name, pid_file) for name, pid_file in services.items()}
-    shown = host.run(
-        ["systemctl", "show", f"--property={','.join(PROPERTIES)}", *(f"{name}.service" for name in services)]
-    ).stdout
-    found = {}
-    for block in shown.split("\n\n"):
-        properties = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        found[properties.get("Id", "").removesuffix(".service")] = properties
-    return {name: SeenUnit(name, found.get(name, {}), package) for name in services}
-
-
-def open_files(service: Service) -> Optional[int]:
-    """What the unit grants to its process; None when nothing tells."""
-    text = service.properties.get("LimitNOFILE", "") if isinstance(service, SeenUnit) else ""
-    return int(text) if text.isdigit() else None
-
-
-def deviations(service: Service) -> Iterator[Deviation]:
+def deviations(unit: Unit, package: str) -> Iterator[Deviation]:
     """What makes the unit another than the package's with our drop-in."""
-    if not isinstance(service, SeenUnit):
-        return
-    fragment = service.properties.get("FragmentPath", "")
-    name = f"{service.name}.service"
+    name = f"{unit.name}.service"
     yield Deviation(
         "file",
         "the unit of the package",
-        "" if fragment.startswith(_VENDOR) else f"{fragment or 'none'} stands before it",
-        f"remove {fragment} and run systemctl daemon-reload" if fragment else f"reinstall {service.package}",
+        f"{unit.fragment or 'none'} stands before it" if unit.fragment_is_foreign or not unit.fragment else "",
+        f"remove {unit.fragment} and run systemctl daemon-reload" if unit.fragment else f"reinstall {package}",
     )
     yield Deviation(
         "text",
         "the unit file as the package brings it",
-        f"{fragment} was edited" if _is_edited(fragment, service.package) else "",
-        f"put the change into a drop-in (systemctl edit {name}); apt-get install --reinstall {service.package}",
+        f"{unit.fragment} was edited" if _is_edited(unit.fragment, package) else "",
+        f"put the change into a drop-in (systemctl edit {name}); apt-get install --reinstall {package}",
     )
-    others = [
-        path
-        for path in service.properties.get("DropInPaths", "").split()
-        if path != service.limits_path() and not path.startswith(_VENDOR)
-    ]
     yield Deviation(
         "drop_ins",
         "no drop-in but ours",
-        ", ".join(others),
+        ", ".join(unit.foreign_drop_ins),
         f"remove it and run systemctl daemon-reload, or waive it: systemctl cat {name} shows it",
         added=True,
     )
-    yield Deviation(
+    yield _reload(unit)
+
+
+def _reload(unit: Unit) -> Deviation:
+    return Deviation(
         "reload",
         "systemd has read the unit's files",
-        "they changed since" if service.properties.get("NeedDaemonReload") == "yes" else "",
+        "they changed since" if unit.needs_reload else "",
         "systemctl daemon-reload, or run provision",
     )
 
 
 def findings(look: Look) -> Iterator[Finding]:
     """What is other about the service of an instance."""
-    service = look.instance.service
-    if service is None:
+    service, unit = look.instance.service, look.unit
+    if service is None or unit is None:
         return
     look.checked += 1
-    if not service.enabled():
+    if unit.masked and look.record.is_masked():
+        yield look.found(
+            "unit.boot",
+            State.DECLARED_NOT_APPLIED,
+            expected=f"{service.name} starts at boot",
+            actual="a run of this project keeps it stopped, because its first start failed",
+            why="the package's own settings must not run",
+            remedy="mend what that run named (see the log of the server), then run provision",
+        )
+    elif not unit.enabled:
         yield look.found(
             "unit.boot",
             State.FILE_CHANGED_OUTSIDE,
@@ -117,7 +89,11 @@ def findings(look: Look) -> Iterator[Finding]:
             remedy=f"systemctl enable {service.name}, or {RUN}",
         )
     yield from _limits_file(look, service.limits_path())
-    for deviation in deviations(service):
+    yield from _start(look)
+    package = look.instance.layout.product.package if look.instance.layout else ""
+    kept = look.snapshot is not None and look.snapshot.contact is Contact.KEPT
+    systemd = unit.loaded and not unit.fragment.startswith("/etc/init.d/")
+    for deviation in ([_reload(unit)] if kept else deviations(unit, package)) if systemd else ():
         look.checked += 1
         if deviation.actual:
             yield look.found(
@@ -130,8 +106,35 @@ def findings(look: Look) -> Iterator[Finding]:
             )
 
 
+def _start(look: Look) -> Iterator[Finding]:
+    """Whether the next start runs the file that this project writes."""
+    if look.snapshot is None:
+        return
+    look.checked += 1
+    for finding in start.findings(look.snapshot):
+        if finding.status is Status.FAIL:
+            yield look.found(
+                "unit.start",
+                State.FILE_CHANGED_OUTSIDE,
+                expected=finding.expected,
+                actual=finding.actual,
+                why=finding.why,
+                remedy=finding.remedy,
+            )
+    later = look.snapshot.later_limit
+    if later is not None and start.limit_is_too_low(look.snapshot):
+        yield look.found(
+            "unit.open_files",
+            State.FILE_CHANGED_OUTSIDE,
+            expected=f"{look.open_files} open files, maxclients + 1024",
+            actual=f"{later.path} grants {later.open_files} at the next start",
+            why="guide 3.1; systemd documentation, systemd.unit: the last drop-in wins",
+            remedy=f"remove LimitNOFILE from {later.path} and run systemctl daemon-reload",
+        )
+
+
 def _limits_file(look: Look, path: str) -> Iterator[Finding]:
-    wanted = look.instance.limits
+    wanted = look.snapshot.limits if look.snapshot else None
     if wanted is None:
         return
     look.checked += 1

@@ -14,19 +14,17 @@ from typing import NamedTuple, Optional
 
 from ..base.engine import Engine
 from ..base.errors import InvalidValue
+from ..base.files import look
 from ..base.findings import Finding, Status
-from ..base.units import format_memory
-from ..checks import preflight
+from ..checks import room as check_room
+from ..checks.room import amount
 from ..model.desired import DesiredState
-from ..model.resolve import SPARE_FILES, Resolved
+from ..model.limits import SPARE_FILES
 from ..plan.comparison import RESERVED_FILES
 from ..platform import host
-from ..platform.layout import PRODUCTS, Layout
 from ..server import persistence
-from ..view import facts
-from ..view.observe import Instance, Snapshot
+from ..view.instance import Instance, InstanceView
 
-MEBIBYTE = 1024**2
 TIGHT = 0.8  # share of a limit on connections above which one user more than planned is too many
 
 
@@ -90,7 +88,7 @@ class Room:
     group: Group
 
 
-def room_of(instance: Instance, snapshot: Snapshot) -> Room:
+def room_of(instance: Instance, snapshot: InstanceView) -> Room:
     """Raises OSError when the data directory cannot be looked at."""
     live, info, store = snapshot.observed.live or {}, snapshot.info, snapshot.store
     local = snapshot.observed.open_files is not None
@@ -110,7 +108,7 @@ def room_of(instance: Instance, snapshot: Snapshot) -> Room:
         smallest=int(live.get("auto-aof-rewrite-min-size", 0)),
         on_disk=sum(_size(path) for path in files),
         directory=directory,
-        device=Path(directory).stat().st_dev if local else 0,
+        device=_device(directory) if local else 0,
         free=host.free_bytes(directory) if local else 0,
         clients=int(info.get("connected_clients", 0)) + int(info.get("connected_slaves", 0)),
         maxclients=int(live.get("maxclients", 0)),
@@ -147,9 +145,15 @@ def _files(store: persistence.Store) -> list[Path]:
 
 
 def _size(path: Path) -> int:
-    with contextlib.suppress(OSError):  # none, or replaced by a rewrite right now
-        return path.stat().st_size
+    with contextlib.suppress(OSError):
+        found = look(str(path))
+        return found.st_size if found else 0  # replaced by a rewrite right now
     return 0
+
+
+def _device(directory: str) -> int:
+    found = look(directory)
+    return found.st_dev if found else 0
 
 
 def _group(pid: int) -> Group:
@@ -174,11 +178,6 @@ def row(name: str, subject: str, status: Status, expected: str, actual: str, why
     return Finding(f"checklist.{name}", subject, status, expected, actual, why, "" if status is Status.PASS else remedy)
 
 
-def amount(size: int) -> str:
-    """Such as 512mb."""
-    return format_memory(size // MEBIBYTE * MEBIBYTE) if size >= MEBIBYTE else f"{size} bytes"
-
-
 def memory(rooms: Sequence[Room], total: int) -> Iterator[Finding]:
     """What all instances may take, against the RAM, and against each control group that is smaller; see preflight.
 
@@ -192,37 +191,23 @@ def memory(rooms: Sequence[Room], total: int) -> Iterator[Finding]:
 
 
 def _memory(subject: str, rooms: Sequence[Room], total: int) -> Finding:
-    """Judged by preflight, as if what runs were what is declared."""
+    """By the rule of preflight, for what runs."""
     running = [_as_declared(room) for room in rooms]
-    seen = facts.HostFacts(
-        total, 0, 0, systemd=False, instances={room.name: facts.InstanceFacts(aof_is_on=True) for room in rooms}
-    )
-    judged = [finding for finding in preflight.findings(running, seen) if finding.id == "preflight.memory"]
-    if not judged:
+    found = check_room.memory_finding(running, total, 0)
+    if found is None:
         limit = "at most what the RAM holds while Redis saves"
         told = "no instance has a maxmemory" if total else "the size of the memory is not told here"
         return row("memory", subject, Status.SKIP, limit, told, "guide 1.1", "declare maxmemory and run provision")
-    problems = preflight.problems(running, seen)
-    if problems:
-        [problem] = problems
-        return row(
-            "memory",
-            subject,
-            Status.FAIL,
-            problem.expected,
-            problem.what,
-            judged[0].why,
-            f"{problem.remedy} and run provision",
-        )
-    finding = judged[0]
-    return row("memory", subject, finding.status, finding.expected, finding.actual, finding.why, finding.remedy)
+    problem = check_room.memory_problem(running, total, 0, ", ".join(room.name for room in rooms))
+    if problem:
+        remedy = f"{problem.remedy} and run provision"
+        return row("memory", subject, Status.FAIL, problem.expected, problem.what, found.why, remedy)
+    return row("memory", subject, found.status, found.expected, found.actual, found.why, found.remedy)
 
 
-def _as_declared(room: Room) -> Resolved:
+def _as_declared(room: Room) -> DesiredState:
     running = {"maxmemory": room.maxmemory, "appendonly": room.aof, "save": ((1, 1),) if room.rdb else ()}
-    return Resolved(
-        Layout(PRODUCTS[room.engine.name], room.name, systemd=False), "", {}, DesiredState(room.engine, running)
-    )
+    return DesiredState(room.engine, running)
 
 
 def still_to_come(rooms: Sequence[Room], left: Optional[int]) -> Finding:
@@ -269,7 +254,7 @@ def disk(rooms: Sequence[Room]) -> Iterator[Finding]:
 
 
 def _least(room: Room) -> int:
-    return (room.maxmemory or room.used) * (room.aof + room.rdb + 1) - room.on_disk
+    return check_room.disk_need(room.maxmemory or room.used, aof=room.aof, rdb=room.rdb, on_disk=room.on_disk)
 
 
 def _growth(room: Room) -> int:

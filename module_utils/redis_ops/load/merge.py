@@ -107,6 +107,27 @@ def users(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def with_slow_log(
+    samples: Sequence[Mapping[str, Any]], entries: Sequence[Mapping[str, Any]], last_id: int
+) -> list[dict[str, Any]]:
+    """The samples, each with slowlog_id: of the newest entry of the slow log that was there at that time.
+
+    A load generator may not read the log, which has arguments of everybody's commands. entries: as the look after the load
+    found them, with seconds of the server's clock, which is in the samples as well. last_id: of the newest entry before.
+    """
+    logged = sorted((entry["time"], entry["id"]) for entry in entries)
+    times = [time for time, _ in logged]
+    found = []
+    for sample in samples:
+        if "server_time" not in sample:
+            found.append(dict(sample))
+            continue
+        before = bisect.bisect_right(times, sample["server_time"])
+        newest = max((number for _, number in logged[:before]), default=last_id)
+        found.append({**sample, "slowlog_id": max(newest, last_id)})
+    return found
+
+
 _OFFERED = (
     *("users", "rate", "ramp", "warm_up", "duration", "cache_keys", "value_bytes", "session_bytes"),
     *("cache_ttl", "session_ttl", "skew", "write_share"),

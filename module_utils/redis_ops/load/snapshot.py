@@ -11,14 +11,14 @@ from typing import Any, Optional
 from .. import catalog
 from ..base.errors import CommandRefused
 from ..platform import host
-from ..server import queues
+from ..server import persistence
 from ..server.connection import Connection, engine_of
-from ..view.observe import Instance, Snapshot, look
+from ..server.queues.search import search
+from ..view.instance import Instance, InstanceView
+from ..view.observe import look
 
 SCHEMA = "redis-snapshot/1"
 HISTOGRAMS = "redis 7.0"  # LATENCY HISTOGRAM came with it
-# redis-py makes a mapping of what is 'calls=1,usec=2'; up to 4 it leaves 'count=1', which has no comma, as it is
-_PARTS = re.compile(r"cmdstat_|errorstat_|latency_percentiles_|db\d+$")
 
 
 def take_all(instances: Sequence[Instance], *, look_for_queues: bool = False) -> list[dict[str, Any]]:
@@ -34,7 +34,7 @@ def take_all(instances: Sequence[Instance], *, look_for_queues: bool = False) ->
             found.append({"schema": SCHEMA, "instance": instance.name, "down": "it does not run"})
             continue
         sought = look_for_queues and evicts(seen.observed.live or {})
-        told: dict[str, Any] = {"has_queues": queues.is_any(seen.connection)} if sought else {}
+        told: dict[str, Any] = {"has_queues": search(seen.connection).present} if sought else {}
         found.append({**take(instance, seen, seen.connection), **told})
         seen.connection.close()
     return found
@@ -45,9 +45,9 @@ def evicts(config: Mapping[str, str]) -> bool:
     return config.get("maxmemory-policy") != "noeviction" and config.get("maxmemory", "0") != "0"
 
 
-def take(instance: Instance, seen: Snapshot, connection: Connection) -> dict[str, Any]:
+def take(instance: Instance, seen: InstanceView, connection: Connection) -> dict[str, Any]:
     """A snapshot as JSON holds it. Times are seconds, counters as Redis names them, durations in µs."""
-    info = connection.call("INFO", "everything")
+    info = connection.info("everything")
     engine = engine_of(info)
     config = connection.config()
     return {
@@ -60,11 +60,11 @@ def take(instance: Instance, seen: Snapshot, connection: Connection) -> dict[str
         "numbers": {name: value for name, value in info.items() if isinstance(value, (int, float))},
         "texts": {name: str(info[name]) for name in _STATUS if name in info},
         "commands": {
-            name.removeprefix("cmdstat_"): {"calls": int(stat["calls"]), "usec": int(stat["usec"])}
-            for name, stat in _nested(info, "cmdstat_")
+            name: {"calls": int(stat["calls"]), "usec": int(stat["usec"])}
+            for name, stat in _statistics(info, "cmdstat_").items()
         },
-        "errors": {name.removeprefix("errorstat_"): int(stat["count"]) for name, stat in _nested(info, "errorstat_")},
-        "keys": sum(int(stat["keys"]) for _, stat in _nested(info, "db")),
+        "errors": {name: int(stat["count"]) for name, stat in _statistics(info, "errorstat_").items()},
+        "keys": persistence.keys(info),
         "histograms": histograms(connection.call("LATENCY HISTOGRAM")) if engine.reached(HISTOGRAMS) else {},
         "slowlog": slowlog(connection, config),
         "clients": _clients(connection),
@@ -82,26 +82,16 @@ _STATUS = (
 )
 
 
-def _nested(info: Mapping[str, Any], prefix: str) -> list[tuple[str, Mapping[str, Any]]]:
-    return [
-        (name, stat if isinstance(stat, Mapping) else dict(part.partition("=")[::2] for part in str(stat).split(",")))
-        for name, stat in info.items()
-        if name.startswith(prefix) and _PARTS.match(name)
-    ]
+def _statistics(info: Mapping[str, Any], prefix: str) -> dict[str, Mapping[str, Any]]:
+    return {name[len(prefix) :]: stat for name, stat in info.items() if name.startswith(prefix)}
 
 
-def histograms(reply: Any) -> dict[str, dict[str, Any]]:
+def histograms(reply: Sequence[Any]) -> dict[str, dict[str, Any]]:
     """LATENCY HISTOGRAM: command -> calls, and buckets as [upper bound in µs, calls up to it], rising."""
-    pairs = reply.items() if isinstance(reply, Mapping) else zip(reply[::2], reply[1::2])
     found = {}
-    for command, told in pairs:
-        fields = told if isinstance(told, Mapping) else dict(zip(told[::2], told[1::2]))
-        raw = fields.get("histogram_usec") or []
-        buckets = list(raw.items()) if isinstance(raw, Mapping) else list(zip(raw[::2], raw[1::2]))
-        found[str(command)] = {
-            "calls": int(fields["calls"]),
-            "buckets": sorted([int(bound), int(count)] for bound, count in buckets),
-        }
+    for command, (_, calls, _, raw) in zip(reply[::2], reply[1::2]):
+        buckets = sorted([bound, count] for bound, count in zip(raw[::2], raw[1::2]))
+        found[command] = {"calls": calls, "buckets": buckets}
     return found
 
 
@@ -116,24 +106,24 @@ def slowlog(connection: Connection, config: Mapping[str, str]) -> dict[str, Any]
     }
 
 
-def _entry(entry: Any) -> dict[str, Any]:
-    """redis-py makes a mapping of it, or leaves a list of six or seven."""
-    if isinstance(entry, Mapping):
-        number, duration, words = entry["id"], entry["duration"], entry["command"]
-    else:
-        number, duration, words = entry[0], entry[2], entry[3]
-    words = words if isinstance(words, (list, tuple)) else str(words).split(" ", 1)
-    return {"id": int(number), "usec": int(duration), "command": str(words[0] if words else "").upper()}
+def _entry(entry: Sequence[Any]) -> dict[str, Any]:
+    number, began, duration, words = entry[:4]
+    return {"id": number, "time": began, "usec": duration, "command": words[0].upper() if words else ""}
 
 
 def _clients(connection: Connection) -> dict[str, Any]:
     """How many connections, by the name they gave themselves."""
     try:
-        listed: Sequence[Mapping[str, str]] = connection.call("CLIENT LIST")
+        listed = str(connection.call("CLIENT LIST")).split("\n")
     except CommandRefused:
         return {}
-    names = Counter(str(client.get("name") or "(no name)") for client in listed)
+    names = Counter(_field(line, "name") or "(no name)" for line in listed if line)
     return {"names": dict(names.most_common(20))}
+
+
+def _field(client: str, name: str) -> str:
+    """Of a line of CLIENT LIST, '' when it is not there. No field has a space (networking.c validateClientAttr)."""
+    return dict(field.partition("=")[::2] for field in client.split(" ")).get(name, "")
 
 
 def _shown(config: Mapping[str, str]) -> dict[str, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..base.errors import InvalidInput, Problem
-from ..model.resolve import unknown_variable
+from ..model.declaration import unknown_variable
 
 PREFIX = "redis_loadtest_"
 # what one of them may be at least; the limits of the load are those of its program
@@ -49,7 +50,7 @@ def check(
             continue
         if specs[name]["type"] in ("int", "float", "bool"):
             found[name] = read
-    problems += [*_login(values), *others]
+    problems += [*_login(values), *_digest(values), *others]
     if problems:
         raise InvalidInput(list(dict.fromkeys(problems)))
     return found
@@ -157,7 +158,21 @@ def _wrong(name: str, value: Any, expected: str, spec: Mapping[str, Any]) -> Pro
 
 
 def _login(values: Mapping[str, Any]) -> Iterator[Problem]:
-    """The load would run with the account of provision, which may do more."""
+    """Both parts of it, and where they are not shown."""
     user, password = (f"{PREFIX}login_{name}" for name in ("user", "password"))
     if values.get(user) and not values.get(password):
         yield Problem(user, f"has no {password}", "both or none", f"declare {password}, in a vault")
+    users, jobs = (values.get(PREFIX + name) for name in ("load", "jobs"))
+    connection = jobs.get("connection") if isinstance(jobs, Mapping) else None
+    for where, given in ((f"{PREFIX}load", users), (f"{PREFIX}jobs: connection", connection)):
+        for name in ("username", "password"):
+            if isinstance(given, Mapping) and name in given:
+                remedy = f"declare {user} and {password}, in a vault"
+                yield Problem(f"{where}: {name}", "(hidden)", "no login, which would be printed", remedy)
+
+
+def _digest(values: Mapping[str, Any]) -> Iterator[Problem]:
+    name = f"{PREFIX}k6_sha256"
+    text = str(values.get(name) or "")
+    if text and not re.fullmatch(r"[0-9A-Fa-f]{64}", text):
+        yield Problem(name, repr(text), "64 hexadecimal digits", "take what sha256sum says of a k6 that you trust")

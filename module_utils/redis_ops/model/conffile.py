@@ -7,9 +7,10 @@ wins, `save` lines add up, buffer limits add up by class.
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from .. import catalog
 from ..base.engine import Engine
@@ -18,6 +19,7 @@ from ..catalog.kinds import BufferLimits, SavePoints, Value
 from ..catalog.option import Option
 from .desired import MASK, DesiredState, known
 
+HEADER_START = "# Managed by Ansible (redis_server, "
 HEADER = """\
 # Managed by Ansible (redis_server, instance {instance}). Edits by hand are found by the next run and replaced:
 # change redis_server_settings in the inventory instead.
@@ -25,8 +27,7 @@ HEADER = """\
 KEPT = """
 # Kept as found: written by Redis, Sentinel or an operator, and not the inventory's to decide
 """
-# Directives that outlive a rewrite of the file.
-_KEPT_DIRECTIVES = ("replicaof", "slaveof", "user", "loadmodule", "rename-command")
+_KEPT_DIRECTIVES = ("replicaof", "slaveof", "user", "loadmodule", "rename-command")  # they outlive a rewrite
 _BLANKS = " \t\r\v\f"  # isspace(3) in the C locale; str.isspace knows more than Redis does
 _PASSWORD_MARKS = (">", "<", "#", "!")  # of a `user` line: add, remove a password; add, remove a hash
 
@@ -35,18 +36,22 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "a": "\a"}
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A value in a file or from a server that its kind does not accept; equal to nothing that is wanted."""
+    """A value that its kind does not accept; equal to nothing that is wanted."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Directive:
-    """One line. name: lower case. arguments: unquoted. line: counted from 1."""
+    """One line. name: lower case. arguments: unquoted. line: counted from 1, in the included file that `source` names.
+    behind: an `include` stands before it in its file.
+    """
 
     name: str
     arguments: tuple[str, ...]
     line: int
+    source: str = ""
+    behind: bool = False
 
     def text(self) -> str:
         return " ".join([self.name, *map(quote, self.arguments)])
@@ -83,9 +88,19 @@ class ConfFile:
             directives.append(Directive(words[0].lower(), tuple(words[1:]), number))
         return cls(tuple(directives))
 
+    def including(self, read: Callable[[str], Mapping[str, str]], directory: str) -> ConfFile:
+        """The same with the lines of included files in their places, as the server reads them.
+
+        read: an absolute path, with * and ? since Redis 7.0 -> path and text of each file that matches, in order.
+        directory: where the server works when it begins to read; a `dir` line changes that for what follows.
+        Raises InvalidValue, naming the file, when one can't be read as a configuration or includes itself.
+        """
+        return ConfFile(tuple(_including(self.directives, read, [directory], ())))
+
     def values(self, engine: Engine) -> dict[str, Value]:
         """Canonical option name -> value, or Unreadable; what a server that reads this file would have."""
         texts: dict[str, str] = {}
+        saving: set[str] = set()
         for directive in self.directives:
             option = catalog.find(directive.name)
             if option is None or option.file_only:
@@ -93,13 +108,61 @@ class ConfFile:
             text = " ".join(directive.arguments)
             if directive.name == "save" and len(directive.arguments) > 2 and not engine.reached("redis 7.0"):
                 text = ""  # 6.2 reads several pairs on one line as none at all
+            if directive.name == "save" and _starts_anew(directive, saving, engine):
+                texts.pop(option.name, None)
             adds_up = isinstance(option.kind_at(engine), (SavePoints, BufferLimits)) and text
             texts[option.name] = f"{texts.get(option.name, '')} {text}".strip() if adds_up else text
         return {name: read_value(known(name), text, engine) for name, text in texts.items()}
 
+    def renamed_commands(self) -> dict[str, str]:
+        """Command in upper case -> its new name, '' for one that was taken away."""
+        lines = [line.arguments for line in self.directives if line.name == "rename-command"]
+        return {words[0].upper(): words[1] for words in lines if len(words) == 2}
+
     def kept(self) -> list[Directive]:
         """The lines that a rewrite by us must not lose."""
         return [directive for directive in self.directives if directive.kept]
+
+
+def _starts_anew(save: Directive, files: set[str], engine: Engine) -> bool:
+    """Whether the server forgets earlier save points here: 6.2 at the first line of each file, later ones at each line
+    behind an `include`. files: those with such a line so far; this one is added.
+    """
+    first = save.source not in files
+    files.add(save.source)
+    return save.behind if engine.reached("redis 7.0") else first
+
+
+def _including(
+    directives: Iterable[Directive],
+    read: Callable[[str], Mapping[str, str]],
+    directory: list[str],
+    inside: tuple[str, ...],
+) -> Iterator[Directive]:
+    """directory: one item, which a `dir` line replaces. inside: the files that include this one."""
+    behind = False
+    for line in directives:
+        if line.name == "dir" and line.arguments:
+            directory[0] = posixpath.join(directory[0], line.arguments[0])
+        if line.name != "include" or not line.arguments:
+            yield replace(line, behind=behind)
+            continue
+        behind = True
+        for path, text in read(posixpath.normpath(posixpath.join(directory[0], line.arguments[0]))).items():
+            if path in inside:
+                raise InvalidValue(f"no file that includes itself, as {path} does")
+            try:
+                found = ConfFile.parse(text)
+            except InvalidValue as error:
+                raise InvalidValue(f"{error.expected} of {path}") from None
+            lines = [replace(part, source=path) for part in found.directives]
+            yield from _including(lines, read, directory, (*inside, path))
+
+
+def is_configuration(text: str) -> bool:
+    """Whether a text is a redis.conf, perhaps one with mistakes: most of its lines name an option."""
+    names = [words[0] for words in map(str.split, text.split("\n")) if words and not words[0].startswith("#")]
+    return 2 * sum(catalog.find(name) is not None for name in names) > len(names)
 
 
 def read_value(option: Option, text: str, engine: Engine) -> Value:
@@ -177,8 +240,7 @@ def _words(line: str) -> tuple[str, Sequence[str]]:
     """The comment mark of a line and its words; where quotes do not close, the words between blanks."""
     stripped = line.strip(_BLANKS)
     content = stripped.lstrip("#" + _BLANKS)
-    words = split_arguments(content)
-    return stripped[: len(stripped) - len(content)], content.split() if words is None else words
+    return stripped[: len(stripped) - len(content)], split_arguments(content) or content.split()
 
 
 def quote(argument: str) -> str:
@@ -233,7 +295,7 @@ def _next_word(line: str, position: int) -> tuple[str, int]:
 
 
 def _joined(parts: list[str]) -> str:
-    """The parts of a word; bytes that were escaped one by one make characters together."""
+    """Bytes that were escaped one by one make characters together."""
     return "".join(parts).encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 

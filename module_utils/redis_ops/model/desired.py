@@ -35,7 +35,7 @@ class DesiredState:
             place = f"{where}: {name}"
             option = catalog.find(str(name))
             if option is None:
-                problems.append(_unknown(place, str(name)))
+                problems.append(unknown_option(place, str(name)))
                 continue
             problem = _unmanageable(place, option, engine)
             if problem is not None:
@@ -80,7 +80,8 @@ def default_value(option: Option, engine: Engine) -> Value:
     return None if default is None else option.parse(default, engine)
 
 
-def _unknown(place: str, name: str) -> Problem:
+def unknown_option(place: str, name: str) -> Problem:
+    """A name that no version of any server knows."""
     near = catalog.suggest(name)
     hint = f"did you mean {' or '.join(near)}?" if near else "docs/settings.md lists them all"
     return Problem(place, "no such Redis option", "a name that redis.conf knows", hint)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from .resolve import Resolved
+from collections.abc import Sequence
 
+from ..platform.layout import Layout
+from .desired import DesiredState
+
+# beside maxclients: replication, persistence, modules, cluster bus and the server's own files
+SPARE_FILES = 1024
 _HEADER = "# Managed by Ansible (redis_server, instance {instance}).\n"
 _OPEN_FILES = "# maxclients + 1024: what Redis needs for its clients, and room for its own files (guide 3.1)\n"
 _WRITE_PATHS = "# The package's sandbox keeps everything else read-only\nReadWritePaths={paths}\n"
@@ -20,12 +25,22 @@ LimitCORE=0
 """
 
 
-def text(resolved: Resolved, *, systemd: bool) -> str:
-    """The whole file."""
-    header = _HEADER.format(instance=resolved.layout.instance)
-    if not systemd:
-        return f"{header}{_OPEN_FILES}ULIMIT={resolved.open_files}\n"
-    paths = resolved.layout.extra_write_paths(*resolved.directories)
-    parts = [header, "[Service]\n", _OPEN_FILES, f"LimitNOFILE={resolved.open_files}\n", _START]
-    parts += [_WRITE_PATHS.format(paths=" ".join(paths))] if paths else []
-    return "".join([*parts, _HARDENING])
+def open_files(desired: DesiredState) -> int:
+    """LimitNOFILE that an instance needs."""
+    return int(desired.get("maxclients")) + SPARE_FILES
+
+
+def text(layout: Layout, desired: DesiredState, directories: Sequence[str] = (), *, kept: bool = False) -> str:
+    """The whole file. directories: where the server writes. kept: of somebody else's unit, of which only the limit on open
+    files is changed.
+    """
+    header = _HEADER.format(instance=layout.instance)
+    files = open_files(desired)
+    if not layout.systemd:
+        return f"{header}{_OPEN_FILES}ULIMIT={files}\n"
+    parts = [header, "[Service]\n", _OPEN_FILES, f"LimitNOFILE={files}\n"]
+    if kept:
+        return "".join(parts)
+    paths = layout.extra_write_paths(*directories)
+    parts += [_START, *([_WRITE_PATHS.format(paths=" ".join(paths))] if paths else []), _HARDENING]
+    return "".join(parts)

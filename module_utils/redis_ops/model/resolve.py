@@ -1,117 +1,209 @@
 """From what the inventory says to what each instance is. Pure.
 
-Layers, weak to strong: what the package's service needs, the instance's profile, redis_server_settings, the instance's
-own settings. Secrets have layers of their own and never travel in settings, which are printed and logged.
+Layers, weak to strong: this project's own defaults, the instance's profile, redis_server_settings,
+redis_server_group_settings, redis_server_host_settings, the instance's own settings. Secrets have layers of their own
+and never travel in settings, which are printed and logged.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Optional
 
 from .. import catalog
 from ..base.engine import Engine
 from ..base.errors import InvalidInput, Problem
-from ..platform.layout import INSTANCE_NAME, Layout, Product
+from ..base.units import format_memory
+from ..platform.layout import Layout, Product
+from . import declaration as typed
+from .declaration import BASED_ON, DEFAULT_PROFILE, KEEP, Declaration, canonical
 from .desired import DesiredState
 
+# What two instances of a host can't both have
+EXCLUSIVE = ("port", "tls-port", "unixsocket", "logfile", "pidfile", "dir")
 OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
-# beside maxclients: replication, persistence, modules, cluster bus and the server's own files
-SPARE_FILES = 1024
 DEFAULT_PORT = 6379
-BASED_ON = "based_on"  # key of a profile, beside the option names
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """The role's variables, as typed. variables: all names that look like a role's; known: those that are one's."""
-
-    instances: Sequence[Mapping[str, Any]]
-    profiles: Mapping[str, Mapping[str, Any]]
-    profile: str
-    settings: Mapping[str, Any]
-    secrets: Mapping[str, Any]
-    variables: Sequence[str] = ()
-    known: Sequence[str] = ()
+MEBIBYTE = 1024**2
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """One instance, complete. settings: without secrets, as they may be shown. desired: with them."""
+    """One instance, complete.
+
+    settings: without secrets, as they may be shown. desired: with them. weak: the names of settings that are this
+    project's own defaults for its places, such as bind. assumed: those that a profile has which nobody typed.
+    adopt, accept_eviction, accept_empty: what a person said of this instance. successor: where it lives after it was
+    renamed, while it still lives where `layout` says; None when it is not to be renamed.
+    """
 
     layout: Layout
     profile: str
     settings: Mapping[str, Any]
     desired: DesiredState
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    weak: frozenset[str] = frozenset()
+    assumed: frozenset[str] = frozenset()
+    adopt: str = ""
+    accept_eviction: bool = False
+    accept_empty: bool = False
+    successor: Optional[Layout] = None
+
+    @property
+    def name(self) -> str:
+        """As declared."""
+        return (self.successor or self.layout).instance
 
     @property
     def where(self) -> str:
-        return f"instance {self.layout.instance}"
-
-    @property
-    def directories(self) -> list[str]:
-        """Directories that this instance's files lie in, its own first."""
-        files = [str(self.desired.get(name) or "") for name in ("logfile", "unixsocket")]
-        parents = [file.rpartition("/")[0] for file in files if file.startswith("/")]
-        return list(dict.fromkeys([str(self.desired.get("dir")), *parents]))
-
-    @property
-    def open_files(self) -> int:
-        """LimitNOFILE of its service."""
-        return int(self.desired.get("maxclients")) + SPARE_FILES
+        return f"instance {self.name}"
 
 
-def resolve(declaration: Declaration, product: Product, engine: Engine, *, systemd: bool) -> list[Resolved]:
-    """Raises InvalidInput with every problem of every instance."""
+def resolve(
+    declaration: Declaration,
+    product: Product,
+    engine: Engine,
+    *,
+    systemd: bool,
+    memory: int = 0,
+    is_managed: Callable[[Layout], bool] = lambda _: False,
+    remembered: Collection[str] = (),
+) -> list[Resolved]:
+    """memory: bytes that this host has, of which `maxmemory: 50%` is a share; 0 when unknown. is_managed: whether a run of
+    this project made what lives there. remembered: the names of all instances of which that is true.
+
+    Raises InvalidInput with every problem of every instance.
+    """
     if engine.version < OLDEST[engine.name]:
         oldest = Engine(engine.name, OLDEST[engine.name])
         raise InvalidInput(
             [Problem("package", f"{engine} is too old", f"{oldest} or later", "use a newer distribution")]
         )
-    declaration = _whole(declaration)
-    problems = list(_shape_problems(declaration, systemd=systemd))
+    problems = typed.problems(declaration)
+    if problems and any(problem.where.startswith("redis_server_instances") for problem in problems):
+        raise InvalidInput(problems)
+    declaration = declaration.whole()
     resolved = []
     for entry in declaration.instances:
-        name = str(entry["name"])
-        profile = str(entry.get("profile") or declaration.profile)
-        layout = Layout(product, name, systemd)
-        port = entry.get("port")
-        settings = {
-            **_canonical(layout.settings(DEFAULT_PORT if port is None else int(port))),
-            **_canonical(profile_settings(declaration.profiles, profile), engine),
-            **_canonical(declaration.settings),
-            **_canonical(entry.get("settings") or {}),
-        }
-        secrets = {**declaration.secrets, **(entry.get("secrets") or {})}
         try:
-            desired = DesiredState.parse({**settings, **secrets}, engine, f"instance {name}")
-        except InvalidInput as error:
-            problems.extend(error.problems)
-        else:
-            resolved.append(Resolved(layout, profile, settings, desired, secrets))
-    problems.extend(_shared(resolved))
+            layouts = _layouts(entry, product, is_managed, systemd=systemd)
+            resolved.append(_instance(declaration, entry, layouts, engine, memory))
+        except InvalidInput as error:  # noqa: PERF203 - each instance has problems of its own
+            problems += error.problems
+    problems += _renamed_from_nobody(resolved, declaration, remembered)
+    problems += _without_systemd(resolved, systemd=systemd)
+    problems += _shared(resolved)
     if problems:
         raise InvalidInput(list(dict.fromkeys(problems)))
     return resolved
 
 
-def _whole(declaration: Declaration) -> Declaration:
-    """The same with an empty mapping for every key that YAML left without a value."""
-    return replace(
-        declaration,
-        profiles={name: layer or {} for name, layer in (declaration.profiles or {}).items()},
-        settings=declaration.settings or {},
-        secrets=declaration.secrets or {},
+def _instance(
+    declaration: Declaration,
+    entry: Mapping[str, Any],
+    layouts: tuple[Layout, Optional[Layout]],
+    engine: Engine,
+    memory: int,
+) -> Resolved:
+    name = str(entry["name"])
+    said_profile = str(entry.get("profile") or declaration.profile)
+    profile = said_profile or DEFAULT_PROFILE
+    layout, successor = layouts
+    port = entry.get("port")
+    ours = canonical(layout.settings(DEFAULT_PORT if port is None else int(port)))
+    said = {
+        **({} if port is None else {"port": str(port)}),
+        **declaration.merged_settings(),
+        **canonical(entry.get("settings") or {}),
+    }
+    said = {option: value for option, value in said.items() if catalog.find(option)}  # the others are reported already
+    of_profile = profile_settings(declaration.profiles, profile, engine)
+    typed_names = set(said) | (set(of_profile) if said_profile else set())
+    settings = _with_memory({**ours, **of_profile, **said}, memory, f"instance {name}")
+    secrets = canonical({**declaration.secrets, **(entry.get("secrets") or {})})
+    secrets = {option: value for option, value in secrets.items() if catalog.find(option)}
+    desired = DesiredState.parse({**settings, **secrets}, engine, f"instance {name}")
+    return Resolved(
+        layout,
+        profile,
+        settings,
+        desired,
+        secrets,
+        weak=frozenset(set(ours) - set(of_profile) - set(said)),
+        assumed=frozenset(set(of_profile) - typed_names),
+        adopt=str(entry.get("adopt") or declaration.adopt),
+        accept_eviction=_said(entry, "accept_eviction", declaration.accept_eviction),
+        accept_empty=_said(entry, "accept_empty", declaration.accept_empty),
+        successor=successor,
     )
 
 
-def profile_settings(profiles: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
+def _layouts(
+    entry: Mapping[str, Any], product: Product, is_managed: Callable[[Layout], bool], *, systemd: bool
+) -> tuple[Layout, Optional[Layout]]:
+    """Where the instance lives, and where it will when it is to be renamed."""
+    layout = Layout(
+        product, str(entry["name"]), systemd, str(entry.get("config") or ""), str(entry.get("service") or "")
+    )
+    before = replace(layout, instance=str(entry.get("renamed_from") or layout.instance))
+    return (before, layout) if before != layout and is_managed(before) else (layout, None)
+
+
+def _renamed_from_nobody(
+    instances: Sequence[Resolved], declaration: Declaration, remembered: Collection[str]
+) -> Iterator[Problem]:
+    """A name that is typed wrong would make an empty instance beside the one that was meant. On a host that has neither
+    that one nor any other, the instance is simply new.
+    """
+    before = {str(entry["name"]): str(entry.get("renamed_from") or "") for entry in declaration.instances}
+    left = sorted({*remembered} - {*before} - {one.layout.instance for one in instances})
+    for one in instances:
+        old = before[one.name]
+        if left and old and one.successor is None and one.name not in remembered:
+            yield Problem(
+                f"{one.where}: renamed_from",
+                f"this host has no instance {old}",
+                f"one of those that nobody declares any more: {', '.join(left)}",
+                f"correct it, or remove renamed_from for a new and empty instance {one.name}",
+            )
+
+
+def _said(entry: Mapping[str, Any], key: str, otherwise: bool) -> bool:
+    return otherwise if entry.get(key) is None else bool(entry[key])
+
+
+def _with_memory(settings: Mapping[str, Any], memory: int, where: str) -> dict[str, Any]:
+    """Maxmemory as an amount, where it is typed as a share of the host's memory. Raises InvalidInput."""
+    text = str(settings.get("maxmemory", "")).strip()
+    share = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", text)
+    if share is None:
+        return dict(settings)
+    percent = float(share[1])
+    expected = "an amount such as 512mb, or a share of the host's memory from 1% to 100%"
+    if not 1 <= percent <= 100:
+        raise InvalidInput([Problem(f"{where}: maxmemory", f"{text} is not valid", expected, "correct the value")])
+    if not memory:
+        raise InvalidInput(
+            [
+                Problem(
+                    f"{where}: maxmemory",
+                    f"{text} of a memory that this host does not tell",
+                    expected,
+                    "type an amount",
+                )
+            ]
+        )
+    amount = max(int(memory * percent / 100) // MEBIBYTE, 1) * MEBIBYTE  # 0 would be no limit at all
+    return {**settings, "maxmemory": format_memory(amount)}
+
+
+def profile_settings(profiles: Mapping[str, Mapping[str, Any]], name: str, engine: Engine) -> dict[str, Any]:
     """A profile on top of those it is based on. A base that does not exist, or a ring of them, counts as empty here;
-    _shape_problems reports it.
+    declaration.problems reports it.
+
+    What that server does not have is left out: profiles are written for every version, the inventory is held to what
+    it says.
     """
     chain: list[str] = []
     while name in profiles and name not in chain:
@@ -119,113 +211,24 @@ def profile_settings(profiles: Mapping[str, Mapping[str, Any]], name: str) -> di
         name = str(profiles[name].get(BASED_ON, ""))
     settings: dict[str, Any] = {}
     for step in reversed(chain):
-        settings.update(_canonical(profiles[step]))
+        settings.update(canonical(profiles[step]))
     settings.pop(BASED_ON, None)
-    return settings
+    found = {name: catalog.find(name) for name in settings}
+    return {name: settings[name] for name, option in found.items() if option is None or option.exists_at(engine)}
 
 
-def _canonical(layer: Mapping[str, Any], engine: Engine | None = None) -> dict[str, Any]:
-    """One name for each option, so that a later layer replaces it whatever spelling either uses.
-
-    With an engine: what that server does not have is left out. Profiles are written for every version; the inventory
-    is held to what it says.
-    """
-    found = {}
-    for name, value in layer.items():
-        option = catalog.find(str(name))
-        if option is None:
-            found[str(name)] = value
-        elif engine is None or option.exists_at(engine):
-            found[option.name] = value
-    return found
-
-
-def _shape_problems(declaration: Declaration, *, systemd: bool) -> Sequence[Problem]:
-    problems = [
-        unknown_variable(name, declaration.known) for name in declaration.variables if name not in declaration.known
-    ]
-    names = [str(entry["name"]) for entry in declaration.instances]
-    if not names:
-        problems.append(Problem("redis_server_instances", "is empty", "at least one instance", "add one"))
-    problems += [
-        Problem(f"instance {name}", "is declared twice", "one name for each instance", "rename one")
-        for name, count in Counter(names).items()
-        if count > 1
-    ]
-    for entry in declaration.instances:
-        name = str(entry["name"])
-        place = f"instance {name}"
-        if INSTANCE_NAME.fullmatch(name) is None:
-            problems.append(
-                Problem(place, "is no instance name", "lower-case letters, digits, - and _, 32 at most", "rename it")
-            )
-        if not systemd and not Layout(Product("redis"), name, systemd).is_default:
-            problems.append(
-                Problem(
-                    place,
-                    "this host has no systemd, and the package's SysV script starts the instance 'default' only",
-                    "one instance named default",
-                    "use a host with systemd for several instances",
-                )
-            )
-        profile = str(entry.get("profile") or declaration.profile)
-        if profile not in declaration.profiles:
-            near = difflib.get_close_matches(profile, declaration.profiles, n=1)
-            known = ", ".join(sorted(declaration.profiles))
-            hint = f"did you mean {near[0]}?" if near else "add it to redis_server_profiles"
-            problems.append(Problem(place, f"profile {profile} does not exist", f"one of {known}", hint))
-        own = entry.get("settings") or {}
-        problems += _misplaced_secrets(place, own, f"secrets of instance {name}")
-        problems += _twice(place, own)
-    problems += _twice("redis_server_settings", declaration.settings)
-    problems += _misplaced_secrets("redis_server_settings", declaration.settings, "redis_server_secrets")
-    for profile, layer in declaration.profiles.items():
-        problems += _broken_base(declaration.profiles, profile)
-        problems += _twice(f"profile {profile}", layer)
-        problems += _misplaced_secrets(f"profile {profile}", layer, "redis_server_secrets")
-    return problems
-
-
-def unknown_variable(name: str, known: Sequence[str]) -> Problem:
-    """A name that begins as a role's variables do, and is none of them."""
-    role = "_".join(name.split("_")[:2])
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)  # the role is the same in all
-    hint = f"did you mean {near[0]}?" if near else "correct it, or give a variable of your own another name"
-    return Problem(name, "no role has this variable", f"one of those that ansible-doc -t role {role} tells", hint)
-
-
-def _broken_base(profiles: Mapping[str, Mapping[str, Any]], profile: str) -> list[Problem]:
-    place, seen = f"profile {profile}: {BASED_ON}", [profile]
-    while base := str(profiles[seen[-1]].get(BASED_ON, "")):
-        if base not in profiles:
-            known = ", ".join(sorted(profiles))
-            return [Problem(place, f"profile {base} does not exist", f"one of {known}", "correct the name")]
-        if base in seen:
-            ring = " -> ".join([*seen, base])
-            return [Problem(place, f"{ring} never ends", "a profile that is based on itself nowhere", "break the ring")]
-        seen.append(base)
-    return []
-
-
-def _misplaced_secrets(where: str, settings: Mapping[str, Any], right_place: str) -> list[Problem]:
-    options = [(name, catalog.find(str(name))) for name in settings]
+def _without_systemd(instances: Sequence[Resolved], *, systemd: bool) -> list[Problem]:
+    if systemd:
+        return []
     return [
-        Problem(f"{where}: {name}", "is a secret, and settings are printed and logged", right_place, "move it there")
-        for name, option in options
-        if option is not None and option.secret
-    ]
-
-
-def _twice(where: str, settings: Mapping[str, Any]) -> list[Problem]:
-    """One option under two of its names in one layer: no order says which wins."""
-    names: dict[str, list[str]] = {}
-    for name in settings:
-        option = catalog.find(str(name))
-        names.setdefault(option.name if option else str(name), []).append(str(name))
-    return [
-        Problem(where, f"{' and '.join(same)} are the same option", "each option once", "remove one of them")
-        for same in names.values()
-        if len(same) > 1
+        Problem(
+            instance.where,
+            "this host has no systemd, and the package's SysV script starts the instance 'default' only",
+            "one instance named default",
+            "use a host with systemd for several instances",
+        )
+        for instance in instances
+        if not (instance.successor or instance.layout).is_default
     ]
 
 
@@ -234,18 +237,20 @@ def _shared(instances: Sequence[Resolved]) -> list[Problem]:
     owners: dict[tuple[str, Any], tuple[str, str]] = {}
     problems = []
     for instance in instances:
-        for name in ("port", "tls-port", "unixsocket", "logfile", "pidfile", "dir"):
+        # a server that is kept may have other values than our defaults: checks.shared knows them
+        unknown = instance.weak if instance.adopt == KEEP else frozenset()
+        for name in EXCLUSIVE:
             value = instance.desired.get(name)
-            if not value:
+            if not value or name in unknown:
                 continue
             # a port is a port, with TLS or without
             key = ("port" if name == "tls-port" else name, value)
-            owner = (instance.layout.instance, name)
+            owner = (instance.name, name)
             other, as_what = owners.setdefault(key, owner)
             if (other, as_what) != owner:
                 problems.append(
                     Problem(
-                        f"instance {instance.layout.instance}: {name}",
+                        f"{instance.where}: {name}",
                         f"{value} is already the {as_what} of instance {other}",
                         "one of its own for each instance",
                         f"change {name} of one of them",

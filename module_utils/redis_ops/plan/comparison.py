@@ -11,6 +11,7 @@ from ..catalog.kinds import Path, Value
 from ..catalog.option import Apply, Option
 from ..model import conffile
 from ..model.desired import DesiredState, default_value
+from .contact import Contact
 
 # maxclients + this many files must be open-able (server.c adjustOpenFilesLimit, CONFIG_MIN_RESERVED_FDS)
 RESERVED_FILES = 32
@@ -37,16 +38,21 @@ class How(enum.Enum):
 class Observed:
     """What was found. Every part may be missing: a machine before its first run has none of them.
 
+    contact: how far this project has come with the instance.
     file: text of the configuration file; None: no such file, or none is managed.
+    lines: that file with the files that it includes in their places; None: as `file` is.
     live: CONFIG GET *; None: the server does not run.
     applied: canonical option name -> text, as the last run left it; None: no run yet.
     open_files: limit of the running process. backlog: of its listening socket, as the kernel granted it;
     somaxconn: the most it grants now. stored: whether there is data where file and server say it lies.
+    directory: where that is; '' where nobody says.
     replica_of: (host, port) of the primary that the running server follows.
     real_paths: declared or found path -> the path behind symbolic links.
+    commanded: canonical option name -> value that the command of the next start gives.
     """
 
     file: Optional[str] = None
+    lines: Optional[conffile.ConfFile] = None
     live: Optional[Mapping[str, str]] = None
     applied: Optional[Mapping[str, str]] = None
     open_files: Optional[int] = None
@@ -54,8 +60,16 @@ class Observed:
     somaxconn: int = 0
     highest_database: int = -1  # that has keys
     stored: bool = False
+    directory: str = ""
     replica_of: Optional[tuple[str, int]] = None
     real_paths: Mapping[str, str] = field(default_factory=dict)
+    contact: Contact = Contact.MANAGED
+    commanded: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def parsed(self) -> conffile.ConfFile:
+        """The configuration file as the server reads it. Raises InvalidValue when `file` is none."""
+        return self.lines or conffile.ConfFile.parse(self.file or "")
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,7 @@ class Entry:
     """One option: what is wanted, what was found, and what makes them one.
 
     want: the declared value, or the engine's default where the inventory no longer declares the option.
+    left: nobody declares it, and the value in the file stays; what runs is then not changed either.
     """
 
     option: Option
@@ -71,12 +86,10 @@ class Entry:
     file: Value
     live: Value
     file_differs: bool
+    live_differs: bool
     how: How
     reason: str = ""
-
-    @property
-    def live_differs(self) -> bool:
-        return self.how is not How.NOTHING
+    left: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,20 +101,38 @@ class Comparison:
     in_file: Mapping[str, Value]
     live: Mapping[str, Value]
     manages_file: bool
+    left: frozenset[str] = frozenset()
 
     def entry(self, option: Option) -> Entry:
         declared = option.name in self.desired.values
-        want = self.desired.values[option.name] if declared else default_value(option, self.desired.engine)
+        want = self.desired.values[option.name] if declared else self._without_declaration(option)
         file = self.in_file.get(option.name, ABSENT)
         live = self.live.get(option.name, ABSENT)
-        file_differs = self.manages_file and (not self.covers(option, want, file) if declared else file is not ABSENT)
+        left = option.name in self.left
+        file_differs = (
+            self.manages_file and not left and (not self.covers(option, want, file) if declared else file is not ABSENT)
+        )
         if live is ABSENT and self.observed.live is not None and not option.readable_at(self.desired.engine):
             live_ok = not file_differs  # the server has it and does not tell: what the file has is all one knows
         else:
             # a withdrawn option whose default depends on the host has no value to compare with
-            live_ok = live is ABSENT or want is None or self.covers(option, want, live)
+            live_ok = live is ABSENT or want is None or self.covers(option, want, live) or self._is_a_cluster_s(option)
+        if left:
+            commanded = self.observed.commanded.get(option.name, want)
+            live_ok = live_ok or self.covers(option, commanded, live)
+            return Entry(option, want, declared, file, live, file_differs, not live_ok, How.NOTHING, left=True)
         how, reason = self._cut_backlog(option, want) if live_ok else self._how(option, want)
-        return Entry(option, want, declared, file, live, file_differs, how, reason)
+        return Entry(option, want, declared, file, live, file_differs, how is not How.NOTHING, how, reason)
+
+    def _without_declaration(self, option: Option) -> Value:
+        """What the command of the server gives, else the engine's default."""
+        if option.name in self.observed.commanded:
+            return self.observed.commanded[option.name]
+        return default_value(option, self.desired.engine)
+
+    def _is_a_cluster_s(self, option: Option) -> bool:
+        """A cluster node has one database, whatever its file says (cluster.c, clusterInit)."""
+        return option.name == "databases" and self.live.get("cluster-enabled") is True
 
     def covers(self, option: Option, want: Value, have: Value) -> bool:
         if have is ABSENT or isinstance(have, conffile.Unreadable):

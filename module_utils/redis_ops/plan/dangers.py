@@ -15,11 +15,14 @@ DATA_LOCATION = ("dir", "dbfilename", "appenddirname", "appendfilename")
 
 
 def dangers(
-    compare: Comparison, entries: Sequence[Entry], parsed: conffile.ConfFile, where: str
+    compare: Comparison, entries: Sequence[Entry], parsed: conffile.ConfFile, where: str, *, exact: bool = False
 ) -> tuple[Problem, ...]:
-    """Why the entries must not be brought about; empty when they may. where: names host and instance."""
+    """Why the entries must not be brought about; empty when they may. where: names host and instance.
+    exact: whether the file gets a text as it is, which may include others.
+    """
     found = [problem for entry in entries for problem in _of_entry(compare, entry, f"{where}: {entry.option.name}")]
-    return (*found, *(_included(directive, where) for directive in parsed.directives if directive.name == "include"))
+    included = [] if exact else [directive for directive in parsed.directives if directive.name == "include"]
+    return (*found, *(_included(directive, where) for directive in included))
 
 
 def _of_entry(compare: Comparison, entry: Entry, place: str) -> list[Problem]:
@@ -43,6 +46,8 @@ def _of_entry(compare: Comparison, entry: Entry, place: str) -> list[Problem]:
                 "move or delete those keys first, or declare more databases",
             )
         ]
+    if option.name == "databases" and compare.observed.live is None and compare.observed.stored:
+        return _fewer_databases(compare, entry, place)
     old = _lies_at(compare, entry)
     decided = option.name in DATA_LOCATION and old is not None and entry.want is not None
     if decided and compare.observed.stored and not compare.covers(option, entry.want, old):
@@ -57,12 +62,30 @@ def _of_entry(compare: Comparison, entry: Entry, place: str) -> list[Problem]:
     return []
 
 
+def _fewer_databases(compare: Comparison, entry: Entry, place: str) -> list[Problem]:
+    """Of a server that does not run: which databases have keys is not known, and a start with fewer refuses their data."""
+    had = default_value(entry.option, compare.desired.engine) if entry.file is ABSENT else entry.file
+    if isinstance(had, conffile.Unreadable) or entry.want >= had or compare.desired.get("cluster-enabled"):
+        return []
+    return [
+        Problem(
+            place,
+            f"the server is stopped, and which of its {had} databases have keys could not be determined; it would not start "
+            f"with {entry.want} if a higher one has",
+            f"at least {had}, or a running server",
+            f"start it as it is and run again, or declare {had} databases",
+        )
+    ]
+
+
 def _lies_at(compare: Comparison, entry: Entry) -> Value:
     """Where the data is by what the server says, else its file, else the engine's default; None when unknown."""
     if entry.live is not ABSENT:
         return entry.live
     if entry.file is not ABSENT:
         return entry.file
+    if entry.option.name == "dir" and compare.observed.directory:
+        return compare.observed.directory
     return None if compare.observed.file is None else default_value(entry.option, compare.desired.engine)
 
 

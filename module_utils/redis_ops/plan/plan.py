@@ -5,6 +5,7 @@ Drift is "the plan is not empty"; check mode, --diff, apply and every report are
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
@@ -17,30 +18,17 @@ from ..catalog.option import Option, Origin
 from ..model import conffile
 from ..model.desired import MASK, DesiredState, default_value, known
 from .comparison import ABSENT, Absent, Comparison, Entry, How, Observed
+from .contact import left as left_by
 from .dangers import DATA_LOCATION, dangers
-
-# How the server is reached and run. A file that somebody else wrote decides it until the inventory does: at the engine's
-# default it would listen everywhere.
-PLACE = (
-    "bind",
-    "port",
-    "protected-mode",
-    "unixsocket",
-    "unixsocketperm",
-    "logfile",
-    "pidfile",
-    "daemonize",
-    "supervised",
-)
-# CONFIG SET takes its arguments in this order: the way in to the server last.
-_LATE = ("tls-port", "bind", "port", "masterauth", "requirepass")
+from .order import in_order
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Every option that anybody decided, and the file before and after.
+    """Every option that anybody decided, in the order in which CONFIG SET takes them, and the file before and after.
 
     others: what the running server reports beside them, against the engine's default; reported, never changed.
+    decided: the options that the inventory decides, this project's own defaults among them where they count.
     problems: why the plan must not be carried out; empty when it may.
     """
 
@@ -49,7 +37,7 @@ class Plan:
     entries: tuple[Entry, ...]
     others: tuple[Entry, ...]
     problems: tuple[Problem, ...]
-    decided: frozenset[str]  # what the inventory declares; the rest of `desired` is left as the file has it
+    decided: frozenset[str]
     file_before: Optional[str]
     file_after: Optional[str]
     file_running: Optional[str]  # what the server runs with until its restart: the way back
@@ -57,7 +45,7 @@ class Plan:
     @property
     def live(self) -> list[Entry]:
         """What CONFIG SET changes, in the order to send it."""
-        return sorted((entry for entry in self.entries if entry.how is How.LIVE), key=_rank)
+        return [entry for entry in self.entries if entry.how is How.LIVE]
 
     @property
     def pending_restart(self) -> list[Entry]:
@@ -92,13 +80,27 @@ class Plan:
         return self._kind(entry).render(entry.want)
 
     def applied(self) -> dict[str, str]:
-        """What to remember of this state: no secrets. A withdrawn option as long as it owes a restart."""
+        """What to remember of this state: no secrets. A withdrawn option as long as it owes a restart.
+
+        Of a server that is kept as it is, only what a run has changed: the rest is not ours to take back later.
+        """
         return {
             entry.option.name: self.argument(entry)
             for entry in self.entries
             if not entry.option.secret
             and (entry.option.name in self.decided or (not entry.declared and entry.how is How.RESTART))
+            and self._is_ours(entry)
         }
+
+    def _is_ours(self, entry: Entry) -> bool:
+        observed = self.compare.observed
+        changed = entry.file_differs or entry.live_differs or entry.option.name in (observed.applied or {})
+        return changed or not observed.contact.keeps_undeclared
+
+    @property
+    def changes_nothing_of_others(self) -> bool:
+        """Whether somebody else's server is as it is declared, so that there is nothing to remember."""
+        return self.compare.observed.contact.keeps_undeclared and not self.changed and not self.applied()
 
     def diff(self, path: str = "configuration file") -> list[dict[str, str]]:
         """--diff: the file at `path` and the running server, before and after; secrets masked."""
@@ -127,10 +129,24 @@ class Plan:
         return entry.option.kind_at(self.desired.engine)
 
 
-def build(desired: DesiredState, observed: Observed, instance: str, where: str, *, manages_file: bool = True) -> Plan:
-    """Compare. where: names host and instance in the plan's problems."""
-    engine = desired.engine
-    parsed = conffile.ConfFile.parse(observed.file or "")
+def build(
+    desired: DesiredState,
+    observed: Observed,
+    instance: str,
+    where: str,
+    *,
+    weak: frozenset[str] = frozenset(),
+    assumed: frozenset[str] = frozenset(),
+    manages_file: bool = True,
+    exact: Optional[str] = None,
+) -> Plan:
+    """Compare. where: names host and instance in the plan's problems.
+
+    weak: those of `desired` that are this project's own defaults for its places: what somebody else's configuration says
+    wins over them. exact: the text of the file, which `desired` was read from. assumed: those of a profile that nobody typed: a server that is kept as it is does not take them.
+    """
+    engine, contact = desired.engine, observed.contact
+    parsed = observed.parsed
     in_file = {name: _whole(known(name), value, engine) for name, value in parsed.values(engine).items()}
     live = {
         option.name: conffile.read_value(option, text, engine)
@@ -138,21 +154,31 @@ def build(desired: DesiredState, observed: Observed, instance: str, where: str, 
         for option in [catalog.find(name)]
         if option is not None
     }
-    left = _left_to_the_file(in_file, observed.applied or {})
-    decided = frozenset(desired.values)
-    desired = DesiredState(engine, {**left, **desired.values})
-    compare = Comparison(desired, observed, in_file, live, manages_file)
+    not_said = weak | assumed if contact.keeps_undeclared else weak
+    typed = {name: value for name, value in desired.values.items() if name not in not_said}
+    readable = {name: value for name, value in in_file.items() if not isinstance(value, conffile.Unreadable)}
+    stays = left_by(contact, readable, observed.applied or {}, DATA_LOCATION) if manages_file and exact is None else {}
+    # no file and no server: nobody else has said anything that could win, and data may lie where the defaults say
+    takes_defaults = contact.takes_defaults or (observed.file is None and observed.live is None)
+    ours = {name: desired.values[name] for name in weak if name in desired.values} if takes_defaults else {}
+    left = {name: value for name, value in stays.items() if name not in typed and value != ours.get(name, ABSENT)}
+    desired = DesiredState(engine, {**ours, **left, **typed})
+    decided = frozenset(desired.values) - frozenset(left)
+    compare = Comparison(desired, observed, in_file, live, manages_file, frozenset(left))
     # without a file there is no declaration of the whole, only of some settings
-    withdrawn = _withdrawn(desired, in_file, observed.applied or {}, live) if manages_file else set()
+    withdrawn = _withdrawn(desired, in_file, observed, live) if manages_file else set()
     names = {*desired.values, *withdrawn}
-    entries = tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in names)
+    entries = in_order(tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in names), live)
     beside = live.keys() - names
     others = tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in beside)
-    problems = dangers(compare, entries, parsed, where)
+    problems = dangers(compare, entries, parsed, where, exact=exact is not None)
     if not manages_file:
         return Plan(compare, desired, entries, others, problems, decided, None, None, None)
-    kept = _kept(parsed, observed, desired)
+    kept = _kept(parsed, observed, desired, decided)
     running = _as_it_runs(desired, entries)
+    after = conffile.render(desired, instance, kept) if exact is None else exact
+    if contact.keeps_undeclared and _says_the_same(parsed, entries, kept):
+        after = after if observed.file is None else observed.file
     return Plan(
         compare,
         desired,
@@ -161,7 +187,7 @@ def build(desired: DesiredState, observed: Observed, instance: str, where: str, 
         problems,
         decided,
         observed.file,
-        conffile.render(desired, instance, kept),
+        after,
         conffile.render(running, instance, kept),
     )
 
@@ -174,40 +200,47 @@ def _whole(option: Option, value: Value, engine: Engine) -> Value:
     return kind.parse(f"{default} {kind.render(value)}")
 
 
-def _left_to_the_file(in_file: Mapping[str, Value], applied: Mapping[str, str]) -> dict[str, Value]:
-    """What nobody has to declare, and nobody may lose by not doing so: where the data lies; and how the server is
-    reached, as long as no run of ours decided it.
-    """
-    return {
-        name: value
-        for name, value in in_file.items()
-        if not isinstance(value, conffile.Unreadable)
-        and (name in DATA_LOCATION or (name not in applied and (name in PLACE or name.startswith("tls-"))))
-    }
-
-
 def _withdrawn(
-    desired: DesiredState, in_file: Mapping[str, Value], applied: Mapping[str, str], live: Mapping[str, Value]
+    desired: DesiredState, in_file: Mapping[str, Value], observed: Observed, live: Mapping[str, Value]
 ) -> set[str]:
-    """Options that somebody set and the inventory does not: to go back to the engine's default.
+    """Options that somebody set and the inventory does not declare: they go back to the engine's default.
 
-    An option that only the running server has, and no file or run of ours ever named, is left alone. Secrets are
-    looked for everywhere: a password must not go away because nobody mentioned it.
+    An option that only the running server has, and that no file and no run of ours ever named, stays. Secrets are looked
+    for everywhere: a password must not go away because nobody mentioned it. Of a server that is kept as it is, only
+    what an earlier run declared can be withdrawn.
     """
-    remembered = {name for name in applied if catalog.find(name) is not None}
-    secret = {name for name, value in live.items() if known(name).secret and value}
+    found = {name for name in observed.applied or {} if catalog.find(name) is not None}
+    if not observed.contact.keeps_undeclared:
+        found |= {*in_file, *(name for name, value in live.items() if known(name).secret and value)}
     return {
         name
-        for name in {*in_file, *remembered, *secret} - set(desired.values)
+        for name in found - set(desired.values)
         if known(name).origin is Origin.DECLARED and known(name).exists_at(desired.engine)
     }
 
 
-def _kept(parsed: conffile.ConfFile, observed: Observed, desired: DesiredState) -> list[conffile.Directive]:
+def _says_the_same(parsed: conffile.ConfFile, entries: Sequence[Entry], kept: Sequence[conffile.Directive]) -> bool:
+    """Whether a file that somebody else wrote needs no change: its options and the lines that outlive a rewrite are right."""
+    before = [*parsed.kept(), *filter(_is_unknown, parsed.directives)]
+    return not any(entry.file_differs for entry in entries) and _as_set(before) == _as_set(kept)
+
+
+def _as_set(lines: Sequence[conffile.Directive]) -> set[tuple[str, tuple[str, ...]]]:
+    """Who a server follows is its own to decide, and no reason to write its file."""
+    return {(line.name, line.arguments) for line in lines if line.name not in ("replicaof", "slaveof")}
+
+
+def _kept(
+    parsed: conffile.ConfFile, observed: Observed, desired: DesiredState, decided: frozenset[str]
+) -> list[conffile.Directive]:
     """Lines to carry over. What the server says it follows beats what its file says it followed."""
     clustered = desired.get("cluster-enabled")  # then nodes.conf has it, and the file must not
-    password = "requirepass" in desired.values  # the default user's line would beat it
-    kept = [directive for directive in parsed.kept() if not (directive.opens_default and password)]
+    password = "requirepass" in decided  # the default user's line would beat it
+    kept = [
+        line for line in parsed.kept() if not (line.opens_default and password and not _has_it(line, desired, observed))
+    ]
+    if observed.contact.keeps_undeclared:
+        kept += [directive for directive in parsed.directives if _is_unknown(directive)]
     if observed.live is None and not clustered:
         return kept
     kept = [directive for directive in kept if directive.name not in ("replicaof", "slaveof")]
@@ -215,6 +248,18 @@ def _kept(parsed: conffile.ConfFile, observed: Observed, desired: DesiredState) 
         host, port = observed.replica_of
         kept.insert(0, conffile.Directive("replicaof", (host, str(port)), 0))
     return kept
+
+
+def _has_it(line: conffile.Directive, desired: DesiredState, observed: Observed) -> bool:
+    """Whether the default user's line of a server that is kept has the declared password, so that it may stay."""
+    password = str(desired.get("requirepass") or "")
+    words = (f">{password}", f"#{hashlib.sha256(password.encode('utf-8', 'surrogateescape')).hexdigest()}")
+    return observed.contact.keeps_undeclared and any(word in line.arguments for word in words)
+
+
+def _is_unknown(directive: conffile.Directive) -> bool:
+    """Such as an option of a module: of somebody else's server it stays."""
+    return catalog.find(directive.name) is None
 
 
 def _as_it_runs(desired: DesiredState, entries: Sequence[Entry]) -> DesiredState:
@@ -228,17 +273,3 @@ def _as_it_runs(desired: DesiredState, entries: Sequence[Entry]) -> DesiredState
         else:
             values[entry.option.name] = entry.live
     return DesiredState(desired.engine, values)
-
-
-def _rank(entry: Entry) -> int:
-    """Room comes before what needs it, for servers that take one setting at a time.
-
-    A limit that is raised goes before the policy, or writes are refused under the new policy and the old limit; one
-    that is lowered after it.
-    """
-    name = entry.option.name
-    if name == "maxmemory":
-        return -2 if entry.want == 0 or (isinstance(entry.live, int) and 0 < entry.live < entry.want) else 0
-    if name == "maxmemory-policy":
-        return -1
-    return _LATE.index(name) + 1 if name in _LATE else 0

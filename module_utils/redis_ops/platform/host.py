@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import glob
 import grp
 import os
 import pwd
 import re
-import shutil
-import socket
 import stat
-import struct
 import subprocess
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from ..base.engine import Engine, parse_version
+from ..base.errors import FileRefused
+from ..base.files import look
+from ..base.owners import first_group, user_name, user_number
+from ..base.paths import reach
 
 CAP_SYS_RESOURCE = 24
+PIECE = 2**16  # bytes of one call
+MOST = 64 * 2**20  # bytes of one file; the kernel's tables of a large host have some of them
 # What a distribution's own package would install; used only before its package lists were ever fetched.
 # (ID, VERSION_ID) of /etc/os-release -> product -> version
 DISTRIBUTION_VERSIONS = {
@@ -32,54 +35,82 @@ DISTRIBUTION_VERSIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Listener:
-    """A process that listens on a TCP port. pid 0: it belongs to another container or user namespace."""
-
-    pid: int
-    name: str
-
-
 def run(
-    arguments: Sequence[str], timeout: float = 60, stdin: Optional[str] = None, user: Optional[str] = None
+    arguments: Sequence[str], timeout: float = 60, stdin: Optional[str] = None, user: Union[str, int, None] = None
 ) -> subprocess.CompletedProcess[str]:
     """A command in the C locale, its output as text; never raises for its exit status.
 
-    user: run as this user, with its groups, where root may.
-    A missing program gives status 127, one that outlives `timeout` seconds is killed and gives 124.
+    user: run as this user where root may. A missing program or user gives status 127, a program that may not be run 126,
+    one that outlives `timeout` seconds is killed and gives 124.
     """
-    environment = {**os.environ, "LC_ALL": "C"}
-    identity: dict[str, Any] = {}
-    if user is not None and os.geteuid() == 0 and _is_user(user):
-        identity = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": [], "cwd": "/"}
+    identity: Mapping[str, Any] = {"env": {**os.environ, "LC_ALL": "C"}}
+    if user is not None and os.geteuid() == 0:
+        number = user_number(user)
+        if number is None:
+            return subprocess.CompletedProcess(arguments, 127, "", f"user {user} does not exist")
+        identity = _identity(number)
     try:
-        return subprocess.run(
+        done = subprocess.run(
             arguments,
             capture_output=True,
-            text=True,
-            errors="replace",
             timeout=timeout,
             check=False,
-            input=stdin,
-            env=environment,
+            # as it is in the file: the reader must not be given other bytes than the file will have
+            input=None if stdin is None else stdin.encode("utf-8", "surrogateescape"),
             **identity,
         )
     except FileNotFoundError:
         return subprocess.CompletedProcess(arguments, 127, "", f"{arguments[0]}: not found")
+    except OSError as error:
+        return subprocess.CompletedProcess(arguments, 126, "", f"{arguments[0]}: {error.strerror}")
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(arguments, 124, "", f"{arguments[0]}: no end after {timeout:g} s")
+    return subprocess.CompletedProcess(arguments, done.returncode, _text(done.stdout), _text(done.stderr))
+
+
+def _identity(number: int) -> Mapping[str, Any]:
+    """Arguments of subprocess.run for a program of another user: no terminal, environment or directory of root's."""
+    return {
+        "user": number,
+        "group": first_group(number),
+        "extra_groups": [],
+        "cwd": "/",
+        "start_new_session": True,
+        "env": {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+    }
+
+
+def _text(output: bytes) -> str:
+    return re.sub("\r\n?", "\n", output.decode("utf-8", "replace"))
 
 
 def _is_user(name: str) -> bool:
     return any(entry.pw_name == name for entry in pwd.getpwall())
 
 
-def read(path: str) -> str:
-    """The text of a file, '' when it cannot be read."""
-    try:
-        return Path(path).read_text(errors="surrogateescape")
-    except OSError:
-        return ""
+def read(path: str, most: int = MOST) -> str:
+    """The first `most` bytes of a regular file of the kernel's or the distribution's, '' when it cannot be read.
+
+    For places that root alone can write. Everything else is read by base.files. A unit may name a file in somebody else's
+    place all the same, so that a pipe is not waited for.
+    """
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return ""
+            # by pieces: /proc/sys allocates what is asked for, and refuses much
+            parts, left = [], most
+            while left > 0 and (part := file.read(min(left, PIECE))):
+                parts.append(part)
+                left -= len(part)
+            return b"".join(parts).decode("utf-8", "surrogateescape")
+    return ""
+
+
+def matching(pattern: str) -> list[str]:
+    """The paths that a pattern of glob(7) matches, sorted by their bytes. A leading dot is matched by a dot only."""
+    return sorted(glob.glob(pattern))  # noqa: PTH207 - Path.glob matches hidden files, and ** is another thing to it
 
 
 def has_systemd() -> bool:
@@ -122,35 +153,19 @@ def open_files_limit(process: str, *, hard: bool = False) -> Optional[int]:
 
 
 def free_bytes(path: str) -> int:
-    """Space for an unprivileged user where `path` is, or where it would be made."""
-    place = Path(path)
-    while not place.exists():
-        place = place.parent
-    return shutil.disk_usage(place).free
+    """Space for an unprivileged user where `path` is, or where it would be made. Raises FileRefused, OSError."""
+    with reach(path) as place:
+        found = os.fstatvfs(place.directory.descriptor)
+    return found.f_bavail * found.f_frsize
 
 
-def tcp_listener(port: int) -> Optional[Listener]:
-    """Who listens on this TCP port, on any address of this network namespace."""
-    inodes = {f"socket:[{inode}]" for found, inode in _listening() if found == port}
-    if not inodes:
-        return None
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and inodes & _sockets(process):
-            return Listener(int(process.name), read(f"{process}/comm").strip())
-    return Listener(0, "a process that this host does not show")
-
-
-def listen_backlog(port: int) -> Optional[int]:
-    """The accept queue that the kernel gave to the listener on this port; None when it cannot be told.
-
-    It is the smaller of tcp-backlog and net.core.somaxconn at the time of the listen(2).
+def free_inodes(path: str) -> Optional[int]:
+    """How many files an unprivileged user may still make there; None where the file system has no limit. Raises as
+    free_bytes().
     """
-    try:
-        found = [granted for listening, _, granted in _listeners() if listening == port]
-    except OSError:
-        shown = run(["ss", "-Hltn", f"sport = :{port}"]).stdout
-        found = [int(text) for text in re.findall(r"^LISTEN +\d+ +(\d+) ", shown, re.MULTILINE)]
-    return min(found, default=None)
+    with reach(path) as place:
+        found = os.fstatvfs(place.directory.descriptor)
+    return found.f_favail if found.f_files else None
 
 
 def somaxconn() -> int:
@@ -158,73 +173,23 @@ def somaxconn() -> int:
     return int(read("/proc/sys/net/core/somaxconn").strip() or 0)
 
 
-def tcp_ports(pid: int) -> list[int]:
-    """The TCP ports that a process listens on, whatever its configuration says."""
-    held = _sockets(Path(f"/proc/{pid}"))
-    return sorted({port for port, inode in _listening() if f"socket:[{inode}]" in held})
+def installed_engine(binary: str, user: str = "") -> Optional[Engine]:
+    """What `binary --version` says; None when it is not installed.
 
-
-def _listening() -> Iterator[tuple[int, str]]:
-    """(port, inode) of every listening TCP socket."""
-    with contextlib.suppress(OSError):
-        yield from [(port, str(inode)) for port, inode, _ in _listeners()]
-        return
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in read(table).splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A":
-                yield int(fields[1].rpartition(":")[2], 16), fields[9]
-
-
-def _listeners() -> list[tuple[int, int, int]]:
-    """(port, inode, accept queue) of every listening TCP socket, from the kernel itself: a host with many instances or
-    connections is asked often, and /proc/net/tcp lists every connection. sock_diag(7), <linux/inet_diag.h>.
+    user: who runs it where root asks, '' for root. A unit may start a program that its own user can replace, and what that
+    user can replace must never run as root.
     """
-    found = []
-    for family in (socket.AF_INET, socket.AF_INET6):
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as kernel:  # NETLINK_SOCK_DIAG
-            kernel.settimeout(5)
-            # a dump of SOCK_DIAG_BY_FAMILY: TCP, nothing besides, state TCP_LISTEN only
-            request = struct.pack("=BBBBI48x", family, socket.IPPROTO_TCP, 0, 0, 1 << 10)
-            kernel.sendall(struct.pack("=IHHII", 16 + len(request), 20, 0x301, 1, 0) + request)
-            rest = b""
-            while True:
-                rest = rest or kernel.recv(1 << 16)
-                length, kind = struct.unpack_from("=IH", rest)
-                if kind == 3:  # NLMSG_DONE
-                    break
-                if kind != 20:
-                    raise OSError("the kernel does not list sockets")
-                port = struct.unpack_from(">H", rest, 20)[0]
-                granted, _, inode = struct.unpack_from("=III", rest, 76)
-                found.append((port, inode, granted))
-                rest = rest[length + 3 & ~3 :]
-    return found
-
-
-def _sockets(process: Path) -> set[str]:
-    """What the file descriptors of a process point at. One that it closes meanwhile hides no other."""
-    found = set()
-    with contextlib.suppress(OSError):
-        for link in (process / "fd").iterdir():
-            with contextlib.suppress(OSError):
-                found.add(os.readlink(link))  # noqa: PTH115 - not a path
-    return found
-
-
-def installed_engine(binary: str) -> Optional[Engine]:
-    """What `binary --version` says; None when it is not installed."""
     try:
         found = Path(binary).stat()
     except OSError:
-        return engine_of_version_text(run([binary, "--version"]).stdout)
-    return _engine_of(binary, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+        return engine_of_version_text(run([binary, "--version"], user=user or None).stdout)
+    return _engine_of(binary, user, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
 
 
 @functools.lru_cache(maxsize=8)
-def _engine_of(binary: str, _file: tuple[int, ...]) -> Optional[Engine]:
+def _engine_of(binary: str, user: str, _file: tuple[int, ...]) -> Optional[Engine]:
     """Asked once for all instances of a host, as long as it is the same file."""
-    return engine_of_version_text(run([binary, "--version"]).stdout)
+    return engine_of_version_text(run([binary, "--version"], user=user or None).stdout)
 
 
 def engine_of_version_text(text: str) -> Optional[Engine]:
@@ -247,6 +212,11 @@ def package_version(package: str) -> str:
     return version if status == "installed" else ""
 
 
+def is_older(version: str, other: str) -> bool:
+    """Whether a Debian version comes before another one."""
+    return run(["dpkg", "--compare-versions", version, "lt", other]).returncode == 0
+
+
 def dpkg_interrupted() -> bool:
     """Whether a killed dpkg, or one that is at work right now, has left packages half done."""
     return any(Path("/var/lib/dpkg/updates").glob("[0-9]*")) or bool(run(["dpkg", "--audit"]).stdout.strip())
@@ -258,9 +228,9 @@ def distribution() -> tuple[str, str]:
     return fields.get("ID", ""), fields.get("VERSION_ID", "")
 
 
-def real_paths(paths: Sequence[str]) -> dict[str, str]:
-    """Each path -> the path behind its symbolic links."""
-    return {path: os.path.realpath(path) for path in paths if path}
+def real_paths(paths: Sequence[str], beside: str = "/") -> dict[str, str]:
+    """Each path -> the path behind its symbolic links. beside: the directory of those that are relative."""
+    return {path: os.path.realpath(os.path.join(beside, path)) for path in paths if path}  # noqa: PTH118 - texts
 
 
 def working_directory(pid: int) -> str:
@@ -272,14 +242,7 @@ def working_directory(pid: int) -> str:
 
 def process_user(pid: int) -> str:
     """The name of the user a process runs as; its number where no name is known."""
-    return _user_name(Path(f"/proc/{pid}").stat().st_uid)
-
-
-def _user_name(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
+    return user_name(Path(f"/proc/{pid}").stat().st_uid)
 
 
 def apt_versions(package: str) -> list[str]:
@@ -297,31 +260,35 @@ def program_replaced(pid: int) -> bool:
 
 def foreign_owner(directory: str, user: str) -> str:
     """Who owns an existing directory that `user` can then not write; '' when all is well or nothing is there yet."""
-    path = Path(directory)
-    if not path.is_dir() or not _is_user(user):
+    found = look(directory, user)
+    if found is None or not stat.S_ISDIR(found.st_mode) or not _is_user(user):
         return ""
-    found, entry = path.stat(), pwd.getpwnam(user)
+    entry = pwd.getpwnam(user)
     writes = found.st_mode & 0o002 or (found.st_gid == entry.pw_gid and found.st_mode & 0o020)
-    return "" if found.st_uid == entry.pw_uid or writes else _user_name(found.st_uid)
+    return "" if found.st_uid == entry.pw_uid or writes else user_name(found.st_uid)
 
 
 def anybody_writes(path: str) -> bool:
     """Whether every account may write there. A sticky directory, such as /tmp, is meant so."""
-    found = Path(path).stat().st_mode
-    return bool(found & stat.S_IWOTH) and not found & stat.S_ISVTX
+    found = look(path)
+    mode = 0 if found is None else found.st_mode
+    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
 
 def mode_and_owner(path: str) -> str:
-    """Such as 'mode 0644, root:redis'."""
-    found = Path(path).stat()
+    """Such as 'mode 0644, root:redis'; 'gone' when nothing is there any more."""
+    found = look(path)
+    if found is None:
+        return "gone"
     group = next((entry.gr_name for entry in grp.getgrall() if entry.gr_gid == found.st_gid), str(found.st_gid))
-    return f"mode {stat.S_IMODE(found.st_mode):04o}, {_user_name(found.st_uid)}:{group}"
+    return f"mode {stat.S_IMODE(found.st_mode):04o}, {user_name(found.st_uid)}:{group}"
 
 
 def modified(path: str, *, status: bool = False) -> str:
     """When a file was last written to, in UTC, ISO 8601; '' when it is not there. status: its mode and owner too."""
-    with contextlib.suppress(OSError):
-        found = Path(path).stat()
-        seconds = found.st_ctime if status else found.st_mtime
-        return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
+    with contextlib.suppress(OSError, FileRefused):
+        found = look(path)
+        if found is not None:
+            seconds = found.st_ctime if status else found.st_mtime
+            return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
     return ""

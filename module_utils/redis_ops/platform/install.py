@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ApplyFailed
-from ..base.files import Target, draft, give, sweep
+from ..base.files import Target, sweep, write
+from ..base.statefile import keep_private
 from . import host
-from .packages import BAN_MARK, HOSTS_POLICY, POLICY, Package, ban_is_left
+from .layout import DEFAULT_INSTANCE, Layout
+from .packages import BAN_MARK, HOSTS_POLICY, POLICY, Package, ban_is_left, preferences_path
 from .service import Systemd
 
 LOCK_TIMEOUT = 300.0  # seconds; a host that has just booted is busy with its own upgrades
@@ -42,12 +44,28 @@ case "$*" in *{name}*) exit 101 ;; esac
 def converge(package: Package, *, check: bool) -> dict[str, Any]:
     """What was done, or in check mode would be. Raises ApplyFailed with what apt says."""
     result = {"changed": bool(package.todo), "actions": list(package.todo), "diff": _diff(package)}
+    if package.missing and package.in_the_way:
+        raise ApplyFailed(
+            f"{package.in_the_way} is in the way of the unit of {package.product.package}; see redis_preflight"
+        )
     if check:
         return result
     if package.missing:
         _install(package)
+    _tell_apt(package)
     lift_ban()
     return result
+
+
+def _tell_apt(package: Package) -> None:
+    """After the install: a preference for a version that is not there yet would be in its way."""
+    path = preferences_path(package.product)
+    if package.preferences == package.preferences_now:
+        return
+    if package.preferences:
+        write(Target(path), package.preferences)
+    else:
+        Path(path).unlink(missing_ok=True)
 
 
 def _diff(package: Package) -> list[dict[str, str]]:
@@ -60,6 +78,7 @@ def _diff(package: Package) -> list[dict[str, str]]:
 def _install(package: Package) -> None:
     name = package.product.package
     if not package.installed and host.has_systemd():
+        keep_private(Layout(package.product, DEFAULT_INSTANCE, systemd=True).mask, "")
         Systemd(name).mask()
     repair = ["--fix-broken"] if package.interrupted else []
     downgrade = ["--allow-downgrades"] if any("=" in spec for spec in package.missing) else []
@@ -102,11 +121,11 @@ def banned(name: str) -> Iterator[None]:
     """
     if BAN_MARK not in host.read(POLICY):
         lift_ban()  # the half of one, killed between the link and the file
+        sweep(Target(POLICY))
         if os.path.lexists(POLICY):
             os.link(POLICY, HOSTS_POLICY, follow_symlinks=False)
-        with draft(Path(POLICY), BAN.format(mark=BAN_MARK, name=name, policy=HOSTS_POLICY)) as file:
-            give(Target(str(file), 0o755))
-            file.replace(POLICY)
+        # not through a link: the host's own policy is what the link is now called
+        write(Target(POLICY, 0o755), BAN.format(mark=BAN_MARK, name=name, policy=HOSTS_POLICY), follow=False)
     try:
         yield
     finally:
@@ -117,7 +136,6 @@ def lift_ban() -> None:
     """The host's own policy as it was, or none."""
     if not ban_is_left():
         return
-    sweep(POLICY)
     policy, hosts = Path(POLICY), Path(HOSTS_POLICY)
     ours = BAN_MARK in host.read(POLICY)
     if os.path.lexists(hosts) and (ours or not os.path.lexists(policy)):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+STATE_DIRECTORY = "/var/lib/ansible-redis"  # what this project remembers on a host; root's alone
+LOCK = "lock"  # the name in it of the file that keeps two runs apart
 DEFAULT_INSTANCE = "default"  # the one that the package itself brings
 INSTANCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
@@ -39,11 +41,16 @@ PRODUCTS = {name: Product(name) for name in ("redis", "valkey")}
 
 @dataclass(frozen=True)
 class Layout:
-    """The places of one instance. The names are those of the package's own unit, template unit and logrotate file."""
+    """The places of one instance. The names are those of the package's own unit, template unit and logrotate file.
+
+    given_config, given_service: where somebody else set the instance up, its file and its unit; '' for the package's.
+    """
 
     product: Product
     instance: str
     systemd: bool
+    given_config: str = ""
+    given_service: str = ""
 
     @property
     def is_default(self) -> bool:
@@ -52,10 +59,13 @@ class Layout:
     @property
     def config(self) -> str:
         suffix = "" if self.is_default else f"-{self.instance}"
-        return f"{self.product.config_dir}/{self.product.name}{suffix}.conf"
+        return self.given_config or f"{self.product.config_dir}/{self.product.name}{suffix}.conf"
 
     @property
     def service(self) -> str:
+        """The unit, without '.service'."""
+        if self.given_service:
+            return self.given_service.removesuffix(".service")
         return self.product.package if self.is_default else f"{self.product.package}@{self.instance}"
 
     @property
@@ -63,9 +73,19 @@ class Layout:
         return f"/run/{self.product.name}" + ("" if self.is_default else f"-{self.instance}")
 
     @property
+    def pid_file(self) -> str:
+        """Of the package's service."""
+        return f"{self.run_dir}/{self.product.name}-server.pid"
+
+    @property
     def state(self) -> str:
         """Where the last applied settings of this instance are kept; readable by root only."""
-        return f"/var/lib/ansible-redis/{self.product.name}-{self.instance}.json"
+        return f"{STATE_DIRECTORY}/{self.product.name}-{self.instance}.json"
+
+    @property
+    def mask(self) -> str:
+        """A mark that the mask on this instance's unit is this project's own."""
+        return posixpath.splitext(self.state)[0] + ".masked"
 
     def settings(self, port: int) -> Mapping[str, str]:
         """The settings that the package's service depends on: the weakest layer, under profile and inventory.
@@ -82,10 +102,18 @@ class Layout:
             "protected-mode": "yes",
             "dir": f"/var/lib/{name}" if self.is_default else f"/var/lib/{name}/{self.instance}",
             "logfile": f"/var/log/{name}/{name}-server{suffix}.log",
-            "pidfile": f"{self.run_dir}/{name}-server.pid",
+            "pidfile": self.pid_file,
             "daemonize": "no" if self.systemd else "yes",
             "supervised": "systemd" if self.systemd else "no",
         }
+
+    def moves_to(self, other: Layout) -> bool:
+        """Whether an instance that gets this other layout has another service or file then."""
+        return (self.service, self.config) != (other.service, other.config)
+
+    def usual_directories(self) -> list[str]:
+        """Where this package keeps the data of the instance, and where the other product's does."""
+        return [replace(self, product=product).settings(0)["dir"] for product in PRODUCTS.values()]
 
     def packaged_paths(self) -> tuple[str, ...]:
         """What the package's sandbox lets this instance write."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..base.errors import ApplyFailed
-from . import host
+from ..base.errors import ApplyFailed, FileRefused
+from ..base.files import Target, read
+from . import host, units
+from .units import Unit
 
 START_TIMEOUT = 300.0  # seconds until a started server must answer
 LOAD_TIMEOUT = 3600.0  # seconds for loading a large data set, which systemd waits for (TimeoutStartSec=infinity)
@@ -21,6 +24,9 @@ class Service(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    def unit(self) -> Unit:
+        """How it will be started next."""
 
     def pid(self) -> int:
         """Process id of the running server, 0 when it does not run."""
@@ -40,6 +46,9 @@ class Service(Protocol):
     def forbid(self) -> None:
         """Undo prepare() for a service that must not be started, now or at boot."""
 
+    def withdraw(self) -> None:
+        """Keep it from starting at boot. What runs goes on."""
+
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def log(self) -> str:
@@ -52,6 +61,9 @@ class Systemd:
 
     name: str
 
+    def unit(self) -> Unit:
+        return units.look([self.name])[self.name]
+
     def pid(self) -> int:
         return int(self._show("MainPID") or 0)
 
@@ -59,7 +71,7 @@ class Systemd:
         return self._show("UnitFileState") in ("enabled", "alias")
 
     def limits_path(self) -> str:
-        return f"/etc/systemd/system/{self.name}.service.d/50-ansible.conf"
+        return units.drop_in(self.name)
 
     @property
     def _mask(self) -> Path:
@@ -84,15 +96,22 @@ class Systemd:
         self._systemctl("disable", f"{self.name}.service")
         self._systemctl("mask", f"{self.name}.service")
 
+    def withdraw(self) -> None:
+        self._systemctl("disable", f"{self.name}.service")
+
     def start(self) -> None:
         # a failed start counts against StartLimitBurst; the next one must not be refused for it
         host.run(["systemctl", "reset-failed", f"{self.name}.service"])
         self._systemctl("start", f"{self.name}.service", timeout=LOAD_TIMEOUT)
 
     def stop(self) -> None:
+        ran = self.pid()  # the result of a service that does not run is about an earlier stop
         self._systemctl("stop", f"{self.name}.service", timeout=STOP_TIMEOUT)
         result = self._show("Result")
-        if result not in ("success", ""):  # a timeout kills the server in the middle of its last save, with status 0
+        if ran and result not in (
+            "success",
+            "",
+        ):  # a timeout kills the server in the middle of its last save, with status 0
             raise ApplyFailed(f"{self.name} did not stop in order: systemd says {result}")
 
     def log(self) -> str:
@@ -114,10 +133,19 @@ class SysV:
     name: str
     pid_file: str
 
+    def unit(self) -> Unit:
+        return units.sysv(self.name, self.pid(), enabled=self.enabled())
+
     def pid(self) -> int:
-        text = host.read(self.pid_file).strip()
+        text = self._pid_text()
         # after a restart of the machine another process may have the number
         return int(text) if text.isdigit() and host.read(f"/proc/{text}/comm").strip() == self.name[:15] else 0
+
+    def _pid_text(self) -> str:
+        """What the server wrote into its pid file, in a directory of its own; '' when that cannot be trusted."""
+        with contextlib.suppress(OSError, FileRefused):
+            return (read(Target(self.pid_file), limit=64) or "").strip()
+        return ""
 
     def enabled(self) -> bool:
         return any(Path("/etc").glob(f"rc[2-5].d/S??{self.name}"))
@@ -135,6 +163,9 @@ class SysV:
 
     def forbid(self) -> None:
         self._run(["update-rc.d", self.name, "disable"])
+
+    def withdraw(self) -> None:
+        self.forbid()
 
     def start(self) -> None:
         self._run([f"/etc/init.d/{self.name}", "start"])

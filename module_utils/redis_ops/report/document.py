@@ -10,23 +10,39 @@ from datetime import date
 from glob import escape
 from typing import Any
 
+from ..base.errors import Problem
+from ..base.text import printable as plain
 from ..drift.states import NO_DRIFT, State
+from . import shape
 from .waivers import Waiver
 
 SCHEMA = "redis-drift/1"
 CLEAN, FAILED, DRIFT = 0, 1, 2  # exit codes; FAILED: the check itself, somewhere
+CHECKED = "checked"  # the status of a host that was looked at
 HISTORY = 60  # how many checks the history shows
 
 
 @dataclass(frozen=True)
 class HostResult:
-    """What the module said of one host. error: why there are no scopes. unreachable: Ansible did not get there."""
+    """What the module said of one host, see answers.Drift. error: why there are no scopes.
+
+    unreachable: Ansible did not get there. unreadable: its answer is none. invalid: what is wrong with further waivers.
+    """
 
     host: str
     scopes: Sequence[Mapping[str, Any]] = ()
     error: str = ""
     unreachable: bool = False
     waivers: Sequence[Waiver] = field(default_factory=tuple)
+    unreadable: bool = False
+    invalid: Sequence[Problem] = ()
+
+    @property
+    def status(self) -> str:
+        """As the report names it."""
+        if self.unreachable:
+            return "unreachable"
+        return "unreadable" if self.unreadable else "failed" if self.error or not self.scopes else CHECKED
 
 
 def build(
@@ -45,7 +61,7 @@ def build(
     expired: set[Waiver] = set()
     hosts: list[dict[str, Any]] = []
     for result in sorted(results, key=lambda result: result.host):
-        name = printable(result.host)
+        name = shape.unique(result.host)
         scopes = []
         for scope in printable(result.scopes):
             findings = []
@@ -57,43 +73,68 @@ def build(
             counts = Counter(finding["state"] for finding in findings)
             counts[State.IN_SYNC.value] = scope["counts"].get(State.IN_SYNC.value, 0)
             scopes.append({**scope, "findings": findings, "counts": dict(counts)})
-        error = result.error or ("" if scopes or result.unreachable else "the check looked at nothing")
-        status = "unreachable" if result.unreachable else "failed" if error else "checked"
-        hosts.append({"host": name, "status": status, "error": printable(error), "scopes": scopes})
+        error = result.error or ("" if result.status == CHECKED else "the check looked at nothing")
+        hosts.append({"host": name, "status": result.status, "error": plain(error, lines=True), "scopes": scopes})
     document: dict[str, Any] = {"schema": SCHEMA, "time": time, "seconds": round(seconds, 3)}
     document.update(inventory=printable(inventory), limit=printable(limit), hosts=hosts)
+    document["waivers"] = {"expired": [], "unused": [], "invalid": _invalid(results)}
     document["counts"] = dict(sum((Counter(scope["counts"]) for host in hosts for scope in host["scopes"]), Counter()))
     document["exit_code"] = _exit_code(document)
     document["verdict"] = {CLEAN: "clean", DRIFT: "drift", FAILED: "failed"}[document["exit_code"]]
-    failed = document["exit_code"] == FAILED
-    document["last_success"] = previous.get("last_success", "") if failed else time
+    whole = bool(hosts) and all(host["status"] == CHECKED for host in hosts)
+    document["last_success"] = time if whole else previous.get("last_success", "")
     document["trend"] = _trend(document, before, previous)
     document["history"] = _history(document, previous)
     everything = {waiver for result in results for waiver in result.waivers}
-    document["waivers"] = {
-        "expired": _records(expired),
-        # a host that was not looked at may be the one that needs it
-        "unused": [] if failed or limit else _records(everything - used - expired),
-    }
+    document["waivers"]["expired"] = _records(expired)
+    if whole and not limit:  # a host that was not looked at may be the one that needs it
+        document["waivers"]["unused"] = _records(everything - used - expired)
     return document
 
 
+_MANY = 10**6
+_name = shape.text(10_000)
+_finding = shape.record(
+    {
+        **dict.fromkeys(("host", "instance", "id", "actual"), _name),
+        "state": shape.one_of(*(state.value for state in State)),
+        "first_seen": shape.time,
+    }
+)
+_scope = shape.record({"findings": shape.items(_finding, _MANY)})
+_host = shape.record({"scopes": shape.items(_scope, _MANY)})
+_point = shape.record(
+    {
+        "time": shape.time,
+        "verdict": shape.one_of("clean", "drift", "failed"),
+        **dict.fromkeys(("drift", "hosts", "not_checked"), shape.whole()),
+    }
+)
+_before = shape.record(
+    {
+        "schema": shape.one_of(SCHEMA),
+        **dict.fromkeys(("verdict", "inventory", "limit"), _name),
+        "time": shape.time,
+        "last_success": shape.time_or_none,
+        "history": shape.items(_point, HISTORY),
+        "hosts": shape.items(_host, _MANY),
+    }
+)
+
+
 def parse(text: str) -> Mapping[str, Any]:
-    """A document that was written before; {} for anything else, such as half of one."""
+    """What the next check and waivers need of a document that was written before; {} for anything else."""
     try:
-        found: Mapping[str, Any] = json.loads(text)
-        whole = found["schema"] == SCHEMA and all(map(key, drifted(found)))
-    except (ValueError, LookupError, TypeError, AttributeError):
+        found: Mapping[str, Any] = _before(json.loads(text), "")
+    except (ValueError, RecursionError):
         return {}
-    return found if whole else {}
+    return found
 
 
 def printable(value: Any) -> Any:
-    """The same without what could move a cursor, end a line in another place or be no text at all."""
+    """The same with texts of one line each, without what could move a cursor or is no text at all."""
     if isinstance(value, str):
-        if value.isprintable():
-            return value
-        return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in value)
+        return plain(value)
     if isinstance(value, Mapping):
         return {printable(name): printable(item) for name, item in value.items()}
     return [printable(item) for item in value] if isinstance(value, (list, tuple)) else value
@@ -121,6 +162,17 @@ def key(item: Mapping[str, Any]) -> tuple[str, str, str]:
     return (item["host"], item["instance"], item["id"])
 
 
+def _invalid(results: Sequence[HostResult]) -> list[str]:
+    """Each problem once, with the hosts that have it: a file of a group is read for every host of it."""
+    where: dict[str, list[str]] = {}
+    for result in results:
+        for problem in result.invalid:
+            where.setdefault(printable(str(problem)), []).append(shape.unique(result.host))
+    return [
+        f"{hosts[0]}{f' and {len(hosts) - 1} more' if len(hosts) > 1 else ''}: {told}" for told, hosts in where.items()
+    ]
+
+
 def _records(waivers: Iterable[Waiver]) -> list[Any]:
     return [printable(waiver.as_record()) for waiver in sorted(waivers, key=str)]
 
@@ -145,8 +197,10 @@ def _waive(
 
 
 def _exit_code(document: Mapping[str, Any]) -> int:
-    """An answer with a hole in it is no answer: a host that was not looked at comes before drift."""
-    if not document["hosts"] or any(host["status"] != "checked" for host in document["hosts"]):
+    """A host that was not looked at, or a waiver that cannot be read, comes before drift."""
+    if not document["hosts"] or any(host["status"] != CHECKED for host in document["hosts"]):
+        return FAILED
+    if document["waivers"]["invalid"]:
         return FAILED
     return DRIFT if drifted(document) else CLEAN
 
@@ -180,6 +234,6 @@ def _history(document: Mapping[str, Any], previous: Mapping[str, Any]) -> list[A
         "verdict": document["verdict"],
         "drift": len(drifted(document)),
         "hosts": len(document["hosts"]),
-        "not_checked": sum(host["status"] != "checked" for host in document["hosts"]),
+        "not_checked": sum(host["status"] != CHECKED for host in document["hosts"]),
     }
     return [*(previous.get("history", ()) if same else ()), now][-HISTORY:]

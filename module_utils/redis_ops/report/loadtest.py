@@ -75,6 +75,7 @@ def _place(
     name = before["instance"]
     mine = [run for run in runs if (run["host"], run["instance"]) == (host, name)]
     loads, failed = _loads(mine)
+    _mark_slow_log(loads, before, _of(snapshots.get("after", ()), name))
     strained = _strained(mine, runs)
     seen = _window(before, snapshots, name)
     told = clients.told(loads)
@@ -107,6 +108,15 @@ def _place(
         "config": dict(config),
         "loads": loads,
     }
+
+
+def _mark_slow_log(loads: Mapping[str, Any], before: Mapping[str, Any], after: Optional[Mapping[str, Any]]) -> None:
+    """Among the samples, which the time plots show."""
+    if USERS in loads and after and "slowlog" in after:
+        users = loads[USERS]
+        users["samples"] = merge.with_slow_log(
+            users["samples"], after["slowlog"]["entries"], before["slowlog"]["last_id"]
+        )
 
 
 def _elsewhere(before: Mapping[str, Any], snapshots: Snapshots, runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:

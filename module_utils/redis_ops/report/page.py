@@ -26,10 +26,14 @@ MEANING = {
     State.RUNTIME_OWNED: "for Redis, Sentinel or the container's host to decide",
     State.IN_SYNC: "as declared",
 }
-# A command at the beginning of a remedy, up to where prose goes on; quoted words belong to it whole.
+# A command at the beginning of a remedy, up to where prose goes on; quoted words belong to it whole. It is one simple
+# command: a host that says anything else, such as a pipe or a substitution, gets no line to be copied.
 _COMMAND = re.compile(
-    r"""((?:redis-cli|systemctl|prlimit|chown) (?:"(?:\\.|[^"])*"|'[^']*'|[^"';,])+)(?:$|[,;] (?:or )?)"""
+    r"""((?:redis-cli|systemctl|prlimit|chown) (?:"(?:\\.|[^"\\$`])*"|\$'(?:\\.|[^'\\])*'|'[^']*'|[^"';,|&<>$`()\\])+)"""
+    r"""(?:$|[,;] (?:or )?)"""
 )
+# A name of a host that --limit takes for this host alone: no pattern, no file, no option.
+_LIMIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 def view(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,14 +84,14 @@ def _host(host: Mapping[str, Any], document: Mapping[str, Any], most: int) -> di
     """most: the findings of the host that has most; its bar is the longest."""
     counts = Counter(finding["state"] for finding in _findings(host) if is_drift(finding))
     inventories = " ".join(f"-i {shlex.quote(name)}" for name in document["inventory"].split(", ") if name)
-    limit = f"--limit {shlex.quote(host['host'])}"
+    mend = f"ansible-playbook playbooks/drift.yml {inventories} --limit {host['host']} -e redis_drift_remediate=true"
     return {
         "host": host["host"],
         "drift": many(_size(host), "finding"),
         "bar": [
             (state.value, number, round(100 * number / most, 2)) for state in MEANING if (number := counts[state.value])
         ],
-        "mend": f"ansible-playbook playbooks/drift.yml {inventories} {limit} -e redis_drift_remediate=true",
+        "mend": mend if _LIMIT.fullmatch(host["host"]) else "",
         "scopes": [
             {
                 "name": scope["instance"] or "the host itself",
@@ -119,7 +123,7 @@ def _finding(finding: Mapping[str, Any], document: Mapping[str, Any]) -> dict[st
 
 def _is_off(name: str, values: Mapping[str, str]) -> bool:
     """Whether this value is one of those that are not as declared; without a declaration the default was expected."""
-    expected = values.get("default" if values["declared"] == "(not declared)" else "declared")
+    expected = values.get("default" if values.get("declared") == "(not declared)" else "declared")
     return name in ("file", "running") and values[name] not in (expected, "(not set)")
 
 

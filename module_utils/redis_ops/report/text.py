@@ -1,4 +1,4 @@
-"""The report in a terminal: what drifted, by how much, and what to type. What matters most stands last, above the prompt."""
+"""The report in a terminal: what drifted, by how much, and what to type. The most important line comes last."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ..drift.states import NO_DRIFT, State
-from .document import drifted, is_drift
+from .document import CHECKED, CLEAN, drifted, is_drift
 
 WIDTH = 120
 FEW = 3  # as many hosts in sync have lines of their own
@@ -21,11 +21,11 @@ WORST_LAST = ("SKIP", "PASS", "WARN", "FAIL")  # statuses, where the last lines 
 def render(document: Mapping[str, Any], report: str = "", width: int = WIDTH) -> list[str]:
     """Lines. report: where the page for people is."""
     hosts = document["hosts"]
-    clean = [host for host in hosts if host["status"] == "checked" and not _off(host)]
+    clean = [host for host in hosts if host["status"] == CHECKED and not _off(host)]
     lines = [
         *_in_sync(clean, width),
         *(line for host in hosts if _off(host) for line in _drift(host, width)),
-        *(line for host in hosts if host["status"] != "checked" for line in _not_checked(host, width)),
+        *(line for host in hosts if host["status"] != CHECKED for line in _not_checked(host, width)),
     ]
     return [*lines, *([""] if lines else []), *_end(document, report, width)]
 
@@ -100,15 +100,17 @@ def at(time: str) -> str:
 def summary(document: Mapping[str, Any]) -> Iterator[str]:
     """The verdict, in one line or two."""
     off, hosts = drifted(document), document["hosts"]
-    checked = [host for host in hosts if host["status"] == "checked"]
+    checked = [host for host in hosts if host["status"] == CHECKED]
     if not hosts:
         yield "FAILED: the inventory has no host in the group redis, so nothing was checked"
     elif len(checked) < len(hosts):
         yield f"FAILED: {len(hosts) - len(checked)} of {many(len(hosts), 'host')} could not be checked"
+    elif document["waivers"]["invalid"]:
+        yield f"FAILED: {many(len(document['waivers']['invalid']), 'mistake')} in waivers; the other waivers hold"
     if off:
         where = len({item["host"] for item in off})
         yield f"DRIFT: {many(len(off), 'finding')} on {where} of {many(len(hosts), 'host')}"
-    elif len(checked) == len(hosts) > 0:
+    elif document["exit_code"] == CLEAN:
         told = f"clean: {document['counts'].get('in_sync', 0)} things on {many(len(hosts), 'host')} are as declared"
         yield ", ".join([told, *_others(document["counts"])])
 
@@ -133,6 +135,7 @@ def notes(document: Mapping[str, Any]) -> Iterator[str]:
     if unknown:
         more = [f"{len(unknown) - SEVERAL} more"] if len(unknown) > SEVERAL else []
         yield f"not judged, as this project does not know them: {', '.join([*unknown[:SEVERAL], *more])}"
+    yield from document["waivers"]["invalid"]
     for waiver in document["waivers"]["expired"]:
         yield f"waiver of {waiver['id']} expired on {waiver['expires']}: renew it or mend the drift"
     for waiver in document["waivers"]["unused"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fnmatch import fnmatchcase
@@ -10,8 +10,11 @@ from glob import escape
 from typing import Any, Optional
 
 from ..base.errors import InvalidInput, Problem
+from ..base.text import printable
+from . import shape
 
 VARIABLE = "redis_drift_waivers"
+NAME = 60  # characters of an id or a value that an error shows
 _REQUIRED = ("id", "hosts", "reason", "expires")
 _KEYS = (*_REQUIRED, "instances", "state", "actual")
 
@@ -58,15 +61,23 @@ class Waiver:
 
 
 def parse(raw: Any, where: str = VARIABLE) -> list[Waiver]:
-    """What YAML made of the list. Raises InvalidInput with every problem: a waiver that is misread hides drift."""
+    """The waivers of a list. Raises InvalidInput with every problem: a waiver that is misread hides drift."""
+    waivers, problems = read(raw, where)
+    if problems:
+        raise InvalidInput(problems)
+    return waivers
+
+
+def read(raw: Any, where: str = VARIABLE) -> tuple[list[Waiver], list[Problem]]:
+    """The waivers of a list that can be read, and what is wrong with the others. A text is never taken for a template."""
     if raw in (None, ""):
-        return []
+        return [], []
     if not isinstance(raw, Sequence) or isinstance(raw, str):
-        raise InvalidInput([Problem(where, "is no list", "a list of waivers", "see docs/drift.md")])
+        expected = "a list of waivers, written out: no template is evaluated in it"
+        return [], [Problem(where, "is no list", expected, "see docs/drift.md")]
     waivers, problems = [], []
     for number, item in enumerate(raw, start=1):
-        place = f"{where}: waiver {number}"
-        found = _problems(item, place)
+        found = _problems(item, f"{where}: waiver {number}")
         problems += found
         if not found:
             waivers.append(
@@ -79,29 +90,56 @@ def parse(raw: Any, where: str = VARIABLE) -> list[Waiver]:
                     *("*" if item.get(key) is None else str(item[key]) for key in ("state", "actual")),
                 )
             )
-    if problems:
-        raise InvalidInput(problems)
-    return waivers
+    return waivers, problems
 
 
 def _problems(item: Any, place: str) -> list[Problem]:
     if not isinstance(item, Mapping):
         return [Problem(place, "is no mapping", f"the keys {', '.join(_REQUIRED)}", "see docs/drift.md")]
+    keys = f"the keys {', '.join(_REQUIRED)}"
+    name = f" (id {_shown(item['id'])})" if item.get("id") else ""
     problems = [
-        Problem(place, f"has no {key}", f"the keys {', '.join(_REQUIRED)}", f"add {key}")
+        Problem(place, f"has no {key}{name}", keys, f"add {key}")
         for key in _REQUIRED
         if item.get(key) in (None, "", [])
     ]
     problems += [
-        Problem(place, f"{key} is not known", f"one of {', '.join(_KEYS)}", "remove it or correct the name")
+        Problem(
+            place, f"{_shown(key)} is not known{name}", f"one of {', '.join(_KEYS)}", "remove it or correct the name"
+        )
         for key in item
         if key not in _KEYS
     ]
-    if item.get("id") and not str(item["id"]).strip("*"):
-        problems.append(Problem(f"{place}: id", str(item["id"]), "what it accepts, such as option.*", "name it"))
-    if item.get("expires") and _date(item["expires"]) is None:
-        problems.append(Problem(f"{place}: expires", str(item["expires"]), "a date such as 2027-03-31", "write it so"))
+    for key, (is_good, expected) in _KINDS.items():
+        value = item.get(key)
+        if value not in (None, "", []) and not is_good(value):
+            problems.append(Problem(f"{place}: {key}", _shown(value), f"{expected}{name}", "write it so"))
     return problems
+
+
+def _shown(value: Any) -> str:
+    return printable(str(value)[:NAME]) if _is_text(value) else shape.described(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, (str, int, float, date)) and not isinstance(value, bool)
+
+
+def _is_texts(value: Any) -> bool:
+    return _is_text(value) or (isinstance(value, (list, tuple)) and all(map(_is_text, value)))
+
+
+_TEXT = (_is_text, "a text")
+_PATTERNS = (_is_texts, "a pattern, or a list of patterns")
+_KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "id": (lambda value: _is_text(value) and bool(str(value).strip("*")), "what it accepts, such as option.*"),
+    "hosts": _PATTERNS,
+    "instances": _PATTERNS,
+    "reason": _TEXT,
+    "state": _TEXT,
+    "actual": _TEXT,
+    "expires": (lambda value: _date(value) is not None, "a date such as 2027-03-31"),
+}
 
 
 def _matches(told: str, pattern: str) -> bool:

@@ -1,102 +1,66 @@
-"""The only place that talks to a Redis: redis-py 3.5 to 8 behind six verbs.
+"""The only way to a Redis: verbs over one connection, of RESP2 on the standard library.
 
-Reads are one round trip, a write of all settings is another. Nothing here sends KEYS, MONITOR, FLUSH*, DEBUG or SAVE.
+Reads are one round trip, a write of all settings is another. Nothing is sent beyond what is asked for, but AUTH.
+Nothing here sends KEYS, MONITOR, FLUSH*, DEBUG or SAVE.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
-from ..base.engine import Engine, parse_version
-from ..base.errors import AccessDenied, CommandRefused, RedisOpsError, ServerUnreachable
+from ..base.engine import Engine
+from ..base.errors import AccessDenied, CommandRefused, InvalidValue, ServerUnreachable
+from .address import Address, Credentials
+from .info import engine_of, parse
+from .replies import error_of, fits
+from .resp import ErrorReply
+from .wire import Wire
 
-try:
-    import redis
-    from redis import exceptions as redis_errors
-except ImportError:  # a host before its first run; connect() says so
-    redis = None  # type: ignore[assignment]
+__all__ = ["Address", "Connection", "Credentials", "connect", "engine_of"]
 
 MULTI_CONFIG = "redis 7.0"  # CONFIG GET and SET take several parameters from here on, SET all or nothing
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a server listens: a unix socket, or host and port, with TLS or without. timeout: seconds for one reply."""
-
-    host: str = "127.0.0.1"
-    port: int = 6379
-    unix_socket: str = ""
-    tls: bool = False
-    tls_ca_file: str = ""
-    tls_cert_file: str = ""
-    tls_key_file: str = ""
-    tls_key_password: str = field(default="", repr=False)
-    tls_check_name: bool = True
-    timeout: float = 5.0
-
-    def as_options(self) -> list[str]:
-        """For redis-cli; without a password, which does not belong on a command line."""
-        if self.unix_socket:
-            return ["-s", self.unix_socket]
-        place = [*(["-h", self.host] if self.host not in ("127.0.0.1", "localhost") else []), "-p", str(self.port)]
-        files = {"--cacert": self.tls_ca_file, "--cert": self.tls_cert_file, "--key": self.tls_key_file}
-        tls = ["--tls", *(word for option, file in files.items() if file for word in (option, file))]
-        return [*place, *(tls if self.tls else [])]
-
-    def __str__(self) -> str:
-        return self.unix_socket or f"{self.host}:{self.port}{' (TLS)' if self.tls else ''}"
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """user '' is Redis' default user; password '' sends no AUTH."""
-
-    user: str = ""
-    password: str = field(default="", repr=False)
+SLOW_LOG = 5000  # entries that are read at most; of 32 words with 128 bytes each, they are 20 MB
 
 
 class Connection:
-    """One server over redis-py; the first use opens it.
+    """One server. The first use opens the connection, and so does the next use after the server closed it.
 
     Every verb raises ServerUnreachable, AccessDenied or CommandRefused.
     """
 
-    def __init__(self, address: Address, credentials: Credentials) -> None:
-        if redis is None:
-            raise RedisOpsError("Python module redis is missing on this host; install the package python3-redis")
+    def __init__(self, address: Address, credentials: Credentials, renamed: Optional[Mapping[str, str]] = None) -> None:
+        """renamed: command in upper case -> the name that rename-command of its file gives it, '' when it takes it away.
+
+        It is used once the server does not know the command under its own name: the file may be newer than the server.
+        """
         self.address = address
-        self._client: Any = redis.Redis(**_client_options(address, credentials))
+        self._renamed = renamed or {}
+        self._in_force: dict[str, str] = {}
+        self._credentials = credentials
+        self._wire: Optional[Wire] = None
         self._info: Optional[dict[str, Any]] = None
 
     def observe(self) -> tuple[dict[str, Any], dict[str, str]]:
         """INFO and CONFIG GET * in one round trip."""
-        with _errors(self.address):
-            pipe: Any = self._client.pipeline(transaction=False)
-            pipe.execute_command("INFO")
-            pipe.execute_command("CONFIG GET", "*")
-            info, config = pipe.execute()
-        self._info = info
-        return info, _text_mapping(config)
+        info, config = self._exchange(["INFO"], ["CONFIG GET", "*"])
+        return self._remembered(info), _mapping(config)
 
-    def info(self) -> dict[str, Any]:
-        with _errors(self.address):
-            self._info = dict(self._client.execute_command("INFO"))
-        return self._info
+    def info(self, *sections: str) -> dict[str, Any]:
+        """INFO, the default sections or these; info.py says what the values are."""
+        return self._remembered(self.call("INFO", *sections))
 
     def engine(self) -> Engine:
+        """Which server it is; it is asked once."""
         return engine_of(self._info or self.info())
 
     def process_id(self) -> int:
         """Of the server; it is asked once."""
-        return int((self._info or self.info()).get("process_id", 0))
+        return int((self._info or self.info())["process_id"])
 
     def config(self, *names: str) -> dict[str, str]:
         """CONFIG GET of these, which finds those too that `*` does not; of everything else without a name."""
-        return _text_mapping(self.call("CONFIG GET", *names)) if names else self.observe()[1]
+        return _mapping(self.call("CONFIG GET", *names)) if names else self.observe()[1]
 
     def set_config(self, settings: Sequence[tuple[str, str]]) -> None:
         """All or nothing. Redis 6.2 takes one parameter at a time: what it took is put back when it refuses one."""
@@ -117,39 +81,112 @@ class Connection:
             raise
 
     def call(self, *words: str) -> Any:
-        """Any other command; the reply as redis-py makes it."""
-        with _errors(self.address):
-            return self._client.execute_command(*words)
+        """Any command, its name as one word ("CONFIG GET"). Replies are str, int, None and lists of them."""
+        return self._exchange(words)[0]
+
+    def call_all(self, commands: Sequence[Sequence[str]]) -> list[Any]:
+        """The replies to several commands, sent in one round trip on one connection.
+
+        Where the server refuses a command, its reply is the error, AccessDenied or CommandRefused.
+        """
+        if self._wire is None or not self._wire.is_usable():
+            self.close()
+            self._wire = self._logged_in()
+        return self._talk(self._wire, commands, refusals=True)
 
     def slowlog(self, count: int) -> list[Any]:
-        """The newest entries. redis-py has to be told by hand that its own replies are text."""
-        with _errors(self.address):
-            return list(self._client.execute_command("SLOWLOG GET", str(count), decode_responses=True))
+        """The newest entries, at most SLOW_LOG: lists of id, time, duration in µs, words, and what versions add."""
+        entries: list[Any] = self.call("SLOWLOG GET", str(min(count, SLOW_LOG)))
+        return entries
 
     def close(self) -> None:
-        self._client.connection_pool.disconnect()
+        """May be called again; the next verb opens it anew."""
+        if self._wire is not None:
+            self._wire.close()
+        self._wire = None
+
+    def _exchange(self, *commands: Sequence[str]) -> list[Any]:
+        """One round trip. The first error reply is raised."""
+        if self._wire is None or not self._wire.is_usable():
+            self.close()
+            self._wire = self._logged_in()
+        return self._talk(self._wire, commands)
+
+    def _logged_in(self) -> Wire:
+        wire = Wire(self.address)
+        login = self._credentials.command()
+        try:
+            if login:
+                self._talk(wire, [login])
+        except BaseException:
+            wire.close()
+            raise
+        return wire
+
+    def _talk(self, wire: Wire, commands: Sequence[Sequence[str]], *, refusals: bool = False) -> list[Any]:
+        """refusals: whether an error is an answer like any other."""
+        replies = wire.exchange([self._named(words) for words in commands])
+        replies = [self._under_its_new_name(wire, words, reply) for words, reply in zip(commands, replies)]
+        found: list[Any] = []
+        for words, reply in zip(commands, replies):
+            if isinstance(reply, ErrorReply):
+                error = error_of(str(self.address), words, reply, self._credentials.password)
+                if not refusals or isinstance(error, ServerUnreachable):
+                    raise error
+                found.append(error)
+                continue
+            if not fits(words[0], reply):
+                wire.close()
+                raise ServerUnreachable(f"{self.address}: it does not answer {words[0]} as a Redis does")
+            found.append(reply)
+        return found
+
+    def name_of(self, command: str) -> str:
+        """What this server calls a command, once it was called."""
+        return self._in_force.get(command, command)
+
+    def _named(self, words: Sequence[str]) -> list[str]:
+        """A command with its name as this server knows it."""
+        first, *rest = words[0].split(" ")
+        return [self._in_force.get(first, first), *rest, *words[1:]]
+
+    def _under_its_new_name(self, wire: Wire, words: Sequence[str], reply: Any) -> Any:
+        """The reply, or that to the same command under its new name. Raises CommandRefused when it has none."""
+        first = words[0].partition(" ")[0]
+        unknown = isinstance(reply, ErrorReply) and reply.text.startswith("ERR unknown command")
+        if not unknown or first not in self._renamed or first in self._in_force:
+            return reply
+        if not self._renamed[first]:
+            raise CommandRefused(f"{first} was taken away with rename-command")
+        self._in_force[first] = self._renamed[first]
+        return wire.exchange([self._named(words)])[0]
+
+    def _remembered(self, text: str) -> dict[str, Any]:
+        try:
+            self._info = parse(text)
+        except InvalidValue as error:
+            raise ServerUnreachable(f"{self.address}: it does not answer INFO as a Redis does; {error}") from None
+        return self._info
 
 
-def is_available() -> bool:
-    """Whether redis-py is installed on this host."""
-    return redis is not None
-
-
-def connect(addresses: Iterable[Address], credentials: Iterable[Credentials]) -> Connection:
+def connect(
+    addresses: Iterable[Address], credentials: Iterable[Credentials], renamed: Optional[Mapping[str, str]] = None
+) -> Connection:
     """The first address that answers, with the first credentials it accepts.
 
     Several of each, because a run may find the server on its old port or with its old password, whatever the inventory
-    and the file say by now. Raises ServerUnreachable when nothing answers, AccessDenied when none of them is let in.
+    and the file say by now. Raises ServerUnreachable when nothing answers. Raises AccessDenied when none of them is let
+    in, with what was said to the first: the later ones are fallbacks.
     """
     unreachable: Optional[ServerUnreachable] = None
     for address in dict.fromkeys(addresses):
         denied: Optional[AccessDenied] = None
         for candidate in dict.fromkeys(credentials):
-            connection = Connection(address, candidate)
+            connection = Connection(address, candidate, renamed)
             try:
                 connection.info()
             except AccessDenied as error:
-                denied = error
+                denied = denied or error
                 connection.close()
             except ServerUnreachable as error:
                 unreachable = error
@@ -162,76 +199,6 @@ def connect(addresses: Iterable[Address], credentials: Iterable[Credentials]) ->
     raise unreachable or ServerUnreachable("no address to connect to")
 
 
-def engine_of(info: Mapping[str, Any]) -> Engine:
-    """Which server answered. Valkey also reports the Redis version it is compatible with; its own comes first."""
-    if "valkey_version" in info:
-        return Engine("valkey", parse_version(str(info["valkey_version"])))
-    return Engine("redis", parse_version(str(info["redis_version"])))
-
-
-def _client_options(address: Address, credentials: Credentials) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "password": credentials.password or None,
-        "socket_timeout": address.timeout,
-        "socket_connect_timeout": address.timeout,
-        "decode_responses": True,
-        "encoding_errors": "surrogateescape",
-    }
-    if credentials.user:
-        options["username"] = credentials.user
-    if address.unix_socket:
-        options["unix_socket_path"] = address.unix_socket
-        options.pop("socket_connect_timeout")
-    else:
-        options.update(host=address.host, port=address.port)
-    if address.tls:
-        options["ssl"] = True
-        options["ssl_check_hostname"] = address.tls_check_name
-        files = {
-            "ssl_ca_certs": address.tls_ca_file,
-            "ssl_certfile": address.tls_cert_file,
-            "ssl_keyfile": address.tls_key_file,
-        }
-        options.update({option: file for option, file in files.items() if file})
-    major = parse_version(redis.__version__)[0]
-    if major >= 5:
-        options["protocol"] = 2  # one shape of reply for every version of server and library
-    if major >= 4:
-        if address.tls and address.tls_key_password:
-            options["ssl_password"] = address.tls_key_password
-        parameters = inspect.signature(redis.Redis).parameters
-        # no CLIENT SETINFO at every connect: who may only read may not send it, and each refusal is logged
-        unnamed = ("driver_info",) if "driver_info" in parameters else ("lib_name", "lib_version")
-        options.update({name: None for name in unnamed if name in parameters})
-        from redis.backoff import NoBackoff  # noqa: PLC0415 - redis-py 3.5 has no such module
-        from redis.retry import Retry  # noqa: PLC0415
-
-        options["retry"] = Retry(NoBackoff(), 0)  # a dead port is told at once, not after six seconds
-    return options
-
-
-def _text_mapping(reply: Any) -> dict[str, str]:
-    """CONFIG GET as redis-py 3.5 to 8 hands it over: a dict, or a flat list."""
-    if not isinstance(reply, Mapping):
-        reply = dict(zip(reply[::2], reply[1::2]))
-    return {str(name): "" if value is None else str(value) for name, value in reply.items()}
-
-
-@contextmanager
-def _errors(address: Address) -> Iterator[None]:
-    """Turn redis-py's errors into ours."""
-    try:
-        yield
-    except redis_errors.BusyLoadingError as error:
-        raise ServerUnreachable(f"{address}: {error}") from None
-    except (redis_errors.AuthenticationError, redis_errors.NoPermissionError) as error:
-        raise AccessDenied(f"{address}: {error}") from None
-    except redis_errors.ResponseError as error:
-        text = str(error)
-        if type(error).__name__ == "OutOfMemoryError":  # whose text redis-py strips of its code
-            text = f"OOM {text}"
-        if text.startswith(("WRONGPASS", "NOAUTH", "NOPERM")) or "AUTH" in text:
-            raise AccessDenied(f"{address}: {text}") from None
-        raise CommandRefused(text) from None
-    except (redis_errors.RedisError, OSError) as error:
-        raise ServerUnreachable(f"{address}: {error}") from None
+def _mapping(pairs: Sequence[Optional[str]]) -> dict[str, str]:
+    """CONFIG GET: name and value in turn."""
+    return {str(name): value or "" for name, value in zip(pairs[::2], pairs[1::2])}

@@ -1,9 +1,4 @@
-"""Where an instance's data lies on disk, and which of its files a start would load.
-
-The rule that costs people their data: a Redis that starts with `appendonly yes` and finds no AOF starts empty and
-ignores dump.rdb; its next save then overwrites it (redis 7.0 server.c loadDataFromDisk; true up to Redis 8.2 and
-Valkey 9.1).
-"""
+"""Where an instance keeps its data on disk, and whether its append-only file is whole."""
 
 from __future__ import annotations
 
@@ -11,10 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from ..base.engine import Engine
-from ..base.errors import InvalidValue
+from ..base.errors import InvalidValue, plain
+from ..base.files import Target, look, read
+from ..base.paths import open_directory
 from ..catalog.kinds import Value
 from ..model.conffile import split_arguments
 from ..model.desired import DesiredState
@@ -35,14 +32,17 @@ class Store:
     old_aof: Path  # the one file, which 7.0 takes over when it has no manifest yet
 
     @classmethod
-    def of(cls, values: Mapping[str, Value], engine: Engine) -> Store:
-        """values: canonical option name -> value, as declared, in a file, or reported."""
+    def of(cls, values: Mapping[str, Value], engine: Engine, beside: str = "/") -> Store:
+        """values: canonical option name -> value, as declared, in a file, or reported.
+
+        beside: the working directory of the server's start, which decides where a relative or absent `dir` is.
+        """
 
         def value(name: str) -> str:
             found = values.get(name)
             return found if isinstance(found, str) and found else str(DesiredState(engine, {}).get(name) or "")
 
-        directory = Path(value("dir") or "/")
+        directory = Path(beside, value("dir"))
         name = value("appendfilename")
         if engine.reached(MULTI_PART_AOF):
             aof = directory / value("appenddirname") / f"{name}.manifest"
@@ -50,72 +50,73 @@ class Store:
             aof = directory / name
         return cls(directory, directory / value("dbfilename"), aof, directory / name)
 
-    def exists(self) -> bool:
-        """Whether there is anything to lose."""
-        return self.rdb.exists() or self.aof.exists() or self.old_aof.exists()
+    # Each of these raises FileRefused where another user than root has put a link, and OSError.
+
+    def has_dump(self) -> bool:
+        """Whether there is an RDB file."""
+        return is_there(self.rdb)
+
+    def has_aof(self) -> bool:
+        """Whether there is an AOF: its manifest since 7.0, its one file before."""
+        return is_there(self.aof)
+
+    def manifest(self) -> Optional[str]:
+        """The text of the manifest; None where there is none, or the AOF is one file."""
+        return None if self.aof == self.old_aof else read(Target(str(self.aof)))
 
     def aof_files(self) -> list[Path]:
         """The files that hold the AOF. Raises InvalidValue when the manifest cannot be read as one."""
-        if self.aof == self.old_aof or not self.aof.exists():
-            return [self.old_aof] if self.old_aof.exists() else []
-        return [self.aof.parent / name for name in manifest_files(self.aof.read_text(errors="surrogateescape"))]
-
-    def starts_without_data(self, *, aof: bool, aof_was_on: bool) -> bool:
-        """Whether a start with this `appendonly` would not load the newest data.
-
-        A start loads the AOF or the dump, never both. The AOF has the data when it was on; else whichever is the newer,
-        because an AOF that was switched off is left behind as it was.
-        """
-        try:
-            files = self.aof_files()
-        except InvalidValue:
-            return False  # the server refuses to start on it, which loses nothing and is said
-        there = [path.stat().st_mtime for path in files if path.exists()]
-        if aof_was_on and files:
-            aof_has_it = True
-        elif not files or len(there) < len(files):
-            aof_has_it = False
-        else:
-            aof_has_it = not self.rdb.exists() or self.rdb.stat().st_mtime <= max(there)
-        return not aof if aof_has_it else aof and self.rdb.exists()
+        manifest = self.manifest()
+        if manifest is None:
+            return [self.old_aof] if is_there(self.old_aof) else []
+        return [self.aof.parent / name for name in manifest_files(manifest)]
 
     def orphans(self) -> list[str]:
-        """Names in the directory of a multi-part AOF that its manifest does not list. Raises nothing."""
-        if self.aof == self.old_aof or not self.aof.exists():
+        """Names in the directory of a multi-part AOF that its manifest does not list, as they can be shown."""
+        manifest = self.manifest()
+        if manifest is None:
             return []
         try:
-            listed = manifest_files(self.aof.read_text(errors="surrogateescape"), history=True)
+            listed = manifest_files(manifest, history=True)
         except InvalidValue:
             return []
-        return sorted({path.name for path in self.aof.parent.iterdir()} - {self.aof.name, *listed})
+        with open_directory(str(self.aof.parent)) as directory:
+            return sorted(map(plain, {*directory.names()} - {self.aof.name, *listed}))
 
     def problems(self) -> list[str]:
         """What keeps the AOF on disk from being loadable, as text; empty when it is whole."""
         try:
             files = self.aof_files()
         except InvalidValue as error:
-            return [str(error)]
+            return [plain(f"{self.aof}: {error}")]
         if not files or (files == [self.old_aof] != [self.aof]):
-            return [f"{self.aof} is missing"]
-        return [f"{path} is missing" for path in files if not path.exists()]
+            return [plain(f"{self.aof} is missing")]
+        return [plain(f"{path} is missing") for path in files if not is_there(path)]
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything. Raises FileRefused for a link of another user than root; OSError."""
+    return look(str(path)) is not None
 
 
 def manifest_files(text: str, *, history: bool = False) -> list[str]:
     """The base and increment files that a manifest lists; history files are not data (aof.c aofLoadManifestFromFile),
     and only the server deletes them.
 
-    Raises InvalidValue for a line that Redis would refuse.
+    Raises InvalidValue for a line that Redis would refuse. It names the line by its number: the file may be another than
+    it seems, and what it says nobody else's business.
     """
     names = []
-    for line in text.splitlines():
+    lines = text.split("\n")
+    for number, line in enumerate(lines[:-1] if lines[-1] == "" else lines, start=1):
         if line.startswith("#"):
             continue
         words = split_arguments(line)
-        if words is None or len(words) < 6 or len(words) % 2:
-            raise InvalidValue(f"a manifest line 'file NAME seq N type T', not {line!r}")
-        fields = dict(zip(words[::2], words[1::2]))
+        fields = dict(zip(words[::2], words[1::2])) if words and len(words) % 2 == 0 else {}
         if not {"file", "seq", "type"} <= fields.keys() or fields["type"] not in ("b", "i", "h"):
-            raise InvalidValue(f"a manifest line 'file NAME seq N type T', not {line!r}")
+            raise InvalidValue(f"a manifest line 'file NAME seq N type T' in line {number}")
+        if "/" in fields["file"] or fields["file"] in (".", ".."):
+            raise InvalidValue(f"a file name without a path in line {number}")  # as pathIsBaseName in aof.c
         if history or fields["type"] != "h":
             names.append(fields["file"])
     return names

@@ -131,7 +131,12 @@ def test_owners_and_modes(host):
 def test_nothing_is_world_writable_and_nothing_left_behind(host):
     assert oracle.world_writable(host) == []
     assert oracle.modes(host, "/etc/rc.local", "/usr/sbin/policy-rc.d") == {}
-    assert oracle.names(host, "/var/lib/ansible-redis") == ["host.json", "redis-default.conf", "redis-default.json"]
+    assert oracle.names(host, "/var/lib/ansible-redis") == [
+        "host.json",
+        "lock",
+        "redis-default.conf",
+        "redis-default.json",
+    ]
     assert host.run("find /root/.ansible /tmp -name '*ansible*tmp*' -mindepth 1 2>/dev/null").stdout == ""
 
 

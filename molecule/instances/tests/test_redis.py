@@ -165,7 +165,7 @@ def test_nothing_is_world_writable_and_nothing_left_behind(host):
     assert oracle.modes(host, "/etc/rc.local", "/usr/sbin/policy-rc.d") == {}
     assert oracle.names(host, "/etc/redis") == ["redis-cache.conf", "redis-queue.conf", "redis.conf"]
     state = [f"redis-{name}.{kind}" for name in ("cache", "queue") for kind in ("conf", "json")]
-    assert oracle.names(host, "/var/lib/ansible-redis") == ["host.json", *state]
+    assert oracle.names(host, "/var/lib/ansible-redis") == ["host.json", "lock", *state]
 
 
 def test_persistence(host):

@@ -50,7 +50,7 @@ def never_with_foreign_settings(host, redis) -> None:
 def purge(host) -> None:
     """Back to a bare host."""
     host.check_output(
-        f"systemctl stop redis-server; rm -f {BAN}; dpkg --purge --force-all redis-server redis-tools python3-redis &&"
+        f"systemctl stop redis-server; rm -f {BAN}; dpkg --purge --force-all redis-server redis-tools &&"
         f" rm -rf /etc/redis /var/lib/redis /var/log/redis /var/lib/ansible-redis /etc/sysctl.d/99-zz-redis.conf"
         " /etc/systemd/system/redis* /etc/systemd/system/multi-user.target.wants/redis*; systemctl daemon-reload"
     )

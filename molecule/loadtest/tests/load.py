@@ -9,6 +9,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import struct
 import subprocess
 import termios
@@ -23,6 +24,7 @@ STATE = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 INVENTORY = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "inventory"
 REPORTS = STATE / "reports"
 TEMPORARY = STATE / "tmp"  # of the runs, on this machine: nobody else writes there
+RUNS = Path.home() / ".cache/ansible-redis/runs"  # where a generator keeps the directories of runs
 GENERATOR = "redis-lab-generator"
 HOST = "redis-lab-loaded"
 PORTS = {"cache": 6379, "queue": 6380}
@@ -94,22 +96,59 @@ def only_busy(found):
 
 
 def nothing_is_left(host):
-    """No key on any instance, no process and no file on any load generator."""
+    """No key and no user on any instance, no process and no file on any load generator."""
+    for name in PORTS:
+        assert users(host, name) == []
+    no_load_is_left(host)
+    there = "ls -d ~/.ansible_async/* 2>/dev/null"
+    assert on_the_generator(there) == ""
+
+
+def no_load_is_left(host):
+    """The same, but for the user and what Ansible keeps of a job: a run that was killed leaves those."""
     for name in PORTS:
         assert ask(host, name, "dbsize") == "0", ask(host, name, "--scan")
         assert "db" not in ask(host, name, "info", "keyspace").removeprefix("# Keyspace")
     assert list(TEMPORARY.iterdir()) == []
-    assert processes(str(TEMPORARY), "cmdline") == []
-    there = [
-        "podman",
-        "exec",
-        GENERATOR,
-        "sh",
-        "-c",
-        "ls -d /tmp/redis-load* ~/.ansible_async/* 2>/dev/null; pgrep -af 'redis_(load|jobs)|k6'",
-    ]
-    found = subprocess.run(there, capture_output=True, text=True, check=False, timeout=60).stdout
+    assert not RUNS.exists() or list(RUNS.iterdir()) == []
+    assert processes(str(RUNS), "cmdline") == []
+    assert on_the_generator("ls -A ~/.cache/ansible-redis/runs; ls -d /tmp/*redis* /tmp/*k6* 2>/dev/null") == ""
+    found = on_the_generator("pgrep -af 'redis_(load|jobs)|k6'")
     assert [line for line in found.splitlines() if "pgrep" not in line] == []
+
+
+def on_the_generator(script):
+    """What a shell there prints."""
+    words = ["podman", "exec", GENERATOR, "sh", "-c", script]
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60).stdout
+
+
+def users(host, name):
+    """Of the server, but for its own."""
+    return [user for user in ask(host, name, "acl", "users").splitlines() if user != "default"]
+
+
+def refused(host, name):
+    """What the server has refused to anybody since its ACL log was emptied."""
+    return ask(host, name, "acl", "log")
+
+
+def passwords():
+    """Those of users of loads that are in files of this machine now; and the modes of those files and their directories."""
+    found, modes = set(), set()
+    for path in RUNS.glob("*/**/*"):
+        with contextlib.suppress(OSError):  # it has been removed
+            text = path.read_text(errors="replace") if path.is_file() else ""
+            here = (
+                set(re.findall(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", text)) if "redis_ops_load_" in text else set()
+            )
+            found |= here
+            if here:
+                modes |= {
+                    oct(path.stat().st_mode & 0o777),
+                    *(oct(up.stat().st_mode & 0o777) for up in (path.parent, RUNS)),
+                }
+    return found, modes
 
 
 def processes(text, *where):
@@ -124,10 +163,13 @@ def processes(text, *where):
 
 
 class Eavesdropper(contextlib.AbstractContextManager):
-    """Who has a text among its arguments or variables at any time meanwhile."""
+    """Who has a secret among its arguments or variables at any time meanwhile: a text, or the password of a load's user.
+
+    passwords: of those users, as they were seen in files; modes: of the files and their directories.
+    """
 
     def __init__(self, text):
-        self.heard, self.looks = set(), 0
+        self.heard, self.looks, self.passwords, self.modes = set(), 0, set(), set()
         self._text, self._ended = text, threading.Event()
         self._thread = threading.Thread(target=self._listen)
 
@@ -140,8 +182,12 @@ class Eavesdropper(contextlib.AbstractContextManager):
         self._thread.join()
 
     def _listen(self):
-        while not self._ended.wait(0.2):
-            self.heard.update(processes(self._text, "cmdline", "environ"))
+        while not self._ended.wait(0.1):
+            found, modes = passwords()
+            self.passwords |= found
+            self.modes |= modes
+            for secret in (self._text, *self.passwords):
+                self.heard.update(processes(secret, "cmdline", "environ"))
             self.looks += 1
 
 
@@ -171,6 +217,12 @@ class Terminal(contextlib.AbstractContextManager):
         while text not in self.output:
             assert time.monotonic() < end, self.output
             assert self._read(), self.output
+
+    def kill(self):
+        """As the kernel does, or somebody in a hurry."""
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        self._status = -signal.SIGKILL
 
     def press(self, key):
         os.write(self._file, key)

@@ -18,7 +18,6 @@ import contextlib
 import gc
 import importlib.metadata
 import json
-import os
 import selectors
 import signal
 import sys
@@ -29,13 +28,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Optional
 
-from redis_jobs_check import check
-from redis_jobs_data import BLOCKED, Config, Phase, Tally, load, number_of, percentiles, publish, result_of
-from redis_load_config import forget, told_to_stop
+from redis_jobs_check import check, quiet
+from redis_jobs_data import WARM_UP, Config, Phase, Tally, keys_of_jobs, load, percentiles, publish, result_of
+from redis_jobs_worker import BATCH, HURRY, work
+from redis_load_place import forget, told_to_stop, working_in
 
 try:
     import redis.asyncio as redis
-    from bullmq import Queue, Worker
+    from bullmq import Queue
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 except ImportError as missing:
@@ -44,80 +44,13 @@ except ImportError as missing:
 MEASURED, FAILED, INTERRUPTED = 0, 1, 130
 SCHEMA = "redis-jobs/1"
 LIVE = ("wait", "active", "delayed", "prioritized")  # states of jobs that are still to be done
-WARM_UP = 20  # jobs that load the scripts and open the connections, and are not measured
 BASELINE_RATE = 20  # jobs a second: a single user, whose jobs do not meet
-# seconds: between two lines; between two words of a worker; to drain at Ctrl-C
-PROGRESS, BATCH, HURRY = 10.0, 0.05, 5.0
-STEP = 500  # keys in one UNLINK
+PROGRESS = 10.0  # seconds between two lines
+STEP = 500  # keys in one UNLINK, or EXISTS
 
 
 class Unusable(Exception):
     """The configuration or the server cannot be used; the text says why."""
-
-
-# --- a worker, in a process of its own --------------------------------------------------------------------------------
-
-
-class Teller:
-    """What a worker tells the process that started it: batches, one line of JSON each."""
-
-    def __init__(self) -> None:
-        self.word: dict[str, Any] = {"ready": True}
-
-    def tell(self) -> None:
-        word, self.word = self.word, {}
-        done, cpu = word.pop("done", []), time.process_time()
-        for start in range(0, max(len(done), 1), STEP):
-            print(json.dumps({**word, "done": done[start : start + STEP], "cpu": cpu}), flush=True)
-            word = {}
-
-    def note(self, name: str, empty: Any) -> Any:
-        if not self.word:
-            asyncio.get_running_loop().call_later(BATCH, self.tell)
-        return self.word.setdefault(name, empty)
-
-    def count(self, name: str, what: str) -> None:
-        self.note(name, collections.Counter())[what] += 1
-
-    def completed(self, job: Any, _: Any) -> None:
-        number = number_of(job)
-        if number is not None:
-            self.note("done", []).append((number, time.monotonic_ns()))
-
-    def failed(self, job: Any, _: Any) -> None:
-        self.count("counts", "failed_attempts")
-        number = number_of(job)
-        if number is not None:
-            self.note("failed", []).append(number)
-
-    def stalled(self, _: str) -> None:
-        self.count("counts", "stalled")
-
-    def error(self, what: Exception, *_: Any) -> None:
-        self.count("errors", type(what).__name__)
-
-
-async def work(config: Config) -> None:
-    """Complete jobs until standard input ends, which it does with the process that started this one."""
-    loop, stopped, teller = asyncio.get_running_loop(), asyncio.Event(), Teller()
-
-    async def process(job: Any, _: str) -> None:
-        if number_of(job) is None:
-            teller.count("counts", "without_data")
-        if config.work_ms:
-            await asyncio.sleep(config.work_ms / 1000)
-
-    options = {"drainDelay": BLOCKED, **config.worker_options, "concurrency": config.concurrency}
-    worker = Worker(config.queue, process, {**options, "connection": config.options(), "prefix": config.prefix})
-    for event in (teller.completed, teller.failed, teller.stalled, teller.error):
-        worker.on(event.__name__, event)
-    teller.tell()
-    loop.add_reader(sys.stdin.fileno(), lambda: os.read(sys.stdin.fileno(), 100) or stopped.set())
-    await stopped.wait()
-    loop.remove_reader(sys.stdin.fileno())
-    with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(worker.close(), HURRY)
-    teller.tell()
 
 
 # --- the run ----------------------------------------------------------------------------------------------------------
@@ -139,6 +72,7 @@ class Run:
             max_connections=config.connections + 1,
             retry=Retry(NoBackoff(), 0),  # an add that is sent again after an error may add a second job
             **config.options(),
+            **quiet(),
         )
         options = {"attempts": 1, **config.job_options}
         self.queue = Queue(
@@ -325,15 +259,15 @@ class Run:
         return None
 
     async def _clean(self) -> int:
-        """BullMQ's own way first; it leaves locks and what a worker wrote after it, which a look at all keys finds."""
+        """BullMQ's own way first; it leaves locks and what a worker wrote after it, which are removed by their names."""
+        last = int(await self.client.get(self.queue.keys["id"]) or 0)
         with contextlib.suppress(redis.ResponseError):
             await self.queue.obliterate(force=True)
-        pattern, found = f"{self.config.prefix}:{self.config.queue}:*", []
-        for remove in (True, False):
-            found = [key async for key in self.client.scan_iter(match=pattern, count=1000)]
-            for start in range(0, len(found) if remove else 0, STEP):
-                await self.client.unlink(*found[start : start + STEP])
-        return len(set(found))
+        names = [*self.queue.keys.values(), *keys_of_jobs(self.config, max(last, self.config.jobs))]
+        steps = [names[start : start + STEP] for start in range(0, len(names), STEP)]
+        for step in steps:
+            await self.client.unlink(*step)
+        return sum([await self.client.exists(*step) for step in steps])
 
 
 async def perform(config: Config, *, only_clean: bool) -> int:
@@ -361,11 +295,14 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", metavar="FILE", help="JSON, mode 0600")
     parser.add_argument("--check", action="store_true", help="add nothing; print as JSON whether it could; exit 0")
+    parser.add_argument(
+        "--without-login", action="store_true", help="with --check: a server that asks for a login answers well enough"
+    )
     parser.add_argument("--clean", action="store_true", help="only remove the queue that a killed run left")
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.check:
-        print(json.dumps(check(Path(options.config or ""))))
+        print(json.dumps(check(Path(options.config or ""), without_login=options.without_login)))
         return MEASURED
     if redis is None:
         say(f"{MISSING}; expected the Python package bullmq: install it for {sys.executable}")
@@ -379,7 +316,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         config = load(Path(options.config or ""))
         if not options.clean:
             forget(Path(options.config), config.stop)
-        with contextlib.ExitStack() as stack:
+        with working_in(config.stop), contextlib.ExitStack() as stack:
             if config.progress:
                 file = stack.enter_context(Path(config.progress).open("a", buffering=1))
                 stack.enter_context(contextlib.redirect_stderr(file))

@@ -19,6 +19,8 @@ WHOLE = ("workers", "concurrency", "connections", "payload_bytes", "baseline_job
 # of redis-py, which BullMQ for Python takes
 CONNECTION = ("host", "port", "db", "username", "password", "unix_socket_path", "ssl")
 CONNECTION += ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname")
+WARM_UP = 20  # jobs that load the scripts and open the connections, and are not measured
+OF_A_JOB = ("", ":lock", ":logs")  # ends of the names of its keys: its data, its worker's lock, what it wrote down
 BLOCKED = 5  # seconds that an idle worker waits for a job; drainDelay of BullMQ
 
 
@@ -38,7 +40,7 @@ class Config:
     connections: int = 8
     add_timeout: float = 10
     drain_seconds: float = 30
-    prefix: str = "bull"
+    prefix: str = "loadtest"
     job_options: Mapping[str, Any] = field(default_factory=dict)
     worker_options: Mapping[str, Any] = field(default_factory=dict)
     result: str = ""
@@ -53,6 +55,11 @@ class Config:
     @property
     def queue(self) -> str:
         return f"redis-ops-load-{self.run}"
+
+    @property
+    def jobs(self) -> int:
+        """As many as are added at most, and so the highest id that BullMQ gives to one."""
+        return WARM_UP + self.baseline_jobs + round(self.rate * self.seconds)
 
     def options(self) -> dict[str, Any]:
         """As redis-py takes them. A reply may take longer than a worker that is idle waits for a job."""
@@ -108,6 +115,13 @@ def _expected(name: str, value: Any) -> str:
     if not isinstance(value, str):
         return "a text"
     return "" if name not in NAMES or re.fullmatch(NAMES[name], value) else "up to 64 letters, digits, - and _"
+
+
+def keys_of_jobs(config: Config, last: int) -> Iterator[str]:
+    """The names of all keys that jobs up to the id `last` can have. A walk through the keys of others would find no more."""
+    for number in range(1, last + 1):
+        for end in OF_A_JOB:
+            yield f"{config.prefix}:{config.queue}:{number}{end}"
 
 
 def number_of(job: Any) -> Optional[int]:

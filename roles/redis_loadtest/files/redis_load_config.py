@@ -9,7 +9,6 @@ import os
 import re
 import resource
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
@@ -17,7 +16,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-HELD = 60  # seconds that a load runs on unwatched, unless the file says otherwise
+from redis_load_place import told_to_stop
+
 OPERATIONS = 5  # of one request of a user: see redis_load.js
 GAP = 2  # seconds between two phases, in which nothing is under way
 NAME = re.compile(r"[\w.-]+")
@@ -118,28 +118,6 @@ class Config:
     def phase(self, elapsed: float) -> str:
         starts = {"starting": -math.inf, "connect": 0, "warm_up": self.warm_up_at, "sustained": self.sustained_at}
         return [name for name, start in {**starts, "ending": self.end}.items() if elapsed >= start][-1]
-
-
-def told_to_stop(file: Path) -> bool:
-    """Somebody says so, or whoever started it has taken its directory away, or looks no more.
-
-    Who looks writes `watched` in this directory again and again: the seconds that it is good for. Without that file nobody
-    has to look, as where this is run by hand.
-    """
-    if file.exists() or not file.parent.exists():
-        return True
-    watched = file.with_name("watched")
-    try:
-        age, text = time.time() - watched.stat().st_mtime, watched.read_text().strip()
-    except OSError:
-        return False
-    return age > (int(text) if text.isdecimal() else HELD)  # empty while it is being written
-
-
-def forget(path: Path, stop: str) -> None:
-    """Remove a configuration, which may hold a password, from the directory of a run, where nobody reads it again."""
-    if stop and path.resolve().parent == Path(stop).resolve().parent:
-        path.unlink()
 
 
 def load(path: Path) -> Config:

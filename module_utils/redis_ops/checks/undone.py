@@ -1,0 +1,169 @@
+"""What runs now and would not run after a restart, because only the running server has it. Reads ACL LIST and the
+file of users.
+
+CONFIG SET, ACL SETUSER and REPLICAOF change a server and no file. A restart takes them back: a password that was only set
+live opens the server, a promoted replica drops its keys for those of its old primary, and an AOF that was switched off
+live is loaded as old as it is (Redis documentation, CONFIG REWRITE; rdb.c and aof.c as in server/datasets.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Optional
+
+from .. import catalog
+from ..base.errors import FileRefused, Problem, RedisOpsError, told
+from ..base.files import Target, read
+from ..base.findings import Finding, Status
+from ..base.text import printable
+from ..catalog.kinds import Value
+from ..catalog.option import Apply, Option
+from ..model import conffile, load_user
+from ..model.desired import default_value
+from ..plan.comparison import ABSENT
+from ..plan.contact import sticky
+from ..view.instance import InstanceView
+
+# Beside what decides who gets in and what the server is part of: which data a start loads, and what of it is evicted
+_OF_DATA = ("appendonly", "maxmemory", "maxmemory-policy")
+_FOLLOWS = ("replicaof", "slaveof")
+_SHOWN = 5  # names of users in one text
+WHY = "Redis documentation, CONFIG REWRITE: what is set live is gone after a restart"
+
+
+def problems(view: InstanceView) -> Iterator[Problem]:
+    """Why a run does not restart the server."""
+    for name, what, remedy in _undone(view):
+        yield Problem(f"{view.instance.where}: {name}", what, "a restart that takes nothing back", remedy)
+
+
+def findings(view: InstanceView) -> Iterator[Finding]:
+    """The same of a server that is not restarted now, and will be one day."""
+    for name, what, remedy in _undone(view):
+        where = f"{view.instance.where}: {name}"
+        yield Finding(
+            "verify.next_start", where, Status.WARN, "a next start that takes nothing back", what, WHY, remedy
+        )
+
+
+def _undone(view: InstanceView) -> Iterator[tuple[str, str, str]]:
+    """Option, what a restart does to it, and the remedy."""
+    if view.connection is None or view.observed.live is None or view.plan.file_after is None:
+        return
+    lines = _next_lines(view)
+    values = {**lines.values(view.plan.desired.engine), **view.observed.commanded}
+    yield from _role(view, lines)
+    if not view.goes_back:
+        yield from _options(view, values)
+        yield from _users(view, lines, values)
+
+
+def _next_lines(view: InstanceView) -> conffile.ConfFile:
+    """Of the file that the next start reads, after this run."""
+    after = view.plan.file_after
+    return view.observed.parsed if after == view.observed.file else conffile.ConfFile.parse(after or "")
+
+
+def _role(view: InstanceView, lines: conffile.ConfFile) -> Iterator[tuple[str, str, str]]:
+    """Whom it follows. Of a cluster's node nodes.conf has it."""
+    found = [line.arguments for line in lines.directives if line.name in _FOLLOWS]
+    then = _primary(found[-1]) if found else None
+    now = view.observed.replica_of
+    if then == now or view.plan.compare.live.get("cluster-enabled") is True:
+        return
+    if view.goes_back and then is None:
+        return
+    remedy = "send it REPLICAOF as it shall be"
+    if not view.goes_back:
+        remedy = f"let the server write its file (CONFIG REWRITE), or {remedy}"
+    yield "replicaof", f"it {_following(now)}, and its next start {_following(then)}", remedy
+
+
+def _primary(arguments: Sequence[str]) -> Optional[tuple[str, int]]:
+    if len(arguments) != 2 or not arguments[1].isdigit():
+        return None  # no one
+    return arguments[0], int(arguments[1])
+
+
+def _following(primary: Optional[tuple[str, int]]) -> str:
+    return f"follows {printable(primary[0])} port {primary[1]}" if primary else "is a primary"
+
+
+def _options(view: InstanceView, values: Mapping[str, Value]) -> Iterator[tuple[str, str, str]]:
+    engine, compare = view.plan.desired.engine, view.plan.compare
+    settled = {entry.option.name for entry in view.plan.entries if not entry.left}
+    for option in catalog.options_at(engine):
+        name, runs = option.name, compare.live.get(option.name, ABSENT)
+        if name in settled or not _is_guarded(option) or option.apply_at(engine) is not Apply.LIVE:
+            continue
+        boot = values.get(name, default_value(option, engine))
+        if (
+            runs is ABSENT
+            or boot is None
+            or isinstance(runs, conffile.Unreadable)
+            or isinstance(boot, conffile.Unreadable)
+        ):
+            continue
+        if compare.covers(option, boot, runs) or compare.covers(option, runs, boot):
+            continue
+        yield (
+            name,
+            _differs(view, option, runs, boot),
+            f"declare {name}, or let the server write its file (CONFIG REWRITE)",
+        )
+
+
+def _is_guarded(option: Option) -> bool:
+    return sticky(option) or option.secret or option.name in _OF_DATA
+
+
+def _differs(view: InstanceView, option: Option, runs: Value, boot: Value) -> str:
+    if option.secret:
+        return "the running server has another one than its next start" if boot else "only the running server has one"
+    kind = option.kind_at(view.plan.desired.engine)
+    texts = [printable(kind.render(value)) or "(empty)" for value in (runs, boot)]
+    return f"the server runs with {texts[0]}, and its next start has {texts[1]}"
+
+
+def _users(view: InstanceView, lines: conffile.ConfFile, values: Mapping[str, Value]) -> Iterator[tuple[str, str, str]]:
+    """Users that no file has."""
+    remedy = f"let the server write its file ({'ACL SAVE' if values.get('aclfile') else 'CONFIG REWRITE'})"
+    try:
+        listed = view.connection.call("ACL LIST") if view.connection is not None else None
+        written = _written(view, lines, values)
+    except (FileRefused, OSError) as error:
+        yield "aclfile", f"whether it has the users of the running server can't be told: {told(error)}", remedy
+        return
+    except RedisOpsError:
+        return  # before 6.0, or not allowed: drift says so
+    live = dict(_named(str(line).split() for line in listed)) if isinstance(listed, list) else {}
+    lost = sorted(live.keys() - written.keys() - {"default"})
+    lost = [name for name in lost if not name.startswith(load_user.PREFIX)]
+    if lost:
+        yield "users", f"only the running server has {', '.join(map(printable, lost[:_SHOWN]))}", remedy
+    closed = "default" in live and not _lets_everybody_in(live["default"])
+    password = bool(values.get("requirepass")) and not values.get("aclfile")  # a file of users resets the default one
+    opens = _lets_everybody_in(written["default"]) if "default" in written else not password
+    if closed and opens and "requirepass" not in view.plan.decided:
+        yield "users", "the default user needs a password now, and none after its next start", remedy
+
+
+def _written(view: InstanceView, lines: conffile.ConfFile, values: Mapping[str, Value]) -> dict[str, Sequence[str]]:
+    """Users of the files that the next start reads, with their rules. Raises FileRefused, OSError."""
+    path, config = str(values.get("aclfile") or ""), view.config
+    if not path:
+        return dict(_named(("user", *line.arguments) for line in lines.directives if line.name == "user"))
+    owner, group = (config.owner, config.group) if config else (None, None)
+    text = read(Target(str(view.store.directory / path), owner=owner, group=group))
+    return dict(_named(line.split() for line in (text or "").split("\n")))
+
+
+def _named(lines: Iterable[Sequence[str]]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Name and rules of each line of a user."""
+    for words in lines:
+        if len(words) > 1 and words[0] == "user":
+            yield words[1], words[2:]
+
+
+def _lets_everybody_in(rules: Sequence[str]) -> bool:
+    return "nopass" in rules and "on" in rules

@@ -1,0 +1,229 @@
+"""One look at a host and all its instances: everything that guards judge. Changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Optional
+
+from ..base.answer import YES, Answer, no
+from ..base.errors import FileUnreadable, InvalidInput, Problem, RedisOpsError, told
+from ..base.files import Target, read
+from ..model.conffile import HEADER_START
+from ..model.resolve import Resolved
+from ..plan.eviction import widens
+from ..platform import access, host, sockets
+from ..platform.packages import Package
+from ..platform.sockets import Listener
+from ..platform.units import look as look_at_units
+from ..server import datasets
+from ..server.datasets import DataSet
+from ..server.queues.result import NOT_LOOKED, Search
+from ..server.queues.search import search
+from . import observe, tls
+from .declared import Declared, is_managed
+from .instance import Instance, InstanceView
+from .record import foreign_lines, shown
+from .strangers import Stranger, strangers
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the host offers to one instance.
+
+    listeners: port or tls-port -> who has it. free: bytes, inodes: files that fit where its data goes; inodes is None
+    where the file system has no limit. aclfile: whether the server's user can read it. absent_addresses: those of `bind`
+    that no interface has. owner: who owns the data directory, when the server's user can't write it.
+    elsewhere: data of the instance that its configuration does not name. queues: a search for job queues, made only where
+    the change lets keys be evicted that are protected now. name_taken: what has the name already that the instance gets.
+    half_renamed: the name that a run which ended early began to give it, '' for none.
+    """
+
+    listeners: Mapping[str, Listener] = field(default_factory=dict)
+    free: int = 0
+    inodes: Optional[int] = None
+    aclfile: Answer = YES
+    absent_addresses: Sequence[str] = ()
+    owner: str = ""
+    elsewhere: Sequence[DataSet] = ()
+    queues: Search = NOT_LOOKED
+    name_taken: str = ""
+    half_renamed: str = ""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One declared instance. taken_over: rename-command and loadmodule lines of its file that were not there when the last
+    run left it.
+    """
+
+    declared: Resolved
+    view: InstanceView
+    place: Place
+    taken_over: Sequence[str] = ()
+
+    @property
+    def where(self) -> str:
+        return self.declared.where
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A declared instance that could not be looked at, and why. tls: of its file and declaration, where it has any."""
+
+    declared: Resolved
+    error: RedisOpsError
+    tls: Optional[tls.Facts] = None
+
+    @property
+    def where(self) -> str:
+        return self.declared.where
+
+
+@dataclass(frozen=True)
+class HostView:
+    """unseen: those of the declared instances that could not be looked at. memory, open_files: 0 when unknown. somaxconn: what it is, or will be once the host role has run."""
+
+    systemd: bool
+    memory: int
+    open_files: int
+    somaxconn: int
+    instances: Sequence[Seen] = ()
+    strangers: Sequence[Stranger] = ()
+    unseen: Sequence[Unseen] = ()
+    at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+
+    @property
+    def needs_package(self) -> bool:
+        """Whether any instance runs the package's program. One that somebody compiled does not."""
+        return any(
+            seen.view.startup is None or seen.view.startup.program in (seen.view.instance.binary, "redis-server")
+            for seen in self.instances
+        )
+
+    def close(self) -> None:
+        """End the connections that the look opened."""
+        for seen in self.instances:
+            if seen.view.connection is not None:
+                seen.view.connection.close()
+
+
+def look(declared: Declared, package: Package, *, somaxconn: int) -> HostView:
+    """Raises InvalidInput with everything that is typed wrong, and for a run without root's rights."""
+    must_be_root()
+    systemd = host.has_systemd()
+    resolved = declared.resolved(package.engine)
+    units = declared.units(resolved)
+    seen: list[Seen] = []
+    unseen: list[Unseen] = []
+    for one in resolved:
+        instance = declared.instance(one)
+        try:
+            view = observe.look(instance, units[one.layout.service])
+            seen.append(Seen(one, view, _place(view), _taken_over(view)))
+        except RedisOpsError as error:
+            unseen.append(Unseen(one, error, _tls_of(one, instance)))
+        except OSError as error:
+            unseen.append(Unseen(one, FileUnreadable(f"{one.where}: {told(error)}")))
+    return HostView(
+        systemd,
+        host.memory_bytes(),
+        host.grantable_open_files(systemd=systemd),
+        max(host.somaxconn(), somaxconn),
+        seen,
+        strangers([unit for unit in units.values() if unit.loaded or unit.pid], systemd=systemd),
+        unseen,
+    )
+
+
+def _tls_of(one: Resolved, instance: Instance) -> Optional[tls.Facts]:
+    """The TLS of an instance that could not be looked at: as its file has it, then as it is declared."""
+    values = dict(one.desired.values)
+    with contextlib.suppress(RedisOpsError, OSError):
+        text = read(Target(one.layout.config)) or ""
+        values = {**observe.parse_file(instance, text).values(one.desired.engine), **values}
+    return observe.tls_of(values, Path("/"), instance.config)
+
+
+def must_be_root() -> None:
+    """Raises InvalidInput. Everything else that a run says would be wrong: it sees no process, file or socket of others."""
+    if os.geteuid() != 0:
+        raise InvalidInput(
+            [Problem("this host", "the run is not root", "root's rights", "run with become: true, or --become")]
+        )
+
+
+def _place(view: InstanceView) -> Place:
+    desired = view.plan.desired
+    ports = {name: desired.get(name) for name in ("port", "tls-port") if desired.get(name)}
+    user = str(view.config.owner) if view.config else ""
+    directory = str(view.wanted_store.directory)
+    addresses = [word.lstrip("-") for word in desired.get("bind") or () if not word.startswith("-")]
+    record = view.record
+    last = [str(value) for value in [(record.applied() or {}).get("dir")] if value]
+    usual = view.instance.layout.usual_directories() if view.instance.layout else []
+    started = [view.startup.directory] if view.startup and view.startup.directory != "/" else []
+    return Place(
+        listeners={name: found for name, port in ports.items() for found in [sockets.tcp_listener(port)] if found},
+        free=host.free_bytes(directory),
+        inodes=host.free_inodes(directory),
+        aclfile=_aclfile(view, user),
+        absent_addresses=sockets.missing_addresses(addresses),
+        owner=host.foreign_owner(directory, user),
+        elsewhere=datasets.elsewhere(view.store, [*last, *usual, *started]),
+        queues=queues_of(view),
+        name_taken=_name_taken(view),
+        half_renamed=_half_renamed(view),
+    )
+
+
+def _name_taken(view: InstanceView) -> str:
+    """What already has the name that the instance shall get; '' when nothing has."""
+    old, new, config = view.instance.layout, view.instance.successor, view.config
+    if old is None or new is None or config is None:
+        return ""
+    if is_managed(new):
+        return f"instance {new.instance} is there already"
+    if not old.moves_to(new):
+        return ""
+    text = read(replace(config, path=new.config)) if new.config != old.config else None
+    # ours: a run that was killed on its way wrote it
+    if text is not None and not text.startswith(HEADER_START):
+        return f"{new.config} is there already"
+    unit = look_at_units([new.service])[new.service] if new.service != old.service else None
+    return f"{new.service} runs already" if unit is not None and unit.pid else ""
+
+
+def _half_renamed(view: InstanceView) -> str:
+    """A record that has the new name already says the name that the instance has."""
+    layout, begun = view.instance.layout, view.record.renaming()
+    return begun if layout is not None and begun != layout.instance else ""
+
+
+def queues_of(view: InstanceView) -> Search:
+    """Searched for only where it matters: the search takes up to ten seconds on a server with millions of keys."""
+    if view.connection is None or not widens(view.limit_now, view.limit_wanted):
+        return NOT_LOOKED
+    return search(view.connection)
+
+
+def _aclfile(view: InstanceView, user: str) -> Answer:
+    """Whether the server's user can read it. A relative path is beside the data."""
+    path = str(view.plan.desired.get("aclfile") or "")
+    if not path:
+        return YES
+    there = Path(view.store.directory, path)
+    if not there.exists():
+        return no("does not exist")
+    [answer] = access.readable([str(there)], access.account(user))
+    return answer
+
+
+def _taken_over(view: InstanceView) -> list[str]:
+    """The lines that a rewrite keeps and nothing can verify, of those that somebody wrote since the last run."""
+    now = view.observed.parsed if view.observed.file else None
+    return [shown(line) for line in foreign_lines(now, view.record.left()) if line.kept] if now else []

@@ -1,0 +1,156 @@
+"""Servers on this host that nobody declared: running, or about to run after the next boot. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from ..base.engine import Engine
+from ..base.errors import FileRefused, InvalidValue
+from ..base.files import Target, read
+from ..model.conffile import ConfFile, is_configuration
+from ..model.startup import Startup, parse
+from ..platform import packages, processes, units
+from ..platform.layout import DEFAULT_INSTANCE, PRODUCTS, Layout
+from ..platform.processes import Process
+from ..platform.units import Unit
+
+_ANY_ENGINE = Engine("redis", (7, 0))  # to read a file whose server is unknown
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """One of them. instance: its name where an earlier run or the package brought it, '' where somebody else did.
+
+    product: redis or valkey. unit: None when no service starts it. process: None when it only waits for a boot.
+    memory: bytes that it has or may take. directory: where its data is, config: the file that its unit reads; '' when
+    unknown.
+    """
+
+    product: str
+    instance: str
+    unit: Optional[Unit]
+    process: Optional[Process]
+    memory: int = 0
+    directory: str = ""
+    config: str = ""
+
+    @property
+    def stays(self) -> str:
+        """What becomes of its keys when it is stopped, in brackets behind a command. One that runs may persist nothing."""
+        parts = ["send it SAVE first"] if self.process else []
+        parts += [f"its data stays in {self.directory}"] if self.directory else []
+        return f" ({'; '.join(parts)})" if parts else ""
+
+    @property
+    def name(self) -> str:
+        """As a person finds it on the host."""
+        if self.unit is not None:
+            return f"{self.unit.name}.service"
+        return f"process {self.process.pid}" if self.process else "a server"
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid if self.process else 0
+
+    @property
+    def ports(self) -> list[int]:
+        return sorted({port for _, port in self.process.listeners}) if self.process else []
+
+
+def strangers(declared: Sequence[Unit], *, systemd: bool) -> list[Stranger]:
+    """declared: the units of the declared instances. Servers in containers are left out: their hosts are others."""
+    names = {unit.name for unit in declared}
+    pids = {unit.pid for unit in declared if unit.pid}
+    running = [found for found in processes.all_servers() if found.pid not in pids and not found.contained]
+    known = _instances()
+    seen = units.look(found.unit for found in running if found.unit) if systemd else {}
+    found = [_of_process(process, seen.get(process.unit), known) for process in running if process.unit not in names]
+    if systemd:
+        busy = names | {process.unit for process in running}
+        found += [_of_unit(unit, known) for unit in _stopped() if unit.enabled and unit.name not in busy]
+    return found
+
+
+def dormant() -> list[Stranger]:
+    """Servers that do not run and do not start at boot, of which somebody wrote the unit or the configuration."""
+    found = [_of_unit(unit, _instances()) for unit in _stopped() if not unit.enabled]
+    return [one for one in found if one.unit and (one.unit.fragment_is_foreign or _is_somebody_s(one))]
+
+
+def _stopped() -> list[Unit]:
+    """Every unit that would start a server and has not. An alias counts as the unit that it stands for."""
+    seen = {unit.name: unit for unit in units.look(units.candidates()).values()}
+    return [unit for _, unit in sorted(seen.items()) if not unit.pid and _starts_a_server(unit)]
+
+
+def _is_somebody_s(stranger: Stranger) -> bool:
+    package = PRODUCTS[stranger.product].package
+    return Path(stranger.config).is_file() and not packages.is_untouched(package, stranger.config)
+
+
+def _of_process(process: Process, unit: Optional[Unit], known: dict[str, tuple[str, str]]) -> Stranger:
+    product, instance = known.get(process.unit, ("", ""))
+    product = product or ("valkey" if "valkey" in process.program else "redis")
+    startup = _startup(unit)
+    memory = max(process.resident, _maxmemory(unit))
+    config = startup.config if startup else ""
+    return Stranger(product, instance, unit if process.unit else None, process, memory, process.directory, config)
+
+
+def _of_unit(unit: Unit, known: dict[str, tuple[str, str]]) -> Stranger:
+    product, instance = known.get(unit.name, ("", ""))
+    startup = _startup(unit)
+    product = product or ("valkey" if startup and "valkey" in startup.program else "redis")
+    config = startup.config if startup else ""
+    return Stranger(product, instance, unit, None, _maxmemory(unit), _directory(unit), config)
+
+
+def _starts_a_server(unit: Unit) -> bool:
+    """Also one whose command can't be read: it may."""
+    return unit.loaded and (bool(unit.unclear) or _startup(unit) is not None)
+
+
+def _startup(unit: Optional[Unit]) -> Optional[Startup]:
+    try:
+        return parse(unit.command, unit.directory) if unit and not unit.unclear else None
+    except InvalidValue:
+        return None
+
+
+def _values(unit: Optional[Unit]) -> dict[str, object]:
+    """What its next start has; nothing where its file is none that may be read."""
+    startup = _startup(unit)
+    if unit is None or startup is None:
+        return {}
+    try:
+        text = read(Target(startup.config, owner=unit.user or None, kind=is_configuration)) if startup.config else ""
+        lines = ConfFile.parse(text or "")
+    except (InvalidValue, FileRefused, OSError):
+        return {}
+    return {**ConfFile((*lines.directives, *startup.options)).values(_ANY_ENGINE)}
+
+
+def _maxmemory(unit: Optional[Unit]) -> int:
+    found = _values(unit).get("maxmemory", 0)
+    return found if isinstance(found, int) else 0
+
+
+def _directory(unit: Optional[Unit]) -> str:
+    startup, values = _startup(unit), _values(unit)
+    found = values.get("dir", "")
+    return str(Path(startup.directory, found)) if startup and values and isinstance(found, str) else ""
+
+
+def _instances() -> dict[str, tuple[str, str]]:
+    """Unit -> product and name of every instance that a package brings or an earlier run remembers."""
+    found = {}
+    for name, product in PRODUCTS.items():
+        prefix = f"{name}-"
+        state = Path(Layout(product, DEFAULT_INSTANCE, systemd=True).state).parent
+        remembered = [path.stem[len(prefix) :] for path in state.glob(f"{prefix}*.json")]
+        for instance in (DEFAULT_INSTANCE, *remembered):
+            found[Layout(product, instance, systemd=True).service] = (name, instance)
+    return found

@@ -1,0 +1,246 @@
+"""Stopped servers and full disks: no start loses the data that is there. Field cases A8, A9, A10 and A24."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.redis_ops.base.errors import ApplyFailed, InvalidInput
+from instances import OLD_AND_NEW, Lab, lab, laboratory
+
+__all__ = ["lab"]
+
+
+def set_aside(lab: Lab) -> list[Path]:
+    return sorted(lab.data.rglob("*.set-aside"))
+
+
+def stopped(lab: Lab, *lines: str, keys: int = 100, home: str = "") -> None:
+    """A server of somebody else, with keys, which was stopped in order. home: its `dir`, as its file has it."""
+    if home:
+        lab.settings["dir"] = home
+    lab.begin("save 3600 1", *lines)
+    lab.fill(keys)
+    lab.service.stop()
+
+
+# --- where the data is --------------------------------------------------------------------------------------------------
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("adopt", ["keep", "replace"])
+def test_a_relative_directory_is_that_of_the_unit(lab, adopt):
+    """A8: it started empty in another directory, and 10,000 keys stayed behind."""
+    stopped(lab, home="./")
+    assert (lab.service.home / "dump.rdb").exists()
+    with pytest.raises(InvalidInput, match="would start empty"):
+        lab.converge({"dir": str(lab.data)}, adopt=adopt)
+    assert not lab.service.pid()
+    del lab.settings["dir"]
+    lab.converge({"maxmemory": "20mb"}, adopt=adopt)
+    assert lab.keys() == 100
+    lab.bounce()
+    assert lab.keys() == 100
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("restart", [True, False])
+def test_a_directory_that_no_file_names(lab, restart):
+    """Without `dir` the data lies where the unit works, and a declared one would start empty."""
+    wanted = lab.settings.pop("dir")
+    lab.begin("save 3600 1")
+    lab.fill(100)
+    lab.service.stop()
+    assert (lab.service.home / "dump.rdb").exists()
+    with pytest.raises(InvalidInput, match="would start empty"):
+        lab.converge({"dir": wanted}, adopt="replace", restart=restart)
+    assert not lab.service.pid()
+
+
+@OLD_AND_NEW
+def test_an_empty_server_moves_only_with_a_restart(lab):
+    """The new place waited in the file; what clients wrote meanwhile was not there after the next boot."""
+    multi = lab.multi  # before 7.0 the place of a dump is changed live
+    lab.begin("save 3600 1" if multi else "appendonly yes")
+    wanted = {"save": "3600 1", "dbfilename": "other"} if multi else {"appendonly": "yes", "appendfilename": "other"}
+    before = lab.everything()
+    with pytest.raises(InvalidInput, match="filename: the server is empty and writes to "):
+        lab.converge(wanted)
+    assert lab.everything() == before
+    assert lab.converge(wanted, restart=True).restarted
+    lab.fill(10)
+    lab.bounce()
+    assert lab.keys() == 10
+
+
+@OLD_AND_NEW
+def test_data_where_no_configuration_is(lab):
+    """Somebody removed the file, or the whole of /etc/redis."""
+    stopped(lab)
+    lab.config_path.unlink()
+    lab.converge({"appendonly": "yes"}, adopt="replace")
+    assert lab.keys() == 100
+    assert lab.get("appendonly") == "yes"
+    lab.bounce()
+    assert lab.keys() == 100
+
+
+# --- how much it is -----------------------------------------------------------------------------------------------------
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("policy", ["allkeys-lru", "noeviction"])
+def test_a_stopped_server_is_judged_when_it_runs_and_stopped_again(lab, policy):
+    """How much it holds shows only then. It starts with the limit that it had, so that nothing goes meanwhile."""
+    stopped(lab, keys=20_000)
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (lab.config_path, lab.data / "dump.rdb")}
+    wanted = {"maxmemory": "2mb", "maxmemory-policy": policy}
+    with pytest.raises(ApplyFailed, match="is stopped again; the files are as they were"):
+        lab.converge(wanted, adopt="keep")
+    assert not lab.service.pid()
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in before} == before
+    lab.converge({"maxmemory": "200mb", "maxmemory-policy": policy}, adopt="keep")
+    assert lab.keys() == 20_000
+    assert lab.get("maxmemory") == str(200 * 1024**2)
+
+
+@OLD_AND_NEW
+def test_what_somebody_accepts_is_evicted(lab):
+    stopped(lab, keys=20_000)
+    lab.converge({"maxmemory": "2mb", "maxmemory-policy": "allkeys-lru"}, adopt="keep", accept_eviction=True)
+    assert 0 < lab.keys() < 20_000
+
+
+# --- what a start loads -------------------------------------------------------------------------------------------------
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("adopt", ["keep", "replace"])
+def test_a_stale_append_only_file_is_not_loaded_and_not_lost(lab, adopt):
+    """A9: a newer modification time beat the configuration, and the dump was overwritten at the next stop."""
+    stopped(lab, "appendonly no")
+    with laboratory(lab.program, lab.directory / "other", appendonly="yes") as other:
+        other.converge()
+        other.fill(1)
+        other.service.stop()
+        for path in other.data.iterdir():
+            if path.name.startswith("appendonly"):
+                path.rename(lab.data / path.name)
+    later = time.time() + 3600
+    for path in lab.data.rglob("*"):
+        if path.name != "dump.rdb":
+            os.utime(path, (later, later))
+    lab.converge({"appendonly": "yes"}, adopt=adopt)
+    assert lab.keys() == 100
+    assert lab.get("appendonly") == "yes"
+    [kept] = set_aside(lab)
+    assert kept.is_dir() == lab.multi
+    lab.bounce()
+    assert lab.keys() == 100
+
+
+@OLD_AND_NEW
+def test_a_dump_beside_an_append_only_file_that_is_in_use(lab):
+    """The configuration says AOF: the dump is somebody's copy, and stays as it is."""
+    lab.converge({"appendonly": "yes", "save": ""})
+    lab.fill(100)
+    lab.service.stop()
+    (lab.data / "dump.rdb").write_bytes(b"REDIS0009 of an old copy")
+    lab.converge({"appendonly": "yes", "save": "", "timeout": 5})
+    assert lab.keys() == 100
+    assert (lab.data / "dump.rdb").read_bytes() == b"REDIS0009 of an old copy"
+
+
+@pytest.mark.parametrize("state", ["stopped in order", "killed"])
+def test_an_append_only_file_without_its_manifest(lab, state):
+    """A10: 5,000 acknowledged writes were lost, and the run said "aof verified"."""
+    if not lab.multi:
+        pytest.skip("Redis 6.2 has no manifest")
+    wanted = {"appendonly": "yes", "save": "", "appendfsync": "always"}
+    lab.converge(wanted)
+    lab.fill(100)
+    lab.service.kill() if state == "killed" else lab.service.stop()
+    [manifest] = (lab.data / "appendonlydir").glob("*.manifest")
+    text = manifest.read_text()
+    manifest.unlink()
+    before = {path.name: path.read_bytes() for path in manifest.parent.iterdir()}
+    with pytest.raises(InvalidInput, match="its manifest is gone"):
+        lab.converge(wanted)
+    with pytest.raises(InvalidInput, match="its manifest is gone"):
+        lab.converge(wanted, check=True)
+    assert not lab.service.pid(), "nothing is started over it"
+    assert {path.name: path.read_bytes() for path in manifest.parent.iterdir()} == before
+    manifest.write_text(text)
+    lab.converge(wanted)
+    assert lab.keys() == 100
+
+
+def test_a_server_that_may_start_empty(lab):
+    if not lab.multi:
+        pytest.skip("Redis 6.2 has no manifest")
+    wanted = {"appendonly": "yes", "save": ""}
+    lab.converge(wanted)
+    lab.fill(10)
+    lab.service.stop()
+    [manifest] = (lab.data / "appendonlydir").glob("*.manifest")
+    manifest.unlink()
+    lab.converge(wanted, accept_empty=True)
+    assert lab.keys() == 0
+
+
+# --- a full disk --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(lab) -> Iterator[Path]:
+    """A file system of 2 MB in the place of the data directory."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a file system")
+    lab.data.mkdir(parents=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(lab.data)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("this container may not mount a file system")
+    yield lab.data
+    lab.service.kill()
+    subprocess.run(["umount", "--lazy", str(lab.data)], check=True)
+
+
+def large(lab: Lab) -> None:
+    """4 MB that can not be made smaller."""
+    script = "math.randomseed(1) local t = {} for i = 1, 100000 do t[i] = string.char(math.random(0, 255)) end "
+    script += "local s = table.concat(t) for i = 1, 40 do redis.call('SET', 'key:' .. i, s .. i) end"
+    lab.ask("EVAL", script, "0")
+
+
+def seconds(work: Any) -> float:
+    began = time.monotonic()
+    with pytest.raises(ApplyFailed, match="most often the disk is full"):
+        work()
+    return time.monotonic() - began
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("before", [0, 1], ids=["the first failure", "after an earlier failure"])
+@pytest.mark.usefixtures("small_disk")
+def test_an_append_only_file_that_does_not_fit(lab, before):
+    """A24: the run hung for up to an hour."""
+    lab.converge({"save": "", "rdbcompression": "no"})
+    large(lab)
+    wanted = {"save": "", "rdbcompression": "no", "appendonly": "yes", "timeout": 5}
+    text, config = lab.text, lab.config()
+    for _ in range(before + 1):
+        assert seconds(lambda: lab.converge(wanted)) < 40
+        assert lab.get("appendonly") == "no"
+        assert lab.get("timeout") == "0"
+        assert lab.text == text
+    changed = {name for name, value in lab.config().items() if config.get(name) != value}
+    assert changed == set()
+    assert lab.keys() == 40
+    assert lab.ask("SET", "key:1", "x") == "OK", "writes are accepted"

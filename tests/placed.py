@@ -1,0 +1,205 @@
+"""The places of a host below a directory of the test, so that what moves, removes and restores instances can run there."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.redis_ops.apply import aside, removal, restoration
+from ansible.module_utils.redis_ops.apply.instances import Result, converge_all
+from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.checks import preflight
+from ansible.module_utils.redis_ops.model import resolve
+from ansible.module_utils.redis_ops.model.declaration import LAYERS, Declaration
+from ansible.module_utils.redis_ops.platform import host, layout, service, units
+from ansible.module_utils.redis_ops.platform.layout import PRODUCTS, Layout, Product
+from ansible.module_utils.redis_ops.platform.packages import Package
+from ansible.module_utils.redis_ops.platform.units import Unit
+from ansible.module_utils.redis_ops.view import declared, observe
+from ansible.module_utils.redis_ops.view import host as view_of_host
+from ansible.module_utils.redis_ops.view.declared import Declared
+
+ME, MINE = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
+HOST = "web1"
+
+
+@dataclass
+class Stopped:
+    """A service of an instance that does not run. It can't be started: `said` is what it was told to do."""
+
+    name: str
+    config: str
+    home: Path
+    said: list[str] = field(default_factory=list)
+    at_boot: bool = True
+    user: str = ME
+
+    def unit(self) -> Unit:
+        return Unit(
+            self.name,
+            loaded=True,
+            enabled=self.at_boot,
+            fragment=f"/usr/lib/systemd/system/{self.name}.service",
+            command=("/usr/bin/redis-server", self.config),
+            user=self.user,
+            group=MINE,
+        )
+
+    def pid(self) -> int:
+        return 0
+
+    def enabled(self) -> bool:
+        return self.at_boot
+
+    def masked(self) -> bool:
+        return False
+
+    def limits_path(self) -> str:
+        return str(self.home / f"{self.name}.service.d" / "limits.conf")
+
+    def prepare(self) -> None:
+        self.said.append("prepare")
+
+    def forbid(self) -> None:
+        self.said.append("forbid")
+
+    def withdraw(self) -> None:
+        self.said.append("withdraw")
+        self.at_boot = False
+
+    def start(self) -> None:
+        raise AssertionError("nobody starts it")
+
+    def stop(self) -> None:
+        self.said.append("stop")
+
+    def log(self) -> str:
+        return ""
+
+
+@dataclass
+class Placed:
+    """A host whose root is `root`. service_of: makes the service of a name that starts with a file."""
+
+    root: Path
+    engine: Engine
+    service_of: Callable[[str, str], Any]
+    services: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def state(self) -> Path:
+        return self.root / "var/lib/ansible-redis"
+
+    def layout(self, name: str, product: str = "") -> Layout:
+        """Where an instance of that name is kept."""
+        return resolve.Layout(PRODUCTS[product or self.engine.name], name, True)
+
+    def data(self, name: str) -> Path:
+        return Path(self.layout(name).settings(0)["dir"])
+
+    def config(self, name: str) -> Path:
+        return Path(self.layout(name).config)
+
+    def service(self, name: str) -> Any:
+        """The service of an instance."""
+        return self._service(self.layout(name).service)
+
+    def declared(self, *entries: Mapping[str, Any], product: str = "", **given: Any) -> Declared:
+        """given: settings for all instances, and fields of Declaration."""
+        layers = {LAYERS[0]: given.pop("settings", {})}
+        declaration = Declaration(entries, {"mine": {}}, "mine", layers, **given)
+        return Declared(PRODUCTS[product or self.engine.name], declaration)
+
+    def converge(self, *entries: Mapping[str, Any], **given: Any) -> Result:
+        """A run that declares these instances."""
+        known = {"restart": True, "check": False, "somaxconn": 100_000}
+        named = {name: given.pop(name) for name in ("restart", "check", "only") if name in given}
+        wanted = self.declared(*entries, **given)
+        return converge_all(wanted, self.package, **{**known, **named})
+
+    def remove(
+        self, *names: str, data: Sequence[str] = (), entries: Sequence[Mapping[str, Any]] = (), check: bool = False
+    ) -> dict[str, Any]:
+        """A run that removes these instances. entries: what is still declared."""
+        request = removal.Request(names, data, HOST)
+        return removal.remove(self.declared(*(entries or [{"name": "other", "port": 7999}])), request, check=check)
+
+    def restore(self, name: str, *entries: Mapping[str, Any], check: bool = False, **given: Any) -> dict[str, Any]:
+        """A run that goes back to the first configuration."""
+        return restoration.restore(self.declared(*entries, **given), self.package, name, check=check)
+
+    @property
+    def package(self) -> Package:
+        return Package(PRODUCTS[self.engine.name], "1", self.engine)
+
+    def _service(self, name: str, config: str = "") -> Any:
+        if name not in self.services:
+            stem = name.partition("@")
+            config = config or str(self.config(stem[2] or layout.DEFAULT_INSTANCE))
+            self.services[name] = self.service_of(name, config)
+        return self.services[name]
+
+    def prepare(self, patch: pytest.MonkeyPatch, program: str) -> None:
+        """Let the project take this directory for its host."""
+        root = str(self.root)
+
+        @dataclass(frozen=True)
+        class Here(Layout):
+            @property
+            def config(self) -> str:
+                return self.given_config or root + super().config
+
+            @property
+            def run_dir(self) -> str:
+                return root + super().run_dir
+
+            def settings(self, port: int) -> Mapping[str, str]:
+                found = super().settings(port)
+                here = {name: root + found[name] for name in ("dir", "logfile")}
+                return {**found, **here, "supervised": "no"}
+
+            def packaged_paths(self) -> tuple[str, ...]:
+                return tuple(root + path for path in super().packaged_paths()[:2])
+
+        for name in ("etc/redis", "etc/valkey", "var/lib/redis", "var/lib/valkey", "var/log/redis", "var/log/valkey"):
+            (self.root / name).mkdir(parents=True)
+        for module in (layout, aside, declared, removal):
+            patch.setattr(module, "STATE_DIRECTORY", str(self.state))
+        patch.setattr(aside, "ASIDE", f"{self.state}/aside")
+        for module in (resolve, declared):
+            patch.setattr(module, "Layout", Here)
+        patch.setattr(Product, "binary", property(lambda _: program))
+        patch.setattr(Product, "user", property(lambda _: ME))
+        patch.setattr(host, "has_systemd", lambda: True)
+        patch.setattr(host, "grantable_open_files", lambda **_: 1_000_000)
+        patch.setattr(host, "installed_engine", lambda *_: self.engine)
+        patch.setattr(service, "of", lambda name, _: self._service(name))
+        patch.setattr(Declared, "units", lambda _, resolved: {one.layout.service: self._unit(one) for one in resolved})
+        patch.setattr(view_of_host, "look_at_units", lambda names: {name: self._service(name).unit() for name in names})
+        patch.setattr(view_of_host, "strangers", lambda *_, **__: [])
+        patch.setattr(view_of_host, "must_be_root", lambda: None)
+        patch.setattr(observe.packages, "is_untouched", lambda *_: False)
+        patch.setattr(preflight, "HIDDEN_BY_SANDBOX", ())
+        patch.setattr(removal, "preferences_path", lambda product: str(self.root / f"etc/apt/ansible-{product.name}"))
+        patch.setattr(units, "look", lambda names: {name: self._service(name).unit() for name in names})
+
+    def _unit(self, one: resolve.Resolved) -> Unit:
+        return self._service(one.layout.service, one.layout.config).unit()
+
+
+def stopped(root: Path, patch: pytest.MonkeyPatch, engine: str = "redis 7.0.15") -> Placed:
+    """A host where no server runs."""
+    found = Placed(root, Engine.parse(engine), lambda name, config: Stopped(name, config, root / "etc/systemd"))
+    found.prepare(patch, "/usr/bin/redis-server")
+    return found
+
+
+def renamed(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The same instance with another name."""
+    return {**entry, "name": name, "renamed_from": entry["name"]}

@@ -1,0 +1,62 @@
+"""Data that is set aside, and the copies of a configuration that somebody else wrote, also of a killed run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.redis_ops.apply import aside
+from ansible.module_utils.redis_ops.base.files import Target
+
+STAMP = "20261127T013634Z"
+KEY = "7736c4d0b05b91c5"
+
+
+def test_data_is_renamed_in_its_place(tmp_path: Path):
+    (tmp_path / "dump.rdb").write_text("keys")
+    moved = Path(aside.set_aside(str(tmp_path / "dump.rdb"), None))
+    assert (moved.parent, moved.read_text()) == (tmp_path, "keys")
+    assert not (tmp_path / "dump.rdb").exists()
+
+
+def test_a_file_of_the_same_name_further_up_is_never_set_aside(tmp_path: Path):
+    (tmp_path / "dump.rdb").write_text("of another server")
+    with pytest.raises(FileNotFoundError):
+        aside.set_aside(str(tmp_path / "gone/dump.rdb"), None)
+    assert (tmp_path / "dump.rdb").read_text() == "of another server"
+
+
+def test_other_files_in_the_directory_are_no_concern_of_the_copies(tmp_path: Path):
+    config = Target(str(tmp_path / "redis.conf"))
+    (tmp_path / "redis.conf").write_text("port 1\n")
+    (tmp_path / "loop").symlink_to("loop")
+    kept = aside.keep_copy(config, "port 1\n")
+    assert kept is not None
+    (tmp_path / f"redis.conf.0.{aside.MARK}").symlink_to(kept)
+    assert aside.copies(config) == [kept]
+    assert aside.keep_copy(config, "port 1\n") == kept
+
+
+def test_the_draft_of_a_copy_that_a_killed_run_left_is_removed(tmp_path):
+    """It has the secrets of the file; found by benchmarks/kills.py."""
+    config = Target(str(tmp_path / "redis.conf"))
+    stays = [
+        "redis.conf",
+        f"redis.conf.{STAMP}.before-ansible",
+        f".other.conf.{STAMP}.before-ansible.{KEY}.draft",
+        ".draft",
+    ]
+    for name in (*stays, f".redis.conf.{STAMP}.before-ansible.{KEY}.draft"):
+        (tmp_path / name).write_text("requirepass hunter2\n")
+    aside.sweep_copies(config)
+    assert {path.name for path in tmp_path.iterdir()} == set(stays)
+    aside.sweep_copies(Target(str(tmp_path / "nowhere" / "redis.conf")))
+
+
+def test_the_draft_of_a_unit_file_is_none_that_was_moved_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(aside, "ASIDE", str(tmp_path))
+    there = tmp_path / "redis-server" / STAMP / "etc/systemd/system"
+    there.mkdir(parents=True)
+    for name in ("redis.service", f".redis.service.{KEY}.draft"):
+        (there / name).write_text("[Service]\n")
+    assert aside.moved_away("redis-server") == {"/etc/systemd/system/redis.service": str(there / "redis.service")}

@@ -1,0 +1,140 @@
+"""A restart takes nothing back that only the running server has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.module_utils.redis_ops.base.findings import Status
+from ansible.module_utils.redis_ops.checks import undone
+from ansible.module_utils.redis_ops.plan.contact import Contact
+from views import Server, several, view_of
+
+SHA = "#" + "0" * 64
+OPEN = "user default on nopass sanitize-payload ~* &* +@all"
+CLOSED = f"user default on {SHA} sanitize-payload ~* &* +@all"
+
+
+class Listing(Server):
+    """A server with these ACL users."""
+
+    users: tuple[str, ...] = (OPEN,)
+
+    def call(self, *words: str) -> Any:
+        return list(self.users) if words == ("ACL LIST",) else super().call(*words)
+
+
+def told(
+    file: str, live: dict[str, str], *users: str, settings: dict[str, Any] | None = None, **view: Any
+) -> list[str]:
+    """What is wrong with a restart of a server that somebody else set up."""
+    [one] = several({"name": "default", "settings": settings or {"hz": "10"}})
+    server = Listing(live=live)
+    server.users = users or (OPEN,)
+    found = view_of(one, file=file, live=live, contact=Contact.KEPT, connection=server, **view)
+    texts = [f"{problem.where}: {problem.what}" for problem in undone.problems(found)]
+    findings = list(undone.findings(found))
+    assert [finding.subject + ": " + finding.actual for finding in findings] == texts
+    assert {finding.status for finding in findings} <= {Status.WARN}
+    assert "hunter2" not in str(texts) + str(findings)
+    return [text.removeprefix("instance default: ") for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("file", "live", "what"),
+    [
+        ("appendonly yes\n", {"appendonly": "no"}, "appendonly: the server runs with no, and its next start has yes"),
+        ("", {"appendonly": "yes"}, "appendonly: the server runs with yes, and its next start has no"),
+        ("bind 0.0.0.0\n", {"bind": "127.0.0.1"}, "bind: the server runs with 127.0.0.1"),
+        ("protected-mode no\n", {"protected-mode": "yes"}, "protected-mode: "),
+        ("maxmemory 1mb\n", {"maxmemory": "0"}, "maxmemory: the server runs with 0"),
+        ("maxmemory-policy allkeys-lru\n", {"maxmemory-policy": "noeviction"}, "maxmemory-policy: "),
+        ("", {"requirepass": "hunter2"}, "requirepass: only the running server has one"),
+        ("requirepass other\n", {"requirepass": "hunter2"}, "requirepass: the running server has another one"),
+        ("tls-auth-clients no\n", {"tls-auth-clients": "yes"}, "tls-auth-clients: "),
+        ("replica-read-only no\n", {"replica-read-only": "yes"}, "replica-read-only: "),
+    ],
+)
+def test_an_option_that_only_the_running_server_has(file, live, what):
+    [text] = told(file, live)
+    assert text.startswith(what)
+
+
+@pytest.mark.parametrize(
+    ("file", "live", "settings"),
+    [
+        pytest.param("bind 0.0.0.0\n", {"bind": "0.0.0.0"}, {}, id="both have it"),
+        pytest.param("bind 0.0.0.0\n", {"bind": "127.0.0.1"}, {"bind": "127.0.0.1"}, id="declared"),
+        pytest.param("hz 20\n", {"hz": "30"}, {"timeout": "7"}, id="neither data nor a door"),
+        pytest.param("databases 64\n", {"databases": "16"}, {}, id="read at a start only"),
+        pytest.param("", {"appendonly": "no", "maxmemory": "0", "protected-mode": "yes"}, {}, id="defaults"),
+    ],
+)
+def test_what_a_restart_does_not_take_back(file, live, settings):
+    assert told(file, live, settings=settings or None) == []
+
+
+def test_a_promoted_replica():
+    """DESIGN, rule 7: it is never made a replica again."""
+    [text] = told("replicaof 10.0.0.1 6379\nhz 10\n", {"hz": "10"})
+    assert text == "replicaof: it is a primary, and its next start follows 10.0.0.1 port 6379"
+
+
+def test_a_file_that_is_written_anew_says_what_the_server_follows():
+    assert told("replicaof 10.0.0.1 6379\nhz 20\n", {"hz": "20"}) == []
+    follows = {"replica_of": ("10.0.0.2", 6379)}
+    assert told("replicaof 10.0.0.1 6379\nhz 20\n", {"hz": "20"}, observed=follows) == []
+    [text] = told("replicaof 10.0.0.1 6379\nhz 10\n", {"hz": "10"}, observed=follows)
+    assert "follows 10.0.0.2 port 6379, and its next start follows 10.0.0.1" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "users", "what"),
+    [
+        ("", (OPEN, f"user app on {SHA} ~* +@all"), "users: only the running server has app"),
+        ("", (CLOSED,), "users: the default user needs a password now"),
+        ("user default on nopass ~* +@all\n", (CLOSED,), "users: the default user needs a password now"),
+    ],
+)
+def test_users_that_only_the_running_server_has(file, users, what):
+    [text] = told(file, {}, *users)
+    assert text.startswith(what)
+
+
+@pytest.mark.parametrize(
+    ("file", "users"),
+    [
+        ("requirepass hunter2\n", (CLOSED,)),
+        (f"user default on {SHA} ~* +@all\nuser app on nopass\n", (CLOSED, "user app on nopass ~* +@all")),
+        ("user default off\n", ("user default off nopass ~* +@all",)),
+        ("", (OPEN, f"user redis_ops_load_x_until_20270101T000000Z on {SHA}")),
+    ],
+)
+def test_users_that_a_restart_brings_back(file, users):
+    live = {"requirepass": "hunter2"} if "requirepass" in file else {}
+    assert told(file, live, *users) == []
+
+
+@pytest.mark.parametrize(
+    ("saved", "users", "what"),
+    [
+        (f"{CLOSED}\nuser app on nopass ~* +@all\n", (CLOSED, "user app on nopass ~* +@all"), []),
+        ("user default on nopass ~* &* +@all\n", (CLOSED,), ["users: the default user needs a password now, and none"]),
+        (f"{CLOSED}\n", (CLOSED, "user app on nopass ~* +@all"), ["users: only the running server has app"]),
+        ("", (CLOSED,), ["users: the default user needs a password now, and none"]),
+        (None, (CLOSED,), ["users: the default user needs a password now, and none"]),
+    ],
+)
+def test_users_that_the_file_of_users_lacks(tmp_path, saved, users, what):
+    """ACL SETUSER without ACL SAVE."""
+    path = tmp_path / "users.acl"
+    if saved is not None:
+        path.write_text(saved)
+    found = told(f"aclfile {path}\nrequirepass hunter2\n", {"aclfile": str(path), "requirepass": "hunter2"}, *users)
+    assert len(found) == len(what)
+    assert all(text.startswith(start) for text, start in zip(found, what))
+
+
+def test_a_file_of_users_that_is_not_to_be_read(tmp_path):
+    [text] = told(f"aclfile {tmp_path}\n", {"aclfile": str(tmp_path)}, CLOSED)
+    assert text.startswith("aclfile: whether it has the users of the running server can't be told")
