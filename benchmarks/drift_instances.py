@@ -36,7 +36,6 @@ SETTINGS = {  # of the instance itself, under the profile
     "io-threads": "1",
     "hz": "1",  # hundreds of idle servers that wake up ten times a second are a load of their own
 }
-OPEN_FILES = 132  # what maxclients needs
 
 
 def instance(home: Path, program: str) -> Instance:
@@ -51,7 +50,7 @@ def instance(home: Path, program: str) -> Instance:
         {**SETTINGS, "port": port, "bind": "127.0.0.1", "dir": str(home)},
         config=files.Target(str(home / "redis.conf"), 0o640),
         binary=program,
-        service=loopback.Process(home.name, home),
+        service=loopback.Process(home.name, home, program),
         directories=[files.Target(str(home), 0o750)],
         state=str(home / "state" / "applied.json"),
     )
@@ -84,7 +83,7 @@ def check(homes: Sequence[Path], program: str) -> int:
 
     checked = 0
     for home in homes:
-        scope = drift.check(instance(home, program), OPEN_FILES)
+        scope = drift.check(instance(home, program))
         drifted = [finding for finding in scope.findings if finding.state != "runtime_owned"]
         if drifted:
             sys.exit(f"nobody changed {home.name}: {drifted}")

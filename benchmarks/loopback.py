@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import resource
 import shlex
 import subprocess
@@ -12,12 +13,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import lab
 
+if TYPE_CHECKING:
+    from ansible.module_utils.redis_ops.platform.units import Unit
+
 SERVERS = lab.PROJECT / ".cache/servers"
-CLIENTS = lab.PROJECT / ".cache/redis-py"
-CLIENT = "4.3.4"  # redis-py as Debian 12 has it, on whose hosts the module runs
 FIRST_PORT = 20_000
 NEEDED = 16  # megabytes that a server takes in the worst case
 BATCH = 50  # servers that start at the same time
@@ -25,28 +28,37 @@ PATIENCE = 60.0
 
 
 def use_project() -> None:
-    """Make the core importable under the name that a target knows it by, and redis-py as a host has it."""
-    client = CLIENTS / CLIENT
-    if not client.is_dir():
-        sys.exit(f"{client} is not here: run scripts/fetch-redis-py")
-    sys.path.insert(0, str(client))
-    import ansible.module_utils  # noqa: PLC0415 - the path of redis-py goes before
+    """Make the core importable under the name that a target knows it by."""
+    import ansible.module_utils  # noqa: PLC0415 - slow, and not needed to print the help
 
     ansible.module_utils.__path__.append(str(lab.PROJECT / "module_utils"))
 
 
 @dataclass(frozen=True)
 class Process:
-    """A service.Service that only looks: the server's process id is in its pid file."""
+    """A service.Service that only looks: the server's process id is in its pid file. binary: of the server."""
 
     name: str
     home: Path
+    binary: str
+
+    def unit(self) -> Unit:
+        from ansible.module_utils.redis_ops.platform.units import Unit  # noqa: PLC0415 - importable since use_project()
+
+        name, user = f"/usr/lib/systemd/system/{self.name}.service", pwd.getpwuid(os.geteuid()).pw_name
+        command = (self.binary, str(self.home / "redis.conf"))
+        return Unit(
+            self.name, loaded=True, enabled=True, fragment=name, command=command, user=user, group=user, pid=self.pid()
+        )
 
     def pid(self) -> int:
         return int((self.home / "pid").read_text())
 
     def enabled(self) -> bool:
         return True
+
+    def masked(self) -> bool:
+        return False
 
     def limits_path(self) -> str:
         return str(self.home / "limits.conf")
