@@ -115,6 +115,7 @@ class Run:
         self.view = view
         self.asked: list[tuple[str, bool, bool]] = []
         self.fails: dict[str, Exception] = {}
+        self.searches: list[Any] = []
         self.owes: set[str] = set()
         self.wrong: set[str] = set()
         monkeypatch.setattr(host, "look", lambda *_, **__: view)
@@ -126,8 +127,9 @@ class Run:
     def _view(self, name: str) -> Any:
         return next(seen.view for seen in self.view.instances if seen.view.instance.name == name)
 
-    def _converge(self, instance: Any, *, restart: bool, check: bool, seen: Any, rolling: bool) -> Any:
+    def _converge(self, instance: Any, *, restart: bool, check: bool, seen: Any, queues: Any, rolling: bool) -> Any:
         assert not (restart and rolling)
+        self.searches.append(queues)
         self.asked.append((instance.name, restart, check))
         if instance.name in self.fails:
             raise self.fails[instance.name]
@@ -154,6 +156,15 @@ def test_each_instance_is_changed_and_proved(run):
     record = result.as_record()
     assert (record["changed"], record.get("failed")) == (True, None)
     assert [one["instance"] for one in record["converged"]] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_the_search_for_queues_is_made_again_only_where_the_look_is(run, check):
+    """It takes up to ten seconds on a server. After a change to another instance the look is no longer true."""
+    run(check=check)
+    first, *later = run.searches
+    assert first is run.view.instances[0].place.queues
+    assert later == ([seen.place.queues for seen in run.view.instances[1:]] if check else [None, None])
 
 
 def test_a_guard_stops_the_run_before_anything_is_touched(run, monkeypatch):

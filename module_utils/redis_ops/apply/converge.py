@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Optional
+from typing import Optional
 
 from ..base.change import Change
 from ..base.errors import ApplyFailed, InvalidInput, RedisOpsError, told
@@ -27,7 +27,7 @@ from ..plan.contact import Contact
 from ..plan.eviction import Cause
 from ..platform.service import Service
 from ..server.datasets import Kind
-from ..server.queues.result import NOT_LOOKED
+from ..server.queues.result import NOT_LOOKED, Search
 from ..view.host import queues_of
 from ..view.instance import Instance, InstanceView
 from ..view.observe import look, observe
@@ -43,11 +43,13 @@ def converge(
     restart: bool,
     check: bool,
     seen: Optional[InstanceView] = None,
+    queues: Optional[Search] = None,
     rolling: bool = False,
 ) -> tuple[Outcome, InstanceView]:
     """Bring the instance to its desired state, or in check mode say what that would take.
 
-    restart: whether settings that need one may have it. seen: a look at it that is still true.
+    restart: whether settings that need one may have it. seen: a look at it that is still true. queues: the search of that
+    look; None to search where it matters.
     rolling: another run makes the restarts right after this one.
     Returns also what was seen last. Raises RedisOpsError; its text says what was put back.
     """
@@ -55,7 +57,7 @@ def converge(
         aside.sweep_drafts(instance)
     view = observe(instance) if seen is None else seen
     problems = [*view.plan.problems, *(data.starting_empty(view) if instance.service else ())]
-    problems += [] if check else eviction.problems(view, queues_of(view))
+    problems += [] if check else eviction.problems(view, queues_of(view) if queues is None else queues)
     if not (restart or rolling):
         problems += data.moving_later(view)
     elif instance.service is not None and view.owed_restarts():
@@ -89,15 +91,12 @@ def converge(
 
 @dataclass
 class _Change:
-    """The effects, in their order. loaded: of the TLS files, when this change made the server load them. enabled: whether
-    it starts at boot without this run.
-    """
+    """The effects, in their order. loaded: of the TLS files, when this change made the server load them."""
 
     instance: Instance
     view: InstanceView
     files: Change
     loaded: Optional[Mapping[str, str]] = None
-    enabled: bool = False
 
     def start(self) -> None:
         """From stopped to serving. It starts as it would have without us, and the running server then switches."""
@@ -115,11 +114,10 @@ class _Change:
             self._keep_first_copy()
             self._stage_config(first)
         self._commit()
-        self.enabled = self.view.unit is not None and self.view.unit.enabled
         self._start(had_keys=0, was_running=False)
-        self.view = observe(self.instance)
+        stopped, self.view = self.view, observe(self.instance)
         if limited:
-            self._must_hold()
+            self._must_hold(stopped)
         self.apply()
 
     def apply(self) -> None:
@@ -150,12 +148,15 @@ class _Change:
         if self.instance.service is not None:
             self.instance.service.prepare()
 
-    def _must_hold(self) -> None:
-        """What it loaded stays under the declared limit and policy. Raises ApplyFailed."""
-        for problem in eviction.problems(self.view, queues_of(self.view)):
-            raise ApplyFailed(f"{problem}; {self._step_back()}")
+    def _must_hold(self, stopped: InstanceView) -> None:
+        """What it loaded stays under the declared limit and policy. stopped: the look before it was started.
 
-    def _step_back(self) -> str:
+        Raises ApplyFailed.
+        """
+        for problem in eviction.problems(self.view, queues_of(self.view)):
+            raise ApplyFailed(f"{problem}; {self._step_back(stopped)}")
+
+    def _step_back(self, stopped: InstanceView) -> str:
         """Stop the server that was started for a look, and put the files back. Not where a stop loses what somebody has
         written by now: an AOF has it already.
         """
@@ -168,11 +169,11 @@ class _Change:
         connection.close()
         service = _required(self.instance.service)
         service.stop()
-        if not self.enabled:
+        if stopped.unit is None or not stopped.unit.enabled:
             service.withdraw()
         result = self.files.put_back()
-        if self.view.config and not result.failed:
-            aside.drop_copies(self.view.config, look(self.instance).observed.file)
+        if stopped.config and not result.failed:
+            aside.drop_copies(stopped.config, stopped.observed.file)
         return f"the server was started for a look at its data, and is stopped again; {result}"
 
     def _must_answer(self) -> None:
@@ -254,14 +255,12 @@ class _Change:
             return f"the server did not start with the new settings; it serves now{left}"
         return "the server did not start with the new settings; the old file is back and the old settings serve"
 
-    def _values(self, text: str) -> Mapping[str, Any]:
-        return conffile.ConfFile.parse(text).values(self.view.plan.desired.engine)
-
     def _with(self, text: str, **changed: Value) -> str:
         """The same configuration with other values."""
-        engine = self.view.plan.desired.engine
-        values = {**self._values(text), **changed}
-        return conffile.render(DesiredState(engine, values), self.instance.name, conffile.ConfFile.parse(text).kept())
+        engine, parsed = self.view.plan.desired.engine, conffile.ConfFile.parse(text)
+        return conffile.render(
+            DesiredState(engine, {**parsed.values(engine), **changed}), self.instance.name, parsed.kept()
+        )
 
     def _make_directories(self) -> None:
         for target in self.view.missing_directories:

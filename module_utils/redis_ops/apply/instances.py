@@ -14,6 +14,7 @@ from ..checks.verify import verify
 from ..platform import sockets
 from ..platform.packages import Package
 from ..server import persistence
+from ..server.queues.result import Search
 from ..view import host as view_of_host
 from ..view.declared import Declared
 from ..view.host import HostView, Seen
@@ -103,9 +104,10 @@ def _converge(
     for number, seen in enumerate(turn):
         name = seen.declared.name
         try:
-            stale = any(one.outcome.changed for one in result.done)
-            current = observe(seen.view.instance) if stale and not check else seen.view
-            outcome, after = _change(declared, current, restart=restart, check=check, rolling=rolling)
+            stale = not check and any(one.outcome.changed for one in result.done)
+            current = observe(seen.view.instance) if stale else seen.view
+            queues = None if stale else seen.place.queues
+            outcome, after = _change(declared, current, queues, restart=restart, check=check, rolling=rolling)
         except (RedisOpsError, OSError) as error:
             rest = turn[number + 1 :]
             left = ", ".join(other.declared.name for other in rest)
@@ -125,12 +127,12 @@ def _named(error: Exception, seen: Seen) -> str:
 
 
 def _change(
-    declared: Declared, view: InstanceView, *, restart: bool, check: bool, rolling: bool
+    declared: Declared, view: InstanceView, queues: Optional[Search], *, restart: bool, check: bool, rolling: bool
 ) -> tuple[Outcome, InstanceView]:
-    """One instance, with its new name where it gets one and may stop for it, or does not run."""
+    """One instance, with its new name where it gets one and may stop for it, or does not run. queues: see converge()."""
     old, new = view.instance.layout, view.instance.successor
     if old is None or new is None or (old.moves_to(new) and view.connection is not None and not restart):
-        return converge(view.instance, restart=restart, check=check, seen=view, rolling=rolling)
+        return converge(view.instance, restart=restart, check=check, seen=view, queues=queues, rolling=rolling)
     if check:
         must_be_possible(view, new)
         # a run before this one may have moved the data
