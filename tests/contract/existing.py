@@ -6,8 +6,9 @@ working directory. Places that are only known when the server starts are written
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,10 @@ from ansible.module_utils.redis_ops import catalog
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.catalog import kinds
 from ansible.module_utils.redis_ops.catalog.option import Option, Origin
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 
+SEED = int(os.environ.get("REDIS_OPS_SEED", "1"))
 PASSWORDS = ("hunter2", 'wi7h "quotes" and \\', "i7's #1 {{ x }}", "pässw0rd")
 # What a generated value of the catalogue must not decide: it is drawn below, it needs the host, or it kills the server
 _GROUPS = ("memory", "reclaim", "persistence", "clients", "performance", "observability", "encoding", "replication")
@@ -241,3 +244,15 @@ def existing(draw: Any, engine: Engine) -> Existing:
         leftover=noise.choice([False] * 5 + [True]),
         stored=stored,
     )
+
+
+def drawn(name: str, cases: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Draw so many cases of a property, the same ones each time for one REDIS_OPS_SEED and name."""
+    chosen = settings(
+        max_examples=cases,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    return lambda holds: seed(f"{SEED} {name}")(chosen(holds))

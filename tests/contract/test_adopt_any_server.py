@@ -34,8 +34,8 @@ from ansible.module_utils.redis_ops.view.strangers import Stranger
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
-from existing import Existing, existing
-from hypothesis import HealthCheck, Phase, assume, given, seed, settings
+from existing import Existing, drawn, existing
+from hypothesis import assume, given
 from servers import Program, running
 from somebodys import CannotBe, Here, Somebodys, package_of, server_of
 from test_any_server import touched
@@ -43,7 +43,6 @@ from test_any_server import touched
 ROOT = Path(__file__).parent.parent.parent
 ROLE = ROOT / "roles/redis_server"
 CASES = int(os.environ.get("REDIS_OPS_CASES", "35"))
-SEED = int(os.environ.get("REDIS_OPS_SEED", "1"))
 # Of the start of a server: its process, its working directory, what CONFIG GET says of it otherwise than a file
 _OF_THE_PROCESS = ("dir", "bind", "port", "pidfile", "daemonize", "replicaof", "slaveof", "databases", "logfile")
 # A name that CONFIG GET has for an option beside the one that an inventory has
@@ -169,14 +168,7 @@ def test_what_adopt_writes_changes_nothing(program: Program, bare: Mapping[str, 
     _plugins()
     seen: Counter[str] = Counter()
 
-    @seed(f"{SEED} adopt {program.version}")
-    @settings(
-        max_examples=CASES,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @drawn(f"adopt {program.version}", CASES)
     @given(existing(program.engine))
     def holds(existing: Existing) -> None:
         try:

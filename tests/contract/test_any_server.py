@@ -27,8 +27,8 @@ from ansible.module_utils.redis_ops.base.errors import InvalidInput
 from ansible.module_utils.redis_ops.model.declaration import Declaration
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 from ansible.module_utils.redis_ops.server.connection import Credentials
-from existing import PASSWORDS, Existing, existing
-from hypothesis import HealthCheck, Phase, assume, given, seed, settings
+from existing import PASSWORDS, Existing, drawn, existing
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from instances import PAUSE
 from servers import Program
@@ -37,7 +37,6 @@ from witness import Facts, Listener
 
 ROOT = Path(__file__).parent.parent.parent
 CASES = int(os.environ.get("REDIS_OPS_CASES", "50"))
-SEED = int(os.environ.get("REDIS_OPS_SEED", "1"))
 PROFILES = yaml.safe_load((ROOT / "roles/redis_server/vars/main/profiles.yml").read_text())["__redis_server_profiles"]
 # Who gets in, how, and which deployment it is: `replace` leaves these, too, where nobody declares them
 STICKY = (
@@ -353,14 +352,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_no_run_loses_a_key_or_opens_a_door(program: Program) -> None:
     seen: Counter[str] = Counter()
 
-    @seed(f"{SEED} {program.version}")
-    @settings(
-        max_examples=CASES,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @drawn(str(program.version), CASES)
     @given(existing(program.engine), wanted(), st.none() | wanted())
     def holds(existing: Existing, wanted: Wanted, later: Wanted | None) -> None:
         try:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "_lab"))
 
 import lab
-import pytest
 
 CONFIG = "/etc/redis/redis.conf"
 

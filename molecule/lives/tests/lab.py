@@ -7,13 +7,14 @@ import json
 import os
 import re
 import shlex
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import runs
 
 PROJECT = Path(__file__).resolve().parents[3]
 INVENTORY = PROJECT / "molecule/lives/inventory"
@@ -52,12 +53,7 @@ class Play:
 
     def told(self, title: str) -> list[str]:
         """The lines of one section of the summary that ends every run."""
-        lines, inside = [], False
-        for line in self.output.partition(f"\n{HOST}: ")[2].splitlines()[1:]:
-            inside = line[2:16].strip() == title if line[2:16].strip() else inside
-            if inside:
-                lines.append(line[18:])
-        return lines
+        return runs.section(self.output.partition(f"\n{HOST}: ")[2].splitlines()[1:], title)
 
 
 @contextlib.contextmanager
@@ -73,23 +69,8 @@ def playing(variables: Mapping[str, Any], *options: str, playbook: Path = PROJEC
             *options,
             str(playbook),
         ]
-        process = subprocess.Popen(
-            command,
-            cwd=PROJECT,
-            env=ENVIRONMENT,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
+        with runs.started(command, PROJECT, ENVIRONMENT) as process:
             yield process
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            process.stdout.close()
 
 
 def play(*options: str, playbook: Path = PROJECT / "provision.yml", **variables: Any) -> Play:

@@ -10,14 +10,19 @@ that they are still true. servers=: how to ask the host's servers. alone=True: n
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "_lab"))
 
 import hosts
 import plays
-import pytest
 from hosts import USUAL, Cli, Host
 
 AT_ONCE = 10  # hosts; each takes 4 of a machine's 128 inotify instances, and two workers run at a time

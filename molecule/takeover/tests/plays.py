@@ -7,14 +7,14 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import runs
 from hosts import KEY, SCENARIO, Host
 
 # Another checkout to run the cases against, to see which of them fail there
@@ -92,12 +92,7 @@ class Outcome:
 
     def told(self, title: str) -> list[str]:
         """The lines of one section of the summary."""
-        lines, inside = [], False
-        for line in self.summary.splitlines()[1:]:
-            inside = line[2:16].strip() == title if line[2:16].strip() else inside
-            if inside:
-                lines.append(line[18:])
-        return lines
+        return runs.section(self.summary.splitlines()[1:], title)
 
     def says(self, *parts: str, title: str = "") -> bool:
         """Whether one line of the summary, or of a section of it, has all these parts."""
@@ -162,24 +157,9 @@ def run(playbook: str, inventory: Inventory, *options: str) -> Play:
     return Play(process.returncode, output)
 
 
-@contextlib.contextmanager
-def playing(playbook: str, inventory: Inventory, *options: str) -> Iterator[subprocess.Popen[str]]:
+def playing(
+    playbook: str, inventory: Inventory, *options: str
+) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
     """A run that goes on, killed at the end with everything that it started."""
-    process = subprocess.Popen(
-        ["ansible-playbook", f"--inventory={inventory.directory}", *options, playbook],
-        cwd=PROJECT,
-        env=_ENVIRONMENT,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
+    command = ["ansible-playbook", f"--inventory={inventory.directory}", *options, playbook]
+    return runs.started(command, PROJECT, _ENVIRONMENT)
