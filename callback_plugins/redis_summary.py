@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
+from ansible.module_utils.redis_ops.base.findings import failure  # noqa: E402
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
 from ansible.module_utils.redis_ops.report import answers, shape  # noqa: E402 - found only now
 
@@ -166,7 +167,7 @@ class CallbackModule(CallbackBase):
             except shape.WrongShape as wrong:  # noqa: PERF203 - each answer by itself
                 if _is_one_of(MODULES, result._task):  # noqa: SLF001
                     host.unreadable = True
-                    host.errors.append(f"its answer cannot be read: {wrong}; look at the Python of that host")
+                    host.errors.append(answers.unusable(wrong))
 
     def _add(self, host: Host, part: Mapping[str, Any], *, check: bool) -> None:
         host.check_mode = host.check_mode or check
@@ -198,7 +199,7 @@ class CallbackModule(CallbackBase):
         try:
             host.first_contact = answers.tables(found)
         except shape.WrongShape as wrong:
-            host.errors.append(f"its answer cannot be read: {wrong}; look at the Python of that host")
+            host.errors.append(answers.unusable(wrong))
 
     def _show(self, name: str, host: Host, recap: dict) -> None:
         failed = bool(recap["failures"] or recap["unreachable"] or host.unreadable)
@@ -268,7 +269,7 @@ def _without_findings(part: Mapping[str, Any]) -> str:
     for one in _mappings(part.get("converged")):
         with contextlib.suppress(shape.WrongShape):
             told |= {
-                f"{item['subject']}: {item['actual']}; expected {item['expected']}; {item['remedy'] or 'see docs/'}"
+                failure(item["subject"], item["actual"], item["expected"], item["remedy"])
                 for item in answers.changes(one).get("findings", [])
             }
     return "\n".join(line for line in answers.failure(part).splitlines() if line not in told)

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 from ansible.module_utils.redis_ops.base import seal
-from ansible.module_utils.redis_ops.report import adopt_answers
+from ansible.module_utils.redis_ops.report import adopt_answers, answers
 from ansible.module_utils.redis_ops.report.shape import WrongShape
 from ansible.plugins.action import ActionBase
 
@@ -54,7 +54,7 @@ class AdoptAction(ActionBase):
             result.update(changed=False, **found)
             result.update(self._write(str(variables["inventory_hostname"]), arguments, found, passwords))
         except WrongShape as wrong:
-            result.update(failed=True, msg=f"its answer cannot be read: {wrong}; look at the Python of that host")
+            result.update(failed=True, msg=answers.unusable(wrong))
         except (OSError, ValueError) as error:
             result.update(failed=True, msg=str(error))
         return result

@@ -54,10 +54,15 @@ def as_records(findings: Iterable[Finding]) -> list[dict[str, Any]]:
 def failures(found: Iterable[Finding]) -> list[str]:
     """One line for each that failed."""
     return [
-        f"{finding.subject}: {finding.actual}; expected {finding.expected}; {finding.remedy or 'see docs/'}"
+        failure(finding.subject, finding.actual, finding.expected, finding.remedy)
         for finding in found
         if finding.status is Status.FAIL
     ]
+
+
+def failure(subject: str, actual: str, expected: str, remedy: str) -> str:
+    """The line that a module fails with."""
+    return f"{subject}: {actual}; expected {expected}; {remedy or 'see docs/'}"
 
 
 def outcome(found: Iterable[Finding]) -> dict[str, Any]:

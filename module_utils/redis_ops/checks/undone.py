@@ -104,7 +104,7 @@ def _options(view: InstanceView, values: Mapping[str, Value]) -> Iterator[tuple[
             or isinstance(boot, conffile.Unreadable)
         ):
             continue
-        if compare.covers(option, boot, runs) or compare.covers(option, runs, boot):
+        if compare.agree(option, boot, runs):
             continue
         yield (
             name,

@@ -143,6 +143,10 @@ class Comparison:
             return real.get(want, want) == real.get(have, have)
         return kind.covers(want, have)
 
+    def agree(self, option: Option, one: Value, other: Value) -> bool:
+        """Whether either of two values does what the other asks, whichever of them was wanted."""
+        return self.covers(option, one, other) or self.covers(option, other, one)
+
     def _cut_backlog(self, option: Option, want: Value) -> tuple[How, str]:
         """The one value that a server reports and does not have: the kernel cut it when the server started.
 

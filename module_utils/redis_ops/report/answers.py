@@ -128,6 +128,11 @@ def changes(said: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
+def unusable(wrong: WrongShape) -> str:
+    """Why nothing of an answer counts, for the summary of a run."""
+    return f"its answer cannot be read: {wrong}; look at the Python of that host"
+
+
 def tables(said: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What either answer on first contact would change: instance and lines. Raises WrongShape."""
     found: list[dict[str, Any]] = _first_contact(said.get("first_contact") or [], "first_contact")
@@ -135,8 +140,7 @@ def tables(said: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _unreadable(wrong: WrongShape) -> Drift:
-    told = f"{wrong}; look at the Python of that host, and at who else works on it"
-    return Drift(error=f"its answer cannot be read: {told}", unreadable=True)
+    return Drift(error=f"{unusable(wrong)}, and at who else works on it", unreadable=True)
 
 
 def _capped(scopes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -187,7 +187,7 @@ def _agree(view: InstanceView, option: Option, boot: Value, runs: Value) -> bool
         return True
     if option.name == "dir":
         return str(view.store.directory) == str(runs) or view.plan.compare.covers(option, boot, runs)
-    return view.plan.compare.covers(option, boot, runs) or view.plan.compare.covers(option, runs, boot)
+    return view.plan.compare.agree(option, boot, runs)
 
 
 def _disagreement(option: Option, view: InstanceView, boot: Value, runs: Value) -> str:
