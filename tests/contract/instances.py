@@ -9,11 +9,9 @@ import contextlib
 import grp
 import os
 import pwd
-import random
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -30,6 +28,7 @@ from ansible.module_utils.redis_ops.base.files import Target
 from ansible.module_utils.redis_ops.platform.units import Unit
 from ansible.module_utils.redis_ops.server import connection as server
 from ansible.module_utils.redis_ops.view.instance import Instance
+from ports import free, quiet_port
 from servers import PROGRAMS, Client, Program
 
 PATIENCE, PAUSE = 15.0, 0.01  # seconds: the longest wait for anything, and between two looks
@@ -318,7 +317,7 @@ class Lab:
 
     def start(self) -> None:
         """A child that saves outlives a killed server, and has its port for a moment."""
-        until(lambda: self.service.pid() or _free(self.port), f"port {self.port} to be free")
+        until(lambda: self.service.pid() or free(self.port), f"port {self.port} to be free")
         self.service.start()
         until(lambda: self.info()["loading"] == "0", "the server to load its data")
 
@@ -339,28 +338,12 @@ class Lab:
         self.service.kill()
 
 
-def _quiet_port() -> int:
-    """A free port that no outgoing connection is given, so that it stays free while the server is down."""
-    while True:
-        port = random.randrange(10_000, 32_000)
-        if _free(port):
-            return port
-
-
-def _free(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as a server does
-        listener.bind(("127.0.0.1", port))
-        return True
-    return False
-
-
 @contextlib.contextmanager
 def laboratory(program: Program, directory: Path, **settings: Any) -> Iterator[Lab]:
     (directory / "etc").mkdir(parents=True)
     home = directory / "service"
     home.mkdir()
-    port = _quiet_port()
+    port = quiet_port()
     service = Process("redis-lab", binary_of(program, home), str(directory / "etc" / "redis.conf"), home)
     # a server that looks up 200 times a second stops and rewrites at once
     base = {"port": str(port), "bind": "127.0.0.1", "dir": str(directory / "data"), "hz": "200"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,8 @@ from ansible.module_utils.redis_ops.platform.units import Unit
 from ansible.module_utils.redis_ops.view.declared import Declared
 from ansible.module_utils.redis_ops.view.instance import Instance
 from existing import Existing, Stored
-from instances import Process, _free, binary_of, until
+from instances import Process, binary_of, until
+from ports import free, quiet_port
 from servers import Client, Program, Refused
 
 SERVICE = "redis-shop"
@@ -134,7 +134,7 @@ class Somebodys:
             client("SAVE")
 
     def start(self) -> None:
-        until(lambda: self.service.pid() or _free(self.port), f"port {self.port} to be free")
+        until(lambda: self.service.pid() or free(self.port), f"port {self.port} to be free")
         self.service.start()
         with witness.asking(self.service.pid(), self.passwords) as client:
             until(lambda: "loading:0" in client("INFO", "persistence"), "the data to be loaded")
@@ -234,18 +234,6 @@ def package_of(program: Program) -> Package:
     return Package(PRODUCTS[program.engine.name], "1", program.engine)
 
 
-def _two_ports() -> int:
-    """The first of two that are free, as are those of a cluster's bus, 10,000 higher: no outgoing connection is given these.
-
-    Hypothesis makes what `random` says the same in every process.
-    """
-    chance = random.SystemRandom()
-    while True:
-        port = chance.randrange(10_000, 22_000)
-        if all(map(_free, (port, port + 1, port + 10_000, port + 10_001))):
-            return port
-
-
 @contextlib.contextmanager
 def server_of(existing: Existing, program: Program) -> Iterator[Somebodys]:
     """In a directory with a short name: the path of a unix socket has 107 bytes at most. Raises CannotBe."""
@@ -254,7 +242,7 @@ def server_of(existing: Existing, program: Program) -> Iterator[Somebodys]:
     home.mkdir()
     binary = binary_of(program, home)
     service = HandMade(SERVICE, binary, str(directory / "etc" / "redis.conf"), home)
-    found = Somebodys(existing, program, directory, service, _two_ports())
+    found = Somebodys(existing, program, directory, service, quiet_port(together=2))
     try:
         found.make()
         yield found

@@ -7,7 +7,8 @@ from ansible.module_utils.redis_ops.catalog.option import Apply, Origin
 from ansible.module_utils.redis_ops.drift.states import State
 from ansible.module_utils.redis_ops.server.connection import Credentials
 from drifting import Watch, check, drifted, others
-from instances import _quiet_port, lab
+from instances import lab
+from ports import quiet_port
 from servers import PROGRAMS, Refused
 
 __all__ = ["lab"]
@@ -49,7 +50,7 @@ def mutable(lab):
 
 def mutate(client, option, name, engine, current):
     """Set it to another value; None when the server takes none."""
-    texts = [str(_quiet_port())] if name == "port" else others(option, engine, current)
+    texts = [str(quiet_port())] if name == "port" else others(option, engine, current)
     said = "no other value is known"
     for text in texts:
         try:

@@ -12,7 +12,8 @@ from ansible.module_utils.redis_ops.apply import converge as apply
 from ansible.module_utils.redis_ops.base.errors import InvalidInput
 from ansible.module_utils.redis_ops.server.connection import Credentials
 from authority import Authority
-from instances import OLD_AND_NEW, ONE, Lab, _free, _quiet_port, killed_before, lab, laboratory, some
+from instances import OLD_AND_NEW, ONE, Lab, killed_before, lab, laboratory, some
+from ports import free, quiet_port
 from servers import Refused
 from tls_servers import Client as TlsClient
 from tls_servers import context
@@ -141,7 +142,7 @@ def test_a_server_with_tls_only_stays_closed_to_others(lab, adopt, tmp_path):
     certificate, key = issued.write(tmp_path, "server")
     ca = tmp_path / "ca.pem"
     ca.write_bytes(authority.pem)
-    port = _quiet_port()
+    port = quiet_port()
     plain = lab.settings.pop("port")
     lab.write_file(
         *("port 0", f"tls-port {port}", f"tls-cert-file {certificate}", f"tls-key-file {key}"),
@@ -153,8 +154,8 @@ def test_a_server_with_tls_only_stays_closed_to_others(lab, adopt, tmp_path):
     with contextlib.closing(TlsClient("127.0.0.1", port, context(issued))) as client:
         assert client.call("CONFIG", "GET", "port") == ["port", "0"]
         assert client.call("CONFIG", "GET", "databases") == ["databases", "20"]
-    assert _free(int(plain))
-    assert _free(6379) or not _is_ours(lab, 6379)
+    assert free(int(plain))
+    assert free(6379) or not _is_ours(lab, 6379)
     with (  # an error of TLS, or a reset
         pytest.raises(OSError),  # noqa: PT011
         contextlib.closing(TlsClient("127.0.0.1", port, context())) as client,
@@ -187,7 +188,7 @@ def test_a_server_with_a_socket_only_opens_no_port(lab, adopt):
             client.connect(path)
             client.sendall(b"CONFIG GET databases\r\n")
             assert b"20" in client.recv(100)
-        assert _free(int(port))
+        assert free(int(port))
     finally:
         lab.service.kill()
         Path(path).unlink(missing_ok=True)

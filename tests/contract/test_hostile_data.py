@@ -123,8 +123,9 @@ def test_clearing_the_aof(arena, stopped, data, what):
             (data / "aof-quarantine").rename(data / "aside")
         return aof.clean_all([stopped], compact=False, purge=True, check=False)
 
-    said = arena.rounds(SWAPS[what], clear, lambda: lay(arena, data))
-    assert any(text.startswith("done") for text in said), said[-1]
+    lay(arena, data)
+    assert told(clear).startswith("done"), "it does not even work without an attack"
+    arena.rounds(SWAPS[what], clear, lambda: lay(arena, data))
 
 
 def test_every_moment_of_clearing_the_aof(arena, stopped, data, monkeypatch):
@@ -199,8 +200,7 @@ def look(stopped: Instance) -> object:
 def test_looking_at_it(arena, stopped, data, what):
     """B8: a link in the place of the manifest brought a line of /etc/shadow into a report."""
     lay(arena, data)
-    said = arena.rounds(SWAPS[what], lambda: look(stopped))
-    assert any("refused" in text for text in said), "the attacker was too slow to be a test"
+    arena.rounds(SWAPS[what], lambda: look(stopped))
 
 
 @pytest.mark.parametrize("path", ["data/appendonlydir/appendonly.aof.manifest", "data/dump.rdb", "redis.conf"])

@@ -13,8 +13,9 @@ from ansible.module_utils.redis_ops.apply import instances as work
 from ansible.module_utils.redis_ops.apply import live, removal, rename, starting
 from ansible.module_utils.redis_ops.base import moves
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed, InvalidInput
-from instances import OLD_AND_NEW, ONE, PATIENCE, PAUSE, Process, _quiet_port, binary_of, until
+from instances import OLD_AND_NEW, ONE, PATIENCE, PAUSE, Process, binary_of, until
 from placed import HOST, Placed, renamed
+from ports import quiet_port
 from servers import Client, Program
 
 PASSWORD = "sesame of the moves"
@@ -26,7 +27,7 @@ class Moving(Placed):
 
     def begin(self, name: str, *lines: str, mode: int = 0o640) -> int:
         """A server that somebody else has set up where the package has it. Returns its port."""
-        port = _quiet_port()
+        port = quiet_port()
         data = self.data(name)
         data.mkdir(parents=True, exist_ok=True)
         self.config(name).write_text(
@@ -39,7 +40,7 @@ class Moving(Placed):
         return port
 
     def entry(self, name: str, **more: Any) -> dict[str, Any]:
-        return {"name": name, "port": _quiet_port(), **more}
+        return {"name": name, "port": quiet_port(), **more}
 
     def ask(self, port: int, *words: str, password: str = "") -> Any:
         client = Client(port)

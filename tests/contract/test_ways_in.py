@@ -15,7 +15,8 @@ from ansible.module_utils.redis_ops.apply import converge as apply
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError
 from ansible.module_utils.redis_ops.server.connection import Credentials
 from ansible.module_utils.redis_ops.view import observe
-from instances import OLD_AND_NEW, Lab, _free, _quiet_port, lab
+from instances import OLD_AND_NEW, Lab, lab
+from ports import free, quiet_port
 from servers import Client, Refused
 
 __all__ = ["lab"]
@@ -66,7 +67,7 @@ def test_the_port_stays_until_the_socket_is_there(lab, sockets):
     outcome = converge(lab, wanted, restart=True)
     assert outcome.restarted
     assert over(sockets / "a", "DBSIZE") == 10
-    assert _free(lab.port)
+    assert free(lab.port)
     assert not converge(lab, wanted).changed
 
 
@@ -88,14 +89,14 @@ def test_a_server_with_a_socket_only_is_found_where_it_listens(lab, sockets):
 def test_a_server_is_found_on_a_port_that_no_file_has(lab):
     lab.converge()
     lab.fill(10)
-    elsewhere = _quiet_port()
+    elsewhere = quiet_port()
     lab.ask("CONFIG", "SET", "port", str(elsewhere))
     view = observe.look(lab.instance())
     assert view.connection is not None
     view.connection.close()
     assert "port" in " ".join(lab.converge().actions)
     assert lab.keys() == 10
-    assert _free(elsewhere)
+    assert free(elsewhere)
 
 
 @OLD_AND_NEW

@@ -80,9 +80,10 @@ class Machine:
     def start(self, *arguments: str) -> subprocess.Popen:
         path = self.root / "config.json"
         path.write_text(json.dumps(self.config))
-        return subprocess.Popen(
-            [sys.executable, self.program, "--config", path, *arguments], stderr=subprocess.PIPE, text=True
-        )
+        command = [sys.executable, self.program, "--config", path, *arguments]
+        # those of the test run name the working copy, which may be anybody's
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
     def run(self, *arguments: str) -> tuple[int, str]:
         with self.start(*arguments) as process:
