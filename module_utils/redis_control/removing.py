@@ -21,7 +21,7 @@ class RemoveAction(TypedAction):
         """A name typed wrong would leave data that somebody believes is gone."""
         yield from super().problems(arguments)
         given = arguments.get("data") or []
-        for entry in given.split(",") if isinstance(given, str) else given:
+        for entry in given if isinstance(given, list) else str(given).split(","):
             host, slash, _ = str(entry).strip().rpartition("/")
             if self._hosts and slash and host not in self._hosts:
                 yield Problem(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -367,3 +368,15 @@ def test_a_quarantine_that_is_no_directory_is_refused(lab, kind, purge):
             clean(lab, purge=purge, check=check)
     assert all(path.exists() for path in dead)
     assert not elsewhere.exists() or not list(elsewhere.iterdir())
+
+
+@ONE
+def test_an_instance_that_fails_does_not_hide_what_was_moved_before(lab):
+    dead = litter(lab)
+    broken = replace(lab.instance(), name="broken", settings={"dir": "/nonexistent"}, service=None)
+    with pytest.raises(ApplyFailed) as failed:
+        aof.clean_all([lab.instance(), broken], compact=False, purge=False, check=False)
+    lines = str(failed.value).splitlines()
+    assert not lines[0].startswith("done before that")
+    for path in dead:
+        assert any(line.startswith(f"done before that: lab: move {path}") for line in lines[1:]), lines

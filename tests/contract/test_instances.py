@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 from ansible.module_utils.redis_ops.platform.packages import Package
 from ansible.module_utils.redis_ops.view import host, observe
 from ansible.module_utils.redis_ops.view.host import HostView, Seen
+from ansible.module_utils.redis_ops.view.instance import Instance
 from instances import OLD_AND_NEW, ONE, Lab, lab, laboratory
 from servers import Program
 
@@ -139,6 +141,32 @@ def test_a_run_that_fails_leaves_the_instance_that_stepped_aside_where_it_was(pr
         monkeypatch.setattr(instances, "converge", fail)
         assert here.converge(rotated(ports)).as_record()["failed"]
         assert here.answers(ports) == {"a": 10, "b": 20}
+
+
+@ONE
+@pytest.mark.usefixtures("lab")
+def test_an_instance_that_cannot_step_back_is_named_with_its_port(program, tmp_path, monkeypatch):
+    """The other one of the ring has its port by then."""
+    with hosting(program, tmp_path, monkeypatch, "ab") as here:
+        ports = {name: one.port for name, one in here.labs.items()}
+        converge = instances.converge
+
+        def fail(instance: Instance, **given: Any) -> Any:
+            if instance.name == "a":
+                raise ApplyFailed("instance a: no")
+            return converge(instance, **given)
+
+        monkeypatch.setattr(instances, "converge", fail)
+        message = here.converge(rotated(ports)).as_record()["msg"]
+        found = re.match(
+            rf"instance a: no\ninstance a: it listens on port (\d+) and no longer on {ports['a']}, which is taken; ",
+            message,
+        )
+        assert found, message
+        assert here.answers({"a": int(found[1]), "b": ports["a"]}) == {"a": 10, "b": 20}
+        monkeypatch.setattr(instances, "converge", converge)
+        here.converge(rotated(ports))
+        assert here.answers(rotated(ports)) == {"a": 10, "b": 20}
 
 
 @ONE

@@ -143,6 +143,7 @@ READS_AND_OWN_KEY = {
     "SCAN",
     "CONFIG GET",
     "ACL LIST",
+    "MODULE LIST",
     "LATENCY HISTOGRAM",
     "SLOWLOG GET",
     "CLIENT LIST",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.redis_ops.base.errors import InvalidValue
 from ansible.module_utils.redis_ops.load import seen
-from ansible.module_utils.redis_ops.server import info, persistence
+from ansible.module_utils.redis_ops.server import info, persistence, replies
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import quick
@@ -133,6 +133,15 @@ def test_what_is_taken_as_a_number_is_one():
     assert {"process_id", "used_memory", "loading"} <= used, "the scan sees them"
     used |= names_in(rf"^int\((?:before|after){taken}", "apply")
     assert used | {*persistence.SAVES, *seen.AT_WORK} <= info.NUMBERS
+
+
+def test_an_option_that_is_taken_as_a_number_is_one():
+    used = names_in(r"^int\((?:live|config)\.get\('([\w-]+)'")
+    assert {"maxmemory", "slowlog-max-len"} <= used, "the scan sees them"
+    assert used <= replies.NUMBERS
+    for name in used:
+        assert replies.fits("CONFIG GET", ["hz", "ten", name, "-1"])
+        assert not replies.fits("CONFIG GET", ["hz", "ten", name, "ten"])
 
 
 def test_what_is_taken_without_asking_is_there():

@@ -272,6 +272,24 @@ def test_a_step_that_fails_says_what_was_done(here, monkeypatch):
     assert Path(here.layout("cache").state).exists()
 
 
+def test_an_instance_that_fails_does_not_hide_what_was_removed_before(here, monkeypatch):
+    begin(here)
+    begin(here, "queue")
+    kept = str(here.config("queue"))
+    remove = removal.moves.remove_with_link
+
+    def denied(target: Any) -> None:
+        if str(getattr(target, "path", target)) == kept:
+            raise PermissionError(1, "Operation not permitted", kept)
+        remove(target)
+
+    monkeypatch.setattr(removal.moves, "remove_with_link", denied)
+    with pytest.raises(ApplyFailed) as raised:
+        here.remove("cache", "queue")
+    assert str(raised.value).startswith("instance queue: ")
+    assert str(raised.value).endswith("\nremoved before that: instance cache")
+
+
 # --- everything -------------------------------------------------------------------------------------------------------
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible.module_utils.redis_ops.base.errors import AccessDenied, CommandRefused
 from ansible.module_utils.redis_ops.base.findings import Status
 from ansible.module_utils.redis_ops.checks import undone
+from ansible.module_utils.redis_ops.model.conffile import Directive
+from ansible.module_utils.redis_ops.model.startup import Startup
 from ansible.module_utils.redis_ops.plan.contact import Contact
 from views import Server, several, view_of
 
@@ -19,18 +22,29 @@ class Listing(Server):
     """A server with these ACL users."""
 
     users: tuple[str, ...] = (OPEN,)
+    modules: Any = ()
 
     def call(self, *words: str) -> Any:
-        return list(self.users) if words == ("ACL LIST",) else super().call(*words)
+        answers = {"ACL LIST": list(self.users), "MODULE LIST": self.modules}
+        answer = answers[words[0]] if words[0] in answers else super().call(*words)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 def told(
-    file: str, live: dict[str, str], *users: str, settings: dict[str, Any] | None = None, **view: Any
+    file: str,
+    live: dict[str, str],
+    *users: str,
+    settings: dict[str, Any] | None = None,
+    modules: Any = (),
+    **view: Any,
 ) -> list[str]:
     """What is wrong with a restart of a server that somebody else set up."""
     [one] = several({"name": "default", "settings": settings or {"hz": "10"}})
     server = Listing(live=live)
     server.users = users or (OPEN,)
+    server.modules = modules
     found = view_of(one, file=file, live=live, contact=Contact.KEPT, connection=server, **view)
     texts = [f"{problem.where}: {problem.what}" for problem in undone.problems(found)]
     findings = list(undone.findings(found))
@@ -138,3 +152,48 @@ def test_users_that_the_file_of_users_lacks(tmp_path, saved, users, what):
 def test_a_file_of_users_that_is_not_to_be_read(tmp_path):
     [text] = told(f"aclfile {tmp_path}\n", {"aclfile": str(tmp_path)}, CLOSED)
     assert text.startswith("aclfile: whether it has the users of the running server can't be told")
+
+
+BLOOM = ["name", "bf", "ver", "20612"]
+MADE_IN = ["name", "vectorset", "ver", "1", "path", "", "args", []]
+
+
+def from_file(*words: Any) -> list[Any]:
+    """As servers since 7.0 list a module."""
+    return [*BLOOM, "path", *words, "args", []]
+
+
+@pytest.mark.parametrize(
+    ("file", "modules"),
+    [
+        ("", [from_file("/x/bloom.so")]),
+        ("loadmodule /x/other.so a b\n", [from_file("/x/bloom.so")]),
+        ("", [BLOOM]),
+        ("loadmodule /x/other.so\n", [BLOOM, ["name", "other", "ver", "1"]]),
+    ],
+)
+def test_a_module_that_only_the_running_server_has(file, modules):
+    """Its keys could not be loaded after a restart."""
+    [text] = told(file, {}, modules=modules)
+    assert text.startswith("loadmodule: no line of its file loads")
+    assert "bf" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "command", "modules"),
+    [
+        ("", (), []),
+        ("", (), [MADE_IN]),
+        ("loadmodule /x/bloom.so error_rate 1\n", (), [MADE_IN, from_file("/x/bloom.so")]),
+        ("loadmodule /x/bloom.so\n", (), [BLOOM]),
+        ("", (Directive("loadmodule", ("/x/bloom.so",), 1),), [from_file("/x/bloom.so")]),
+    ],
+)
+def test_modules_that_the_next_start_loads(file, command, modules):
+    assert told(file, {}, modules=modules, startup=Startup("redis-server", "/etc/redis.conf", command)) == []
+
+
+def test_modules_that_can_not_be_listed():
+    [text] = told("", {}, modules=AccessDenied("127.0.0.1:6379: NOPERM"))
+    assert text == "loadmodule: whether its next start has its modules can't be told: 127.0.0.1:6379: NOPERM"
+    assert told("", {}, modules=CommandRefused("ERR unknown command 'MODULE'")) == []

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import ApplyFailed, FileRefused, InvalidValue, plain, told
+from ..base.errors import ApplyFailed, FileRefused, InvalidValue, RedisOpsError, plain, told
 from ..base.paths import Directory, open_directory
 from ..base.trees import is_directory
 from ..platform import host
@@ -38,20 +38,34 @@ class Outcome:
 
 
 def clean_all(instances: Sequence[Instance], *, compact: bool, purge: bool, check: bool) -> dict[str, Any]:
-    """A module's result for all instances of a host. Raises ApplyFailed, see clean()."""
-    done = {instance.name: clean(instance, compact=compact, purge=purge, check=check) for instance in instances}
+    """A module's result for all instances of a host. Raises ApplyFailed, see clean(), with what was done before."""
+    done: dict[str, Outcome] = {}
+    for instance in instances:
+        try:
+            done[instance.name] = clean(instance, compact=compact, purge=purge, check=check)
+        except (RedisOpsError, OSError) as error:  # noqa: PERF203 - the first failure ends it
+            raise ApplyFailed("\n".join([told(error), *_before(done, check=check)])) from None
     files = [
         {"instance": name, "path": str(file.path), "size": file.size, "why": file.why}
         for name, outcome in done.items()
         for file in outcome.files
     ]
-    actions = [f"{name}: {action}" for name, outcome in done.items() for action in outcome.actions]
+    actions = _actions(done)
     return {
         "changed": bool(actions),
         "actions": actions,
         "files": files,
         "bytes": sum(file.size for outcome in done.values() for file in outcome.files),
     }
+
+
+def _actions(done: Mapping[str, Outcome]) -> list[str]:
+    return [f"{name}: {action}" for name, outcome in done.items() for action in outcome.actions]
+
+
+def _before(done: Mapping[str, Outcome], *, check: bool) -> list[str]:
+    """What had happened when an instance failed."""
+    return [] if check else [f"done before that: {action}" for action in _actions(done)]
 
 
 def clean(instance: Instance, *, compact: bool, purge: bool, check: bool) -> Outcome:

@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 from ..base.errors import ApplyFailed, InvalidInput, RedisOpsError, told
 from ..base.findings import Finding, as_records, failures
+from ..base.text import printable
 from ..checks import data, preflight, undone
 from ..checks.verify import verify
 from ..platform import sockets
@@ -109,16 +110,21 @@ def _converge(
             queues = None if stale else seen.place.queues
             outcome, after = _change(declared, current, queues, restart=restart, check=check, rolling=rolling)
         except (RedisOpsError, OSError) as error:
-            rest = turn[number + 1 :]
-            left = ", ".join(other.declared.name for other in rest)
-            result.error = _named(error, seen) + (f"\nnot reached, and as before: instance {left}" if left else "")
-            for other in rest:
-                _step_back(other)
+            result.error = "\n".join([_named(error, seen), *_given_up(seen, turn[number + 1 :])])
             break
         result.done.append(Done(name, outcome, None if check else verify(after, seen.place)))
         if after.connection is not None and after is not seen.view:
             after.connection.close()
     return result
+
+
+def _given_up(failed: Seen, rest: Sequence[Seen]) -> Iterator[str]:
+    """What became of an instance that failed and of those behind it."""
+    moved = {seen.declared.name: text for seen in (failed, *rest) if (text := _step_back(seen))}
+    left = ", ".join(seen.declared.name for seen in rest if seen.declared.name not in moved)
+    if left:
+        yield f"not reached, and as before: instance {left}"
+    yield from moved.values()
 
 
 def _named(error: Exception, seen: Seen) -> str:
@@ -183,11 +189,21 @@ def _step_aside(seen: Seen) -> None:
         connection.set_config([(name, str(sockets.spare_port())) for name in _PORTS if live.get(name, "0") != "0"])
 
 
-def _step_back(seen: Seen) -> None:
-    """Where it listened when it was looked at, after a run that ended before its turn."""
-    connection, live = seen.view.connection, seen.view.observed.live or {}
+def _step_back(seen: Seen) -> str:
+    """Let it listen where it did when it was looked at, unless it is where it shall be. Where it listens instead, '' for
+    nowhere else: of a ring, another instance may have its port by now.
+    """
+    connection, live, wanted = seen.view.connection, seen.view.observed.live or {}, seen.view.instance.settings
     if connection is None:
-        return
+        return ""
     with contextlib.suppress(RedisOpsError):
         now = connection.config(*_PORTS)
-        connection.set_config([(name, live[name]) for name in _PORTS if name in live and now.get(name) != live[name]])
+        moved = [name for name in now if name in live and now[name] not in (live[name], str(wanted.get(name)))]
+        try:
+            connection.set_config([(name, live[name]) for name in moved])
+        except RedisOpsError:
+            ports = ", ".join(
+                f"{name} {printable(now[name])} and no longer on {printable(live[name])}" for name in moved
+            )
+            return f"{seen.where}: it listens on {ports}, which is taken; run this again once the cause is gone"
+    return ""

@@ -58,18 +58,29 @@ def remove(declared: Declared, request: Request, *, check: bool) -> dict[str, An
     views = [look(instance) for instance in _instances(declared, request)]
     done: list[dict[str, Any]] = []
     for view in views:
-        steps = list(_steps(view, request))
-        if not check:
-            aside.sweep_drafts(view.instance)
-            _carry_out(view.instance.where, steps)
-        left = [] if request.deletes(view.instance.name) else _data(view)
-        done.append({"instance": view.instance.name, "actions": [what for what, _ in steps], "left": left})
+        try:
+            done.append(_remove(view, request, check=check))
+        except (OSError, RedisOpsError) as error:  # noqa: PERF203 - the first failure ends it
+            gone = ", ".join(one["instance"] for one in done)
+            if check or not gone:
+                raise
+            raise ApplyFailed(f"{told(error)}\nremoved before that: instance {gone}") from None
     actions = []
     if request.whole:
         actions = [what for what, _ in _of_host()]
         if not check:
             _carry_out("this host", [*_of_host(), ("forget the lock", _forget_all)])  # this run has made it
     return {"changed": bool(done or actions), "removed": done, "actions": actions}
+
+
+def _remove(view: InstanceView, request: Request, *, check: bool) -> dict[str, Any]:
+    """One instance, as the module returns it."""
+    steps = list(_steps(view, request))
+    if not check:
+        aside.sweep_drafts(view.instance)
+        _carry_out(view.instance.where, steps)
+    left = [] if request.deletes(view.instance.name) else _data(view)
+    return {"instance": view.instance.name, "actions": [what for what, _ in steps], "left": left}
 
 
 def _instances(declared: Declared, request: Request) -> list[Instance]:

@@ -38,7 +38,7 @@ def first_group(user: int) -> int:
 
 def user_number(user: Union[str, int, None]) -> Optional[int]:
     """The number of a user; None for one that is not given, or does not exist yet. A unit may have User=1001."""
-    if user is None or isinstance(user, int) or user.isdigit():
+    if user is None or isinstance(user, int) or user.isdecimal():
         return None if user is None else int(user)
     try:
         return pwd.getpwnam(user).pw_uid
@@ -48,7 +48,7 @@ def user_number(user: Union[str, int, None]) -> Optional[int]:
 
 def group_number(group: Union[str, int, None]) -> Optional[int]:
     """The same for a group."""
-    if group is None or isinstance(group, int) or group.isdigit():
+    if group is None or isinstance(group, int) or group.isdecimal():
         return None if group is None else int(group)
     try:
         return grp.getgrnam(group).gr_gid

@@ -1,9 +1,10 @@
 """What runs now and would not run after a restart, because only the running server has it. Reads ACL LIST and the
-file of users.
+file of users, and MODULE LIST.
 
-CONFIG SET, ACL SETUSER and REPLICAOF change a server and no file. A restart takes them back: a password that was only set
-live opens the server, a promoted replica drops its keys for those of its old primary, and an AOF that was switched off
-live is loaded as old as it is (Redis documentation, CONFIG REWRITE; rdb.c and aof.c as in server/datasets.py).
+CONFIG SET, ACL SETUSER, REPLICAOF and MODULE LOAD change a server and no file. A restart takes them back: a password that
+was only set live opens the server, a promoted replica drops its keys for those of its old primary, an AOF that was switched
+off live is loaded as old as it is, and data of a module that is gone can't be loaded (Redis documentation, CONFIG REWRITE;
+rdb.c and aof.c as in server/datasets.py).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Optional
 
 from .. import catalog
-from ..base.errors import FileRefused, Problem, RedisOpsError, told
+from ..base.errors import AccessDenied, CommandRefused, FileRefused, Problem, RedisOpsError, told
 from ..base.files import Target, read
 from ..base.findings import Finding, Status
 from ..base.text import printable
@@ -53,6 +54,7 @@ def _undone(view: InstanceView) -> Iterator[tuple[str, str, str]]:
     lines = _next_lines(view)
     values = {**lines.values(view.plan.desired.engine), **view.observed.commanded}
     yield from _role(view, lines)
+    yield from _modules(view, lines)
     if not view.goes_back:
         yield from _options(view, values)
         yield from _users(view, lines, values)
@@ -80,13 +82,43 @@ def _role(view: InstanceView, lines: conffile.ConfFile) -> Iterator[tuple[str, s
 
 
 def _primary(arguments: Sequence[str]) -> Optional[tuple[str, int]]:
-    if len(arguments) != 2 or not arguments[1].isdigit():
+    if len(arguments) != 2 or not arguments[1].isdecimal():
         return None  # no one
     return arguments[0], int(arguments[1])
 
 
 def _following(primary: Optional[tuple[str, int]]) -> str:
     return f"follows {printable(primary[0])} port {primary[1]}" if primary else "is a primary"
+
+
+def _modules(view: InstanceView, lines: conffile.ConfFile) -> Iterator[tuple[str, str, str]]:
+    """Modules that no line loads. Before 7.0 a server does not say where they come from, so that they are counted."""
+    try:
+        listed = view.connection.call("MODULE LIST") if view.connection is not None else []
+    except AccessDenied as error:
+        yield (
+            "loadmodule",
+            f"whether its next start has its modules can't be told: {error}",
+            "allow its user MODULE LIST",
+        )
+        return
+    except CommandRefused:
+        return  # taken away with rename-command, so that nobody loads one
+    modules = [dict(zip(map(str, entry[::2]), map(str, entry[1::2]))) for entry in listed]
+    given = (*lines.directives, *(view.startup.options if view.startup else ()))
+    written = {line.arguments[0] for line in given if line.name == "loadmodule" and line.arguments}
+    if all("path" in module for module in modules):
+        # what is built in has none
+        lost = [module.get("name", "") for module in modules if module["path"] and module["path"] not in written]
+    else:
+        lost = [module.get("name", "") for module in modules] if len(modules) > len(written) else []
+    if lost:
+        names = ", ".join(sorted(map(printable, lost))[:_SHOWN])
+        yield (
+            "loadmodule",
+            f"no line of its file loads modules that the running server has: {names}",
+            "write the lines that load them into its file, or unload them",
+        )
 
 
 def _options(view: InstanceView, values: Mapping[str, Value]) -> Iterator[tuple[str, str, str]]:

@@ -5,6 +5,7 @@ A reply of another shape comes from something that is no Redis, or is hostile; c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from .. import catalog
@@ -16,6 +17,18 @@ _HIDDEN = "(secret)"
 _REFUSED_USER = ("NOAUTH", "WRONGPASS", "NOPERM", "DENIED")  # DENIED: protected mode
 _NOT_SERVING = ("LOADING", "BUSY")  # BUSY: a script or a function runs for too long
 _FULL = "ERR max number of clients"
+_INTEGER = re.compile(r"-?[0-9]{1,20}")
+# Options that the code counts with.
+NUMBERS = frozenset(
+    (
+        "auto-aof-rewrite-min-size",
+        "auto-aof-rewrite-percentage",
+        "maxclients",
+        "maxmemory",
+        "slowlog-log-slower-than",
+        "slowlog-max-len",
+    )
+)
 
 
 def _is_text(reply: Reply) -> bool:
@@ -40,6 +53,18 @@ def _is_texts_or_nils(reply: Reply) -> bool:
 
 def _is_pairs(reply: Reply) -> bool:
     return _is_texts_or_nils(reply) and len(_list(reply)) % 2 == 0 and _is_texts(_list(reply)[::2])
+
+
+def _is_config(reply: Reply) -> bool:
+    """Name and value in turn, with numbers where the code counts with them."""
+    if not _is_pairs(reply):
+        return False
+    pairs = _list(reply)
+    return all(_INTEGER.fullmatch(str(value)) for name, value in zip(pairs[::2], pairs[1::2]) if name in NUMBERS)
+
+
+def _is_lists(reply: Reply) -> bool:
+    return isinstance(reply, list) and all(isinstance(entry, list) for entry in reply)
 
 
 def _is_scan(reply: Reply) -> bool:
@@ -88,7 +113,7 @@ SHAPES: Mapping[str, Callable[[Reply], bool]] = {
     "BGREWRITEAOF": _is_text,
     "BGSAVE": _is_text,
     "CLIENT LIST": _is_text,
-    "CONFIG GET": _is_pairs,
+    "CONFIG GET": _is_config,
     "CONFIG SET": lambda reply: reply == "OK",
     "DEL": _is_number,
     "EXISTS": _is_number,
@@ -100,6 +125,7 @@ SHAPES: Mapping[str, Callable[[Reply], bool]] = {
     "LINDEX": _is_text_or_nil,
     "LLEN": _is_number,
     "LRANGE": _is_texts,
+    "MODULE LIST": _is_lists,
     "PING": _is_text,
     "SCAN": _is_scan,
     "SET": _is_text_or_nil,
