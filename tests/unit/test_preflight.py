@@ -122,6 +122,17 @@ def test_an_aclfile_of_which_nobody_can_tell_does_not_pass():
     assert (finding.status, finding.actual) == (Status.SKIP, "could not be determined: it could not be tried")
 
 
+def test_a_tls_file_of_which_nobody_can_tell_does_not_pass(tmp_path):
+    key = tmp_path / "redis.key"
+    key.write_text("")
+    here = one(tls_port=6380, tls_key_file=str(key))
+    facts = tls.look(tls.Options.of({**here.desired.values}), "redis", None)
+    file = replace(facts.files["tls-key-file"], readable=unknown("it could not be tried"))
+    found = preflight.findings(host_of(seen_of(here, tls=replace(facts, files={"tls-key-file": file}))), REDIS)
+    [finding] = [finding for finding in found if finding.id == "preflight.tls-key-file"]
+    assert (finding.status, finding.actual) == (Status.SKIP, "could not be determined: it could not be tried")
+
+
 def test_an_aclfile_that_stays_as_it_is_stops_nothing():
     here = one(aclfile="/etc/redis/users.acl")
     plan = seen_of(here).view.plan

@@ -136,21 +136,27 @@ def _hidden(view: HostView, seen: Seen) -> Iterator[Problem]:
             )
 
 
-def _of_instance(seen: Seen) -> list[Finding]:
-    desired = seen.view.plan.desired
-    found = []
-    if seen.place.aclfile.holds is None and seen.view.changes("aclfile"):
-        found.append(
-            Finding(
-                "preflight.aclfile",
+def _unread(seen: Seen) -> Iterator[Finding]:
+    """Files that a start needs, where it can't be told whether the server may read them."""
+    answers = {"aclfile": seen.place.aclfile}
+    if seen.view.tls is not None and seen.view.tls.options.in_use:
+        answers.update({option: file.readable for option, file in seen.view.tls.files.items()})
+    for option, answer in answers.items():
+        if answer.holds is None and seen.view.changes(option):
+            yield Finding(
+                f"preflight.{option}",
                 seen.where,
                 Status.SKIP,
-                "an aclfile that the server can read",
-                f"could not be determined: {seen.place.aclfile.reason}",
-                "a server that cannot read its aclfile does not start",
+                f"a file of {option} that the server can read",
+                f"could not be determined: {answer.reason}",
+                f"a server that cannot read its {option} does not start",
                 "nothing to do where the run makes the user; else see whether it may read the file",
             )
-        )
+
+
+def _of_instance(seen: Seen) -> list[Finding]:
+    desired = seen.view.plan.desired
+    found = list(_unread(seen))
 
     def warn(name: str, expected: str, actual: str, why: str, remedy: str) -> None:
         found.append(Finding(f"preflight.{name}", seen.where, Status.WARN, expected, actual, why, remedy))
