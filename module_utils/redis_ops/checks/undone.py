@@ -1,10 +1,11 @@
-"""What runs now and would not run after a restart, because only the running server has it. Reads ACL LIST and the
+"""What a restart would change that nobody declares: only the running server has it, or only its file. Reads ACL LIST and the
 file of users, and MODULE LIST.
 
 CONFIG SET, ACL SETUSER, REPLICAOF and MODULE LOAD change a server and no file. A restart takes them back: a password that
 was only set live opens the server, a promoted replica drops its keys for those of its old primary, an AOF that was switched
 off live is loaded as old as it is, and data of a module that is gone can't be loaded (Redis documentation, CONFIG REWRITE;
-rdb.c and aof.c as in server/datasets.py).
+rdb.c and aof.c as in server/datasets.py). An option that is read at the start only and was edited in the file comes in: with
+fewer databases than the data has the server does not start, and an aclfile brings other users.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from ..base.files import Target, read
 from ..base.findings import Finding, Status
 from ..base.text import printable
 from ..catalog.kinds import Value
-from ..catalog.option import Apply, Option
+from ..catalog.option import Option
 from ..model import conffile, load_user
 from ..model.desired import default_value
+from ..model.startup import SUPERVISION
 from ..plan.comparison import ABSENT
 from ..plan.contact import sticky
 from ..view.instance import InstanceView
@@ -35,7 +37,7 @@ WHY = "Redis documentation, CONFIG REWRITE: what is set live is gone after a res
 def problems(view: InstanceView) -> Iterator[Problem]:
     """Why a run does not restart the server."""
     for name, what, remedy in _undone(view):
-        yield Problem(f"{view.instance.where}: {name}", what, "a restart that takes nothing back", remedy)
+        yield Problem(f"{view.instance.where}: {name}", what, "a restart that changes nothing else", remedy)
 
 
 def findings(view: InstanceView) -> Iterator[Finding]:
@@ -43,7 +45,7 @@ def findings(view: InstanceView) -> Iterator[Finding]:
     for name, what, remedy in _undone(view):
         where = f"{view.instance.where}: {name}"
         yield Finding(
-            "verify.next_start", where, Status.WARN, "a next start that takes nothing back", what, WHY, remedy
+            "verify.next_start", where, Status.WARN, "a next start that changes nothing else", what, WHY, remedy
         )
 
 
@@ -126,7 +128,7 @@ def _options(view: InstanceView, values: Mapping[str, Value]) -> Iterator[tuple[
     settled = {entry.option.name for entry in view.plan.entries if not entry.left}
     for option in catalog.options_at(engine):
         name, runs = option.name, compare.live.get(option.name, ABSENT)
-        if name in settled or not _is_guarded(option) or option.apply_at(engine) is not Apply.LIVE:
+        if name in settled or not _is_guarded(option) or _is_of_cluster(view, name):
             continue
         boot = values.get(name, default_value(option, engine))
         if (
@@ -146,7 +148,12 @@ def _options(view: InstanceView, values: Mapping[str, Value]) -> Iterator[tuple[
 
 
 def _is_guarded(option: Option) -> bool:
-    return sticky(option) or option.secret or option.name in _OF_DATA
+    return (sticky(option) or option.secret or option.name in _OF_DATA) and option.name not in (*SUPERVISION, "logfile")
+
+
+def _is_of_cluster(view: InstanceView, name: str) -> bool:
+    """A node of a cluster has one database, whatever its file says."""
+    return name == "databases" and view.plan.compare.live.get("cluster-enabled") is True
 
 
 def _differs(view: InstanceView, option: Option, runs: Value, boot: Value) -> str:
