@@ -50,6 +50,14 @@ class Program:
             pytest.skip(reason)
         return command
 
+    def command_for(self, uid: int) -> list[str]:
+        """How another account runs it. Skips the test where that can't reach the checkout, such as one in root's home."""
+        command = self.command()
+        with contextlib.suppress(PermissionError):
+            subprocess.run([*command, "--version"], user=uid, extra_groups=[], check=True, stdout=subprocess.DEVNULL)
+            return command
+        pytest.skip("no other account can reach the servers of this checkout")
+
     def _wheel(self) -> list[str]:
         program = CACHE / "wheels" / self.source / self.path
         return [str(program)] if program.exists() else []

@@ -153,7 +153,7 @@ def start(
     log = directory / "server.log"
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     with log.open("wb") as output:
-        command = [*program.command(), *words]
+        command = [*(program.command_for(who.uid) if who else program.command()), *words]
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd=directory, **_identity(who))
     return TlsServer(process, options, host, log)
 
