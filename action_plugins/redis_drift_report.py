@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
+from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError  # noqa: E402
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
         lines: list[str] = []
         directory, width = Path(), min(Display().columns, text.WIDTH)
         try:
-            _, given = self.validate_argument_spec(dict(edge.DRIFT_REPORT_ARGUMENTS))
+            _, given = self.validate_argument_spec(dict(arguments.DRIFT_REPORT_ARGUMENTS))
             directory = Path(given["directory"]).resolve()
             made = _document(task_vars or {}, directory)
             lines = text.render(made, width=width)

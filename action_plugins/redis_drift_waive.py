@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
+from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import InvalidInput, Problem, RedisOpsError, told  # noqa: E402
 from ansible.module_utils.redis_ops.report import answers, document, shape, text, waivers  # noqa: E402
@@ -61,7 +61,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Fails, and writes nothing, where it cannot keep every word that is there."""
         result = super().run(tmp, task_vars)
-        _, given = self.validate_argument_spec(dict(edge.DRIFT_WAIVE_ARGUMENTS))
+        _, given = self.validate_argument_spec(dict(arguments.DRIFT_WAIVE_ARGUMENTS))
         try:
             found = _findings(given, task_vars or {})
             if not found:

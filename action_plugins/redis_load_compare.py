@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
+from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import Problem, RedisOpsError, told  # noqa: E402
 from ansible.module_utils.redis_ops.load import compare, runs  # noqa: E402
@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Fails when the runs cannot be compared. A verdict is for the play to act on."""
         result = super().run(tmp, task_vars)
-        _, given = self.validate_argument_spec(dict(edge.LOAD_COMPARE_ARGUMENTS))
+        _, given = self.validate_argument_spec(dict(arguments.LOAD_COMPARE_ARGUMENTS))
         directory = Path(given["directory"]).resolve()
         try:
             document = _compared(directory, given)

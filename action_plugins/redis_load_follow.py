@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
+from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
 
 LOOK = 2.0  # seconds between two looks
@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Until every program has ended, Ctrl-C, or the time is over. None of these fails: the results will tell."""
         result = super().run(tmp, task_vars)
-        _, given = self.validate_argument_spec(dict(edge.LOAD_FOLLOW_ARGUMENTS))
+        _, given = self.validate_argument_spec(dict(arguments.LOAD_FOLLOW_ARGUMENTS))
         generators = self._generators(given["runs"], task_vars or {})
         show, end, parent = _Show(), time.monotonic() + given["seconds"], os.getppid()
         stopped = abandoned = False

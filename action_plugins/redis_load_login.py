@@ -16,8 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_control import typed  # noqa: E402 - found only now
-from ansible.module_utils.redis_ops import edge  # noqa: E402
+from ansible.module_utils.redis_control import arguments, typed  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.findings import as_records  # noqa: E402
 from ansible.module_utils.redis_ops.load import account  # noqa: E402
 from ansible.module_utils.redis_ops.model import load_user  # noqa: E402
@@ -39,7 +38,7 @@ class ActionModule(ActionBase):
         if wrong:
             result.update(failed=True, msg="\n".join(map(str, wrong)))
             return result
-        _, given = self.validate_argument_spec(dict(edge.LOAD_LOGIN_ARGUMENTS))
+        _, given = self.validate_argument_spec(dict(arguments.LOAD_LOGIN_ARGUMENTS))
         if given["own"]:
             names = dict.fromkeys(run["instance"] for run in given["runs"])
             result.update(changed=False, logins={}, findings=as_records(account.of_own(names, given["own_user"])))

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
+from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError  # noqa: E402
 from ansible.module_utils.redis_ops.base.findings import as_records  # noqa: E402
 from ansible.module_utils.redis_ops.load import plan  # noqa: E402
@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Fails for what was typed and does not fit the instances."""
         result = super().run(tmp, task_vars)
-        _, given = self.validate_argument_spec(dict(edge.LOAD_PLAN_ARGUMENTS))
+        _, given = self.validate_argument_spec(dict(arguments.LOAD_PLAN_ARGUMENTS))
         prepared = given.pop("prepared")
         generators: list[dict[str, Any]] = []
         findings = []

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_ops import edge  # noqa: E402 - found only now
+from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError, told  # noqa: E402
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Fails when there is nothing to keep or to judge. A verdict is for the play to act on."""
         result = super().run(tmp, task_vars)
-        _, given = self.validate_argument_spec(dict(edge.LOAD_REPORT_ARGUMENTS))
+        _, given = self.validate_argument_spec(dict(arguments.LOAD_REPORT_ARGUMENTS))
         directory = Path(given["directory"]).resolve()
         moments = {"checklist": _check, "before": _open, "after": _add, "cooled": _close}
         try:

@@ -66,9 +66,10 @@ written:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.base import seal
-from ansible.module_utils.redis_ops.view import describe, host
+from ansible.module_utils.redis_ops.base.owners import must_be_root
+from ansible.module_utils.redis_ops.edge import arguments, run
+from ansible.module_utils.redis_ops.view import describe
 
 
 def main() -> None:
@@ -84,8 +85,8 @@ def main() -> None:
     given = module.params
 
     def work() -> dict:
-        host.must_be_root()
-        found, lost = describe.describe_all(edge.logins(given, ""))
+        must_be_root()
+        found, lost = describe.describe_all(arguments.logins(given, ""))
         secrets = {one.name: one.secrets for one in found if one.secrets}
         return {
             "changed": False,
@@ -94,7 +95,7 @@ def main() -> None:
             "sealed": seal.seal(secrets, given["seal"]) if secrets and given["seal"] else "",
         }
 
-    edge.answer(module, lambda: edge.in_turn(work))
+    run.answer(module, lambda: run.in_turn(work))
 
 
 if __name__ == "__main__":

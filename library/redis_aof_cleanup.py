@@ -70,14 +70,14 @@ bytes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.apply import aof
+from ansible.module_utils.redis_ops.edge import arguments, run
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **edge.DECLARATION_ARGUMENTS,
+            **arguments.ARGUMENTS,
             "compact": {"type": "bool", "default": False},
             "purge": {"type": "bool", "default": False},
         },
@@ -87,13 +87,13 @@ def main() -> None:
 
     def work() -> dict:
         return aof.clean_all(
-            edge.declared_of(given).instances(),
+            arguments.declared_of(given).instances(),
             compact=given["compact"],
             purge=given["purge"],
             check=module.check_mode,
         )
 
-    edge.answer(module, lambda: edge.in_turn(work, given, "" if module.check_mode else "clear_aof"))
+    run.answer(module, lambda: run.in_turn(work, given, "" if module.check_mode else "clear_aof"))
 
 
 if __name__ == "__main__":

@@ -90,14 +90,14 @@ restarted:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.apply import converge as apply
+from ansible.module_utils.redis_ops.edge import instance_arguments, run
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **edge.INSTANCE_ARGUMENTS,
+            **instance_arguments.ARGUMENTS,
             "restart": {"type": "bool", "default": False},
             "accept_eviction": {"type": "bool", "default": False},
         },
@@ -106,14 +106,14 @@ def main() -> None:
 
     def work() -> dict:
         given = module.params
-        instance = edge.instance_of(given)
+        instance = instance_arguments.instance_of(given)
         outcome, _ = apply.converge(instance, restart=given["restart"], check=module.check_mode)
         return {"instance": instance.name, **vars(outcome)}
 
     # a server elsewhere has no lock on this host
     local = bool(module.params["path"] or module.params["service"])
     changes = "redis_config" if local and not module.check_mode else ""
-    edge.answer(module, lambda: edge.in_turn(work, {}, changes))
+    run.answer(module, lambda: run.in_turn(work, {}, changes))
 
 
 if __name__ == "__main__":

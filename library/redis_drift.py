@@ -63,14 +63,15 @@ scopes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import drift, edge
+from ansible.module_utils.redis_ops import drift
+from ansible.module_utils.redis_ops.edge import arguments, run
 from ansible.module_utils.redis_ops.platform import kernel
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **edge.DECLARATION_ARGUMENTS,
+            **arguments.ARGUMENTS,
             "sysctl": {"type": "dict", "default": {}},
             "transparent_hugepage": {"choices": ["never", "madvise", kernel.UNMANAGED], "default": "never"},
             "open_files": {"type": "int", "default": 11024},
@@ -81,10 +82,10 @@ def main() -> None:
 
     def work() -> dict:
         wanted = kernel.parse_wanted(given["sysctl"], given["transparent_hugepage"], given["open_files"])
-        scopes = drift.check(edge.declared_of(given), wanted, given["declaration"]["version"])
+        scopes = drift.check(arguments.declared_of(given), wanted, given["declaration"]["version"])
         return {"changed": False, "scopes": [scope.as_record() for scope in scopes]}
 
-    edge.answer(module, lambda: edge.in_turn(work))
+    run.answer(module, lambda: run.in_turn(work))
 
 
 if __name__ == "__main__":

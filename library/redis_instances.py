@@ -70,14 +70,14 @@ converged:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.apply.instances import converge_all
+from ansible.module_utils.redis_ops.edge import arguments, run
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **edge.DECLARATION_ARGUMENTS,
+            **arguments.ARGUMENTS,
             "restart": {"type": "bool", "default": False},
             "rolling": {"type": "bool", "default": False},
             "somaxconn": {"type": "int", "default": 0},
@@ -89,8 +89,8 @@ def main() -> None:
 
     def work() -> dict:
         return converge_all(
-            edge.declared_of(given),
-            edge.package_of(given),
+            arguments.declared_of(given),
+            arguments.package_of(given),
             restart=given["restart"],
             rolling=given["rolling"],
             check=module.check_mode,
@@ -98,7 +98,7 @@ def main() -> None:
             only=given["only"],
         ).as_record()
 
-    edge.answer(module, lambda: edge.in_turn(work, given, "" if module.check_mode else "provision"))
+    run.answer(module, lambda: run.in_turn(work, given, "" if module.check_mode else "provision"))
 
 
 if __name__ == "__main__":

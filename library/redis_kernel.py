@@ -120,7 +120,7 @@ findings:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
+from ansible.module_utils.redis_ops.edge import run
 from ansible.module_utils.redis_ops.platform import kernel
 
 
@@ -141,7 +141,7 @@ def main() -> None:
         wanted = kernel.parse_wanted(given["sysctl"], given["transparent_hugepage"], given["open_files"])
         return kernel.converge(kernel.Machine(), wanted, check=module.check_mode)
 
-    edge.answer(module, lambda: edge.in_turn(work, given, "" if module.check_mode else "provision"))
+    run.answer(module, lambda: run.in_turn(work, given, "" if module.check_mode else "provision"))
 
 
 if __name__ == "__main__":

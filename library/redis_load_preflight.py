@@ -96,7 +96,7 @@ instances:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
+from ansible.module_utils.redis_ops.edge import arguments, run
 from ansible.module_utils.redis_ops.load import checklist
 from ansible.module_utils.redis_ops.platform import kernel
 
@@ -104,7 +104,7 @@ from ansible.module_utils.redis_ops.platform import kernel
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **edge.DECLARATION_ARGUMENTS,
+            **arguments.ARGUMENTS,
             "connections": {"type": "int", "default": 0},
             "production": {"type": "bool", "default": False},
             "allow_production": {"type": "bool", "default": False},
@@ -122,10 +122,10 @@ def main() -> None:
         load = checklist.Load(given["connections"], given["production"], given["allow_production"], given["load_comes"])
         return {
             "changed": False,
-            **checklist.check(edge.declared_of(given), wanted, given["declaration"]["version"], load),
+            **checklist.check(arguments.declared_of(given), wanted, given["declaration"]["version"], load),
         }
 
-    edge.answer(module, lambda: edge.in_turn(work))
+    run.answer(module, lambda: run.in_turn(work))
 
 
 if __name__ == "__main__":

@@ -35,11 +35,11 @@ numbers:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
+from ansible.module_utils.redis_ops.edge import run
 
 
 def main() -> None:
-    edge.only_on_control_node(AnsibleModule(argument_spec={}, supports_check_mode=True))
+    run.only_on_control_node(AnsibleModule(argument_spec={}, supports_check_mode=True))
 
 
 if __name__ == "__main__":

@@ -86,17 +86,17 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.base.findings import as_records
+from ansible.module_utils.redis_ops.edge import arguments, load_user_arguments, run
 from ansible.module_utils.redis_ops.load import account
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=dict(edge.LOAD_USER_ARGUMENTS), supports_check_mode=True)
+    module = AnsibleModule(argument_spec=dict(load_user_arguments.ARGUMENTS), supports_check_mode=True)
     given = module.params
 
     def work() -> dict:
-        instances = edge.declared_of(given).instances()
+        instances = arguments.declared_of(given).instances()
         wanted = [account.Account(**told) for told in given["accounts"]]
         if module.check_mode or given["state"] == "possible":
             made = account.Given(findings=account.possible(instances, wanted))
@@ -108,7 +108,7 @@ def main() -> None:
                 module.warn(line)
         return {"changed": False, "users": made.users, "findings": as_records(made.findings)}
 
-    edge.answer(module, lambda: edge.in_turn(work))
+    run.answer(module, lambda: run.in_turn(work))
 
 
 if __name__ == "__main__":

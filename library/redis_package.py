@@ -55,7 +55,7 @@ actions:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
+from ansible.module_utils.redis_ops.edge import run
 from ansible.module_utils.redis_ops.platform import install, packages
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 
@@ -73,7 +73,7 @@ def main() -> None:
         package = packages.package(PRODUCTS[module.params["product"]], module.params["version"])
         return install.converge(package, check=module.check_mode)
 
-    edge.answer(module, lambda: edge.in_turn(work, {}, "" if module.check_mode else "provision"))
+    run.answer(module, lambda: run.in_turn(work, {}, "" if module.check_mode else "provision"))
 
 
 if __name__ == "__main__":

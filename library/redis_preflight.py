@@ -55,26 +55,27 @@ first_contact:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.base import findings
+from ansible.module_utils.redis_ops.base.owners import must_be_root
 from ansible.module_utils.redis_ops.checks import adoption, preflight
+from ansible.module_utils.redis_ops.edge import arguments, run
 from ansible.module_utils.redis_ops.view import host
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**edge.DECLARATION_ARGUMENTS, "somaxconn": {"type": "int", "default": 0}},
+        argument_spec={**arguments.ARGUMENTS, "somaxconn": {"type": "int", "default": 0}},
         supports_check_mode=True,
     )
 
-    edge.answer(module, lambda: edge.in_turn(lambda: look_and_judge(module.params)))
+    run.answer(module, lambda: run.in_turn(lambda: look_and_judge(module.params)))
 
 
 def look_and_judge(params: dict) -> dict:
     """The module's result. Raises InvalidInput for what is typed wrong and for what can't be looked at."""
-    host.must_be_root()
-    package = edge.package_of(params)
-    view = host.look(edge.declared_of(params), package, somaxconn=params["somaxconn"])
+    must_be_root()
+    package = arguments.package_of(params)
+    view = host.look(arguments.declared_of(params), package, somaxconn=params["somaxconn"])
     view.close()
     problems = preflight.problems(view, package)
     if problems:

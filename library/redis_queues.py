@@ -109,15 +109,15 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.base import findings
 from ansible.module_utils.redis_ops.checks import queue_check, queues
+from ansible.module_utils.redis_ops.edge import arguments, run
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **edge.DECLARATION_ARGUMENTS,
+            **arguments.ARGUMENTS,
             "names": {"type": "list", "elements": "str", "default": []},
             "prefix": {"type": "str", "default": ""},
             "before": {"type": "list", "elements": "dict", "default": []},
@@ -131,11 +131,11 @@ def main() -> None:
 
     def work() -> dict:
         limits = queues.Limits(oldest_waiting=given["oldest_waiting"], overdue=given["overdue"], kept=given["kept"])
-        instances = edge.declared_of(given).instances()
+        instances = arguments.declared_of(given).instances()
         here, found = queue_check.check(instances, limits, given["names"], given["prefix"], given["before"])
         return {"queues": here, **findings.outcome(found)}
 
-    edge.answer(module, lambda: edge.in_turn(work))
+    run.answer(module, lambda: run.in_turn(work))
 
 
 if __name__ == "__main__":

@@ -75,14 +75,14 @@ actions:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.apply.removal import Request, remove
+from ansible.module_utils.redis_ops.edge import arguments, run
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **edge.DECLARATION_ARGUMENTS,
+            **arguments.ARGUMENTS,
             "state": {"type": "str", "choices": ["possible", "absent"], "default": "absent"},
             "instances": {"type": "list", "elements": "str", "required": True},
             "data": {"type": "list", "elements": "str", "default": []},
@@ -96,10 +96,10 @@ def main() -> None:
     only_looks = module.check_mode or given["state"] == "possible"
 
     def work() -> dict:
-        found = remove(edge.declared_of(given), request, check=only_looks)
+        found = remove(arguments.declared_of(given), request, check=only_looks)
         return {"changed": False} if given["state"] == "possible" else found
 
-    edge.answer(module, lambda: edge.in_turn(work, given, "" if only_looks else "remove"))
+    run.answer(module, lambda: run.in_turn(work, given, "" if only_looks else "remove"))
 
 
 if __name__ == "__main__":

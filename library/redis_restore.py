@@ -46,21 +46,23 @@ converged:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.apply.restoration import restore
+from ansible.module_utils.redis_ops.edge import arguments, run
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**edge.DECLARATION_ARGUMENTS, "instance": {"type": "str", "required": True}},
+        argument_spec={**arguments.ARGUMENTS, "instance": {"type": "str", "required": True}},
         supports_check_mode=True,
     )
     given = module.params
 
     def work() -> dict:
-        return restore(edge.declared_of(given), edge.package_of(given), given["instance"], check=module.check_mode)
+        return restore(
+            arguments.declared_of(given), arguments.package_of(given), given["instance"], check=module.check_mode
+        )
 
-    edge.answer(module, lambda: edge.in_turn(work, given, "" if module.check_mode else "restore"))
+    run.answer(module, lambda: run.in_turn(work, given, "" if module.check_mode else "restore"))
 
 
 if __name__ == "__main__":

@@ -42,22 +42,22 @@ snapshots:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
+from ansible.module_utils.redis_ops.edge import arguments, run
 from ansible.module_utils.redis_ops.load import snapshot
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**edge.DECLARATION_ARGUMENTS, "queues": {"type": "bool", "default": False}},
+        argument_spec={**arguments.ARGUMENTS, "queues": {"type": "bool", "default": False}},
         supports_check_mode=True,
     )
 
     def work() -> dict:
-        instances = edge.declared_of(module.params).instances()
+        instances = arguments.declared_of(module.params).instances()
         found = snapshot.take_all(instances, look_for_queues=module.params["queues"])
         return {"changed": False, "snapshots": found}
 
-    edge.answer(module, lambda: edge.in_turn(work))
+    run.answer(module, lambda: run.in_turn(work))
 
 
 if __name__ == "__main__":

@@ -48,22 +48,22 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.base import findings
 from ansible.module_utils.redis_ops.checks import verify
+from ansible.module_utils.redis_ops.edge import instance_arguments, run
 from ansible.module_utils.redis_ops.view.observe import observe
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=dict(edge.INSTANCE_ARGUMENTS), supports_check_mode=True)
+    module = AnsibleModule(argument_spec=dict(instance_arguments.ARGUMENTS), supports_check_mode=True)
 
     def work() -> dict:
         if module.check_mode:
             return {"instance": module.params["instance"], "findings": [], "skipped": True}
-        found = verify.verify(observe(edge.instance_of(module.params)))
+        found = verify.verify(observe(instance_arguments.instance_of(module.params)))
         return {"instance": module.params["instance"], **findings.outcome(found)}
 
-    edge.answer(module, lambda: edge.in_turn(work))
+    run.answer(module, lambda: run.in_turn(work))
 
 
 if __name__ == "__main__":

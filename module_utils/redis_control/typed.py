@@ -7,9 +7,9 @@ import socket
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.base.errors import Problem
 from ansible.module_utils.redis_ops.base.text import printable
+from ansible.module_utils.redis_ops.edge import arguments
 from ansible.module_utils.redis_ops.model import declaration
 from ansible.plugins.action import ActionBase
 
@@ -43,7 +43,7 @@ def of_declaration(given: Any) -> list[Problem]:
     """given: the parameter `declaration` of a module, as it was typed."""
     if not isinstance(given, Mapping):
         return [Problem("declaration", "is no mapping", "what redis_server_declaration holds", "pass that variable")]
-    known = edge.DECLARATION_ARGUMENTS["declaration"]["options"]
+    known = arguments.ARGUMENTS["declaration"]["options"]
     foreign = [
         Problem(f"declaration: {name}", "is no part of a declaration", f"one of {', '.join(known)}", "correct it")
         for name in given
@@ -52,7 +52,7 @@ def of_declaration(given: Any) -> list[Problem]:
     missing = [name for name in ("instances", "profiles") if name not in given]
     if missing:
         return [Problem("declaration", f"lacks {', '.join(missing)}", "what redis_server_declaration holds", "add it")]
-    return [*foreign, *declaration.problems(edge.declaration_of(given))]
+    return [*foreign, *declaration.problems(arguments.declaration_of(given))]
 
 
 def caller(variables: Mapping[str, Any]) -> str:

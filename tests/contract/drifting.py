@@ -16,7 +16,7 @@ from ansible.module_utils.redis_ops.catalog.option import Option
 from ansible.module_utils.redis_ops.drift import Scope, instance
 from ansible.module_utils.redis_ops.drift.look import Look
 from ansible.module_utils.redis_ops.drift.states import NO_DRIFT
-from ansible.module_utils.redis_ops.edge import printable
+from ansible.module_utils.redis_ops.edge.run import printable
 from ansible.module_utils.redis_ops.model.desired import DesiredState
 from ansible.module_utils.redis_ops.plan.plan import build
 from ansible.module_utils.redis_ops.report import answers

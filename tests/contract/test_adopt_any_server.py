@@ -25,8 +25,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.redis_control import adopt
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.apply.instances import Result, converge_all
+from ansible.module_utils.redis_ops.edge import arguments
 from ansible.module_utils.redis_ops.platform import processes
 from ansible.module_utils.redis_ops.server.connection import Credentials
 from ansible.module_utils.redis_ops.view.describe import Description, as_records, describe_these
@@ -91,9 +91,7 @@ class Inventory:
 
     def parameters(self) -> dict[str, Any]:
         given = self._templar.template(trust_as_template("{{ redis_server_declaration }}"))
-        validated = ArgumentSpecValidator(edge.DECLARATION_ARGUMENTS).validate(
-            {"declaration": json.loads(json.dumps(given))}
-        )
+        validated = ArgumentSpecValidator(arguments.ARGUMENTS).validate({"declaration": json.loads(json.dumps(given))})
         assert validated.error_messages == []
         found: dict[str, Any] = validated.validated_parameters
         return found
@@ -101,7 +99,7 @@ class Inventory:
 
 def run(server: Somebodys, parameters: Mapping[str, Any], *, check: bool) -> Result:
     """As library/redis_instances.py does it. Raises InvalidInput."""
-    given = edge.declared_of(parameters)
+    given = arguments.declared_of(parameters)
     here = Here(given.product, given.declaration, given.login, server=server)
     return converge_all(here, package_of(server.program), restart=True, check=check, somaxconn=100_000)
 

@@ -22,8 +22,8 @@ import runpy, sys
 import ansible.module_utils
 ansible.module_utils.__path__.append(sys.argv[1])
 from ansible.module_utils import basic
-from ansible.module_utils.redis_ops import edge
-edge.LOCK = sys.argv[3]
+from ansible.module_utils.redis_ops.edge import run
+run.LOCK = sys.argv[3]
 basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
 runpy.run_path(sys.argv[2], run_name="__main__")
 """

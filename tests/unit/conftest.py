@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.apply import aside, removal
+from ansible.module_utils.redis_ops.edge import run
 from ansible.module_utils.redis_ops.platform import layout
 from ansible.module_utils.redis_ops.view import declared
 
@@ -19,7 +19,7 @@ def _nothing_is_remembered_on_this_machine(tmp_path_factory, monkeypatch):
     state = str(tmp_path_factory.getbasetemp() / "ansible-redis")
     for module in (layout, aside, declared, removal):
         monkeypatch.setattr(module, "STATE_DIRECTORY", state)
-    monkeypatch.setattr(edge, "LOCK", f"{state}/lock")
+    monkeypatch.setattr(run, "LOCK", f"{state}/lock")
 
 
 @pytest.fixture

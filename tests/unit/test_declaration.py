@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.redis_control.typed import of_declaration
-from ansible.module_utils.redis_ops import catalog, edge
+from ansible.module_utils.redis_ops import catalog
+from ansible.module_utils.redis_ops.edge import arguments
 from ansible.module_utils.redis_ops.model import declaration
 from ansible.module_utils.redis_ops.model.declaration import INSTANCE_KEYS, LAYERS, Declaration
 from hypothesis import given
@@ -159,7 +160,7 @@ def test_a_unit_may_have_any_name_of_systemd(service):
 
 
 def test_the_keys_of_an_instance_are_those_that_the_modules_take():
-    assert set(INSTANCE_KEYS) == set(edge.DECLARATION_ARGUMENTS["declaration"]["options"]["instances"]["options"])
+    assert set(INSTANCE_KEYS) == set(arguments.ARGUMENTS["declaration"]["options"]["instances"]["options"])
 
 
 # --- layers -----------------------------------------------------------------------------------------------------------

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.base import lock
 from ansible.module_utils.redis_ops.base.errors import HostIsBusy
+from ansible.module_utils.redis_ops.edge import run
 
 ROOT = Path(__file__).parent.parent.parent
 # Another process that holds the lock until it is told to stop: one run's, or a reader's
@@ -202,26 +202,26 @@ def test_the_wait_has_an_end(path):
 
 @pytest.fixture
 def of_modules(path, monkeypatch):
-    monkeypatch.setattr(edge, "LOCK", str(path))
+    monkeypatch.setattr(run, "LOCK", str(path))
     monkeypatch.setattr(lock, "PATIENCE", 0.05)
-    monkeypatch.setattr(edge, "must_be_root", lambda: None)
+    monkeypatch.setattr(run, "must_be_root", lambda: None)
     return path
 
 
 def test_a_module_that_changes_the_host_names_itself_and_its_caller(of_modules):
-    said = edge.in_turn(lambda: json.loads(of_modules.read_text()), {"caller": "bob@here (provision.yml)"}, "provision")
+    said = run.in_turn(lambda: json.loads(of_modules.read_text()), {"caller": "bob@here (provision.yml)"}, "provision")
     assert said["holder"] == "provision by bob@here (provision.yml)"
     assert said["pid"] == os.getpid()
 
 
 def test_a_module_that_reads_leaves_no_mark(of_modules):
-    assert edge.in_turn(lambda: {"found": 1}) == {"found": 1}
+    assert run.in_turn(lambda: {"found": 1}) == {"found": 1}
     assert not of_modules.exists()
 
 
 def test_what_a_caller_says_is_data(of_modules):
     hostile = "x\n\x1b[2J{{ 1 }}" + "y" * 1000
-    said = edge.in_turn(lambda: json.loads(of_modules.read_text()), {"caller": hostile}, "provision")
+    said = run.in_turn(lambda: json.loads(of_modules.read_text()), {"caller": hostile}, "provision")
     assert "\n" not in said["holder"]
     assert "\x1b" not in said["holder"]
     assert len(said["holder"]) < 250

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.redis_ops import catalog, edge
+from ansible.module_utils.redis_ops import catalog
+from ansible.module_utils.redis_ops.edge import instance_arguments
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
@@ -406,7 +407,7 @@ def test_tasks_give_a_module_what_it_knows(path):
 
 
 def test_the_secrets_of_an_instance_are_where_they_are_not_logged():
-    assert {name for name, spec in edge.INSTANCE_ARGUMENTS.items() if spec.get("no_log")} == {
+    assert {name for name, spec in instance_arguments.ARGUMENTS.items() if spec.get("no_log")} == {
         "secrets",
         "login_password",
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible.module_utils.redis_ops import edge
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError
 from ansible.module_utils.redis_ops.base.text import printable
+from ansible.module_utils.redis_ops.edge import run
 from attacks import EVERY
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,5 +52,5 @@ def test_what_a_module_fails_with_moves_no_cursor(attack, kind):
         raise kind(attack)
 
     module = Module()
-    edge.answer(module, work)
+    run.answer(module, work)
     assert module.said["msg"].replace("\n", "").isprintable()

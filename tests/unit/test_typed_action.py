@@ -12,7 +12,7 @@ from unittest.mock import MagicMock
 import pytest
 import yaml
 from ansible.module_utils.redis_control import typed
-from ansible.module_utils.redis_ops import edge
+from ansible.module_utils.redis_ops.edge import arguments
 from ansible.module_utils.redis_ops.model.declaration import LAYERS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -158,7 +158,7 @@ def test_a_missing_declaration_is_the_module_s_to_refuse():
 
 
 def test_what_the_control_node_checks_is_what_the_module_takes():
-    options = edge.DECLARATION_ARGUMENTS["declaration"]["options"]
+    options = arguments.ARGUMENTS["declaration"]["options"]
     assert typed.of_declaration({name: spec.get("default", GOOD.get(name)) for name, spec in options.items()}) == []
 
 

@@ -8,7 +8,7 @@ import pwd
 import stat
 from typing import Optional, Union
 
-from .errors import ApplyFailed
+from .errors import ApplyFailed, InvalidInput, Problem
 
 
 def trusted() -> frozenset[int]:
@@ -75,3 +75,11 @@ def give(descriptor: int, mode: int, owner: Union[str, int, None], group: Union[
             uid, gid = (-1 if number is None else number for _, number in numbers.values())
             os.fchown(descriptor, uid, gid)
     os.fchmod(descriptor, mode)
+
+
+def must_be_root() -> None:
+    """Raises InvalidInput. Everything else that a run says would be wrong: it sees no process, file or socket of others."""
+    if os.geteuid() != 0:
+        raise InvalidInput(
+            [Problem("this host", "the run is not root", "root's rights", "run with become: true, or --become")]
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Optional
 
 from ..base.answer import YES, Answer, no
-from ..base.errors import FileUnreadable, InvalidInput, Problem, RedisOpsError, told
+from ..base.errors import FileUnreadable, RedisOpsError, told
 from ..base.files import Target, read
+from ..base.owners import must_be_root
 from ..model.conffile import HEADER_START
 from ..model.resolve import Resolved
 from ..plan.eviction import widens
@@ -147,14 +147,6 @@ def _tls_of(one: Resolved, instance: Instance) -> Optional[tls.Facts]:
         text = read(Target(one.layout.config)) or ""
         values = {**observe.parse_file(instance, text).values(one.desired.engine), **values}
     return observe.tls_of(values, Path("/"), instance.config)
-
-
-def must_be_root() -> None:
-    """Raises InvalidInput. Everything else that a run says would be wrong: it sees no process, file or socket of others."""
-    if os.geteuid() != 0:
-        raise InvalidInput(
-            [Problem("this host", "the run is not root", "root's rights", "run with become: true, or --become")]
-        )
 
 
 def _place(view: InstanceView) -> Place:
