@@ -23,10 +23,10 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
+from ansible.module_utils.redis_control.report import answers, document, junit, page, prometheus, shape, text, waivers  # noqa: E402
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError  # noqa: E402
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
-from ansible.module_utils.redis_ops.report import answers, document, junit, page, prometheus, shape, text, waivers  # noqa: E402
 
 RESULT = "__redis_drift_check"  # what the role registers for each host
 LATEST, PAGE = "latest.json", "latest.html"

@@ -20,9 +20,9 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
+from ansible.module_utils.redis_control.report import answers, document, shape, text, waivers  # noqa: E402
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import InvalidInput, Problem, RedisOpsError, told  # noqa: E402
-from ansible.module_utils.redis_ops.report import answers, document, shape, text, waivers  # noqa: E402
 
 HEAD = (
     f"---\n# Drift that is accepted for a while; docs/drift.md. `make waivers` adds to the end.\n{waivers.VARIABLE}:\n"

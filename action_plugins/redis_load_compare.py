@@ -17,10 +17,10 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
+from ansible.module_utils.redis_control.load import compare, runs  # noqa: E402
+from ansible.module_utils.redis_control.report import load_comparison  # noqa: E402
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import Problem, RedisOpsError, told  # noqa: E402
-from ansible.module_utils.redis_ops.load import compare, runs  # noqa: E402
-from ansible.module_utils.redis_ops.report import load_comparison  # noqa: E402
 
 DATED = f"{'[0-9]' * 8}T{'[0-9]' * 6}Z.json"  # latest.json is a copy of one of them
 

@@ -17,10 +17,10 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_control import arguments, typed  # noqa: E402 - found only now
+from ansible.module_utils.redis_control.report import checklist  # noqa: E402
 from ansible.module_utils.redis_ops.base.findings import as_records  # noqa: E402
 from ansible.module_utils.redis_ops.load import account  # noqa: E402
 from ansible.module_utils.redis_ops.model import load_user  # noqa: E402
-from ansible.module_utils.redis_ops.report import checklist  # noqa: E402
 
 MODULE = "redis_load_user"
 RANDOM = 32  # bytes of a password

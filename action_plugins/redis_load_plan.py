@@ -15,10 +15,10 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
+from ansible.module_utils.redis_control.load import plan  # noqa: E402
+from ansible.module_utils.redis_control.report import load_answers, shape  # noqa: E402
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError  # noqa: E402
 from ansible.module_utils.redis_ops.base.findings import as_records  # noqa: E402
-from ansible.module_utils.redis_ops.load import plan  # noqa: E402
-from ansible.module_utils.redis_ops.report import load_answers, shape  # noqa: E402
 
 
 class ActionModule(ActionBase):

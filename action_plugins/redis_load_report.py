@@ -21,11 +21,8 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
-from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
-from ansible.module_utils.redis_ops.base.errors import RedisOpsError, told  # noqa: E402
-from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
-from ansible.module_utils.redis_ops.load import guide, targets  # noqa: E402
-from ansible.module_utils.redis_ops.report import (  # noqa: E402
+from ansible.module_utils.redis_control.load import guide, targets  # noqa: E402
+from ansible.module_utils.redis_control.report import (  # noqa: E402
     answers,
     checklist,
     junit,
@@ -35,6 +32,9 @@ from ansible.module_utils.redis_ops.report import (  # noqa: E402
     loadtest_page,
     shape,
 )
+from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
+from ansible.module_utils.redis_ops.base.errors import RedisOpsError, told  # noqa: E402
+from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
 
 # what the role registers for each host
 SNAPSHOT, PREFLIGHT, PLAN, ACCOUNT, CHECKS, RESULTS = (

@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
+from ansible.module_utils.redis_control.load import guide, targets, typed  # noqa: E402
 from ansible.module_utils.redis_ops.base.errors import InvalidInput, Problem, RedisOpsError  # noqa: E402 - found only now
-from ansible.module_utils.redis_ops.load import guide, targets, typed  # noqa: E402
 
 ROLE = "redis_loadtest"
 NUMBERS = ("users", "rate", "ramp", "warm_up", "duration")

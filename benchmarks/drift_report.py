@@ -60,7 +60,7 @@ def scope(instance: str, findings: int) -> dict[str, Any]:
 def measure(hosts: int, findings: int) -> list[object]:
     """One row of the table."""
     import redis_drift_report as plugin  # noqa: PLC0415 - importable since main()
-    from ansible.module_utils.redis_ops.report import document  # noqa: PLC0415
+    from ansible.module_utils.redis_control.report import document  # noqa: PLC0415
 
     scopes = [scope("", 0), scope("cache", findings), scope("queue", findings)]
     results = [document.HostResult(f"redis{number:04d}.example.net", scopes) for number in range(hosts)]

@@ -22,9 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
+from ansible.module_utils.redis_control.report import answers, shape  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.findings import failure  # noqa: E402
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
-from ansible.module_utils.redis_ops.report import answers, shape  # noqa: E402 - found only now
 
 DOCUMENTATION = r"""
 name: redis_summary

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible.module_utils.redis_ops.base import seal
-from ansible.module_utils.redis_ops.report import adopt_answers, answers
-from ansible.module_utils.redis_ops.report.shape import WrongShape
 from ansible.plugins.action import ActionBase
+
+from ..redis_ops.base import seal
+from .report import adopt_answers, answers
+from .report.shape import WrongShape
 
 NAME = re.compile(r"[A-Za-z0-9_.:-]+")  # of a host, as a file name
 PLAIN = re.compile(r"[A-Za-z0-9/_.+-][A-Za-z0-9/_.,@+ -]*")  # what may stand without quotes where YAML reads it as text
@@ -39,7 +40,7 @@ class AdoptAction(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Fails when a file is there already, when a password has no vault to go to, and for a host name that is no name."""
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         variables = dict(task_vars or {})
         arguments = dict(self._task.args)
         key = secrets.token_hex(32)

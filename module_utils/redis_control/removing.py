@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible.module_utils.redis_control.typed import TypedAction
-from ansible.module_utils.redis_ops.base.errors import Problem
+from ..redis_ops.base.errors import Problem
+from .typed import TypedAction
 
 
 class RemoveAction(TypedAction):

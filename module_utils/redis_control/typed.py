@@ -7,11 +7,12 @@ import socket
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible.module_utils.redis_ops.base.errors import Problem
-from ansible.module_utils.redis_ops.base.text import printable
-from ansible.module_utils.redis_ops.edge import arguments
-from ansible.module_utils.redis_ops.model import declaration
 from ansible.plugins.action import ActionBase
+
+from ..redis_ops.base.errors import Problem
+from ..redis_ops.base.text import printable
+from ..redis_ops.edge import arguments
+from ..redis_ops.model import declaration
 
 
 class TypedAction(ActionBase):
@@ -21,7 +22,7 @@ class TypedAction(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The module's result, or failure with one line for each problem."""
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         problems = [str(problem) for problem in self.problems(arguments)]
         if problems:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
+from ansible.module_utils.redis_control.report import answers
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.catalog import kinds
 from ansible.module_utils.redis_ops.catalog.option import Option
@@ -19,7 +20,6 @@ from ansible.module_utils.redis_ops.drift.states import NO_DRIFT
 from ansible.module_utils.redis_ops.edge.run import printable
 from ansible.module_utils.redis_ops.model.desired import DesiredState
 from ansible.module_utils.redis_ops.plan.plan import build
-from ansible.module_utils.redis_ops.report import answers
 from ansible.module_utils.redis_ops.view import observe
 from instances import Lab
 

@@ -18,8 +18,9 @@ from typing import Any, NoReturn
 
 import bull
 import pytest
-from ansible.module_utils.redis_ops.load import guide, snapshot
-from ansible.module_utils.redis_ops.report import loadtest
+from ansible.module_utils.redis_control.load import guide
+from ansible.module_utils.redis_control.report import loadtest
+from ansible.module_utils.redis_ops.load import snapshot
 from instances import Lab, laboratory, until
 from servers import MISSING, MUST_HAVE_ALL, Program
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import bull
 import pytest
-from ansible.module_utils.redis_ops.report import load_results
+from ansible.module_utils.redis_control.report import load_results
 from instances import lab, some, until
 
 __all__ = ["lab"]

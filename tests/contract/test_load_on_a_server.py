@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops.report import load_results
+from ansible.module_utils.redis_control.report import load_results
 from servers import PROGRAMS, Server, running
 
 ROOT = Path(__file__).parent.parent.parent

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops.load import guide, snapshot, verdict, window
-from ansible.module_utils.redis_ops.report import load_answers
+from ansible.module_utils.redis_control.load import guide, verdict, window
+from ansible.module_utils.redis_control.report import load_answers
+from ansible.module_utils.redis_ops.load import snapshot
 from ansible.module_utils.redis_ops.server.connection import Credentials
 from ansible.module_utils.redis_ops.view import observe
 from instances import Lab, laboratory

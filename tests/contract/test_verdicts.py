@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ansible.module_utils.redis_ops.load.clients import SHORTFALLS
+from ansible.module_utils.redis_control.load.clients import SHORTFALLS
 from instances import OLD_AND_NEW, program
 from loaded import BAD, BROKEN, GOOD, OF_A_BUSY_MACHINE, Trial, busy, carried_out, distrust, missed, not_tested
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from ansible.module_utils.redis_ops.report import document
+from ansible.module_utils.redis_control.report import document
 
 NOON = "2026-11-23T12:00:00+00:00"
 LATER = "2026-11-23T12:15:00+00:00"

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from ansible.module_utils.redis_ops.load import guide
-from ansible.module_utils.redis_ops.report import loadtest
+from ansible.module_utils.redis_control.load import guide
+from ansible.module_utils.redis_control.report import loadtest
 
 NOON = "2026-11-23T12:00:00+00:00"
 HOST, GENERATOR = "redis1.example.com", "generator1.example.com"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible.module_utils.redis_control.report import answers, shape
 from ansible.module_utils.redis_ops.base.findings import Finding, Status, as_records
 from ansible.module_utils.redis_ops.drift.states import Scope, State, found
-from ansible.module_utils.redis_ops.report import answers, shape
 from attacks import EVERY, LONG
 from checked import MAXMEMORY, finding, scope
 from hypothesis import given

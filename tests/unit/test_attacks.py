@@ -14,8 +14,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from ansible.module_utils.redis_control.report import checklist, document, junit, loadtest, prometheus, text
 from ansible.module_utils.redis_ops.base.text import printable
-from ansible.module_utils.redis_ops.report import checklist, document, junit, loadtest, prometheus, text
 from attacks import EVERY, names
 from checked import build, finding, looked, scope
 from hypothesis import given

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible.module_utils.redis_ops.report import checklist
+from ansible.module_utils.redis_control.report import checklist
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible.module_utils.redis_ops.load import checklist, guide
+from ansible.module_utils.redis_control.load import guide
+from ansible.module_utils.redis_ops.load import checklist
 
 ROOT = Path(__file__).parent.parent.parent
 TRACEABILITY = ROOT / "docs" / "guide-traceability.md"

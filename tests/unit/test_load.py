@@ -5,10 +5,10 @@ from __future__ import annotations
 from copy import deepcopy
 
 import pytest
+from ansible.module_utils.redis_control.load import guide, targets, verdict, window
+from ansible.module_utils.redis_control.report import loadtest
 from ansible.module_utils.redis_ops.base.errors import InvalidInput
-from ansible.module_utils.redis_ops.load import guide, targets, verdict, window
 from ansible.module_utils.redis_ops.load.snapshot import cpu_ticks, histograms
-from ansible.module_utils.redis_ops.report import loadtest
 
 BEFORE = {
     "instance": "cache",

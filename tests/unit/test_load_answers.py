@@ -9,7 +9,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops.report import junit, load_answers, load_results, loadtest, shape
+from ansible.module_utils.redis_control.report import junit, load_answers, load_results, loadtest, shape
 from attacks import EVERY
 from hypothesis import given, settings
 from hypothesis import strategies as st

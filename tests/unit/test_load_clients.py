@@ -5,8 +5,8 @@ from __future__ import annotations
 from copy import deepcopy
 
 import pytest
-from ansible.module_utils.redis_ops.load import clients
-from ansible.module_utils.redis_ops.report import loadtest
+from ansible.module_utils.redis_control.load import clients
+from ansible.module_utils.redis_control.report import loadtest
 from test_load import BEFORE, after, guide
 
 TIMES = {"count": 5000, "mean": 0.5, "max": 9.0, "quantiles": [[50, 0.4], [95, 2.0], [99, 3.0], [99.9, 5.0]]}

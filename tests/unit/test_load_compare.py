@@ -10,9 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.redis_control.load import compare, rank_test, runs
+from ansible.module_utils.redis_control.report import load_comparison
 from ansible.module_utils.redis_ops.base.errors import InvalidInput, RedisOpsError
-from ansible.module_utils.redis_ops.load import compare, rank_test, runs
-from ansible.module_utils.redis_ops.report import load_comparison
 from hypothesis import given
 from hypothesis import strategies as st
 from load_runs import FLOWS, report

@@ -6,7 +6,7 @@ import math
 import random
 
 import pytest
-from ansible.module_utils.redis_ops.load import merge
+from ansible.module_utils.redis_control.load import merge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
+from ansible.module_utils.redis_control.load import plan
 from ansible.module_utils.redis_ops.base.errors import InvalidInput
-from ansible.module_utils.redis_ops.load import plan
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
 from redis_load_plan import ActionModule

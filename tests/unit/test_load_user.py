@@ -11,7 +11,8 @@ from unittest.mock import MagicMock
 
 import bullmq
 import pytest
-from ansible.module_utils.redis_ops.load import account, plan
+from ansible.module_utils.redis_control.load import plan
+from ansible.module_utils.redis_ops.load import account
 from ansible.module_utils.redis_ops.model import load_user
 from hypothesis import given
 from hypothesis import strategies as st

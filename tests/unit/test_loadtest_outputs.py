@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-from ansible.module_utils.redis_ops.report import checklist, junit, loadtest
+from ansible.module_utils.redis_control.report import checklist, junit, loadtest
 from hypothesis import given
 from hypothesis import strategies as st
 from loadtested import PHASES, build, check, jobs, run, sample, snapshots, users

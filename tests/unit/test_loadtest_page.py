@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible.module_utils.redis_ops.load.figures import number
-from ansible.module_utils.redis_ops.report import loadtest_page, loadtest_plots, plot
-from ansible.module_utils.redis_ops.report.figures import milliseconds, size
+from ansible.module_utils.redis_control.load.figures import number
+from ansible.module_utils.redis_control.report import loadtest_page, loadtest_plots, plot
+from ansible.module_utils.redis_control.report.figures import milliseconds, size
 from hypothesis import given
 from hypothesis import strategies as st
 from loadtested import HOST, NONE, PHASES, build, check, jobs, run, sample, snapshots, users

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible.module_utils.redis_control.report import document, page, prometheus, text, waivers
 from ansible.module_utils.redis_ops.drift import State
-from ansible.module_utils.redis_ops.report import document, page, prometheus, text, waivers
 from checked import LATER, MAXMEMORY, build, finding, looked, scope
 
 AWAY = document.HostResult("redis9", error="Connection timed out", unreachable=True)

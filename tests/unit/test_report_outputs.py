@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-from ansible.module_utils.redis_ops.report import document, junit, prometheus, text, waivers
+from ansible.module_utils.redis_control.report import document, junit, prometheus, text, waivers
 from checked import LATER, MAXMEMORY, build, finding, looked, scope
 from hypothesis import given
 from hypothesis import strategies as st

@@ -7,8 +7,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.redis_control.report import waivers
 from ansible.module_utils.redis_ops.base.errors import InvalidInput
-from ansible.module_utils.redis_ops.report import waivers
 from checked import TODAY, build, finding, looked
 from hypothesis import given
 from hypothesis import strategies as st

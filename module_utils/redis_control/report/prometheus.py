@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ..drift.states import State
+from ...redis_ops.drift.states import State
 
 
 def render(document: Mapping[str, Any]) -> str:

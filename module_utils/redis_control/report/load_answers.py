@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..base.findings import Finding, Status, as_records
-from ..platform.layout import INSTANCE_NAME
+from ...redis_ops.base.findings import Finding, Status, as_records
+from ...redis_ops.platform.layout import INSTANCE_NAME
 from . import answers, shape
 from .shape import WrongShape
 

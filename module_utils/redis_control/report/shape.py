@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ..base.text import printable
+from ...redis_ops.base.text import printable
 
 Shape = Callable[[Any, str], Any]
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.findings import Finding, Status, as_records
-from ..drift.states import State, status_of
+from ...redis_ops.base.findings import Finding, Status, as_records
+from ...redis_ops.drift.states import State, status_of
 from . import shape
 from .shape import Shape, WrongShape
 

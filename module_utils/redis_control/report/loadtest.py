@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
-from ..base.findings import as_records
+from ...redis_ops.base.findings import as_records
+from ...redis_ops.load.snapshot import evicts
 from ..load import clients, merge, window
-from ..load.snapshot import evicts
 from ..load.targets import Target
 from ..load.verdict import EXIT_CODES, FAIL, INVALID, PASS, judge
 from .document import printable

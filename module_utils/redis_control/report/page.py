@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..drift.states import State
+from ...redis_ops.drift.states import State
 from .document import drifted, is_drift
 from .text import at, many, notes, summary, trend
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
-from ..drift.states import NO_DRIFT, State
+from ...redis_ops.drift.states import NO_DRIFT, State
 from .document import CHECKED, CLEAN, drifted, is_drift
 
 WIDTH = 120

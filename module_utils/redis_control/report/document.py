@@ -10,9 +10,9 @@ from datetime import date
 from glob import escape
 from typing import Any
 
-from ..base.errors import Problem
-from ..base.text import printable as plain
-from ..drift.states import NO_DRIFT, State
+from ...redis_ops.base.errors import Problem
+from ...redis_ops.base.text import printable as plain
+from ...redis_ops.drift.states import NO_DRIFT, State
 from . import shape
 from .waivers import Waiver
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import catalog
-from ..model.declaration import KEEP
-from ..platform.layout import INSTANCE_NAME, PRODUCTS
+from ...redis_ops import catalog
+from ...redis_ops.model.declaration import KEEP
+from ...redis_ops.platform.layout import INSTANCE_NAME, PRODUCTS
 from . import answers, shape
 from .shape import WrongShape
 

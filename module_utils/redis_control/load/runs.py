@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.errors import Problem, RedisOpsError
+from ...redis_ops.base.errors import Problem, RedisOpsError
 from .guide import TARGETS
 from .targets import AT_LEAST
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
-from ..base.errors import InvalidInput, Problem
+from ...redis_ops.base.errors import InvalidInput, Problem
 from .figures import apart, number, typed
 
 AT_MOST, AT_LEAST = "at most", "at least"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from ..base.findings import Finding, Status
+from ...redis_ops.base.findings import Finding, Status
 from .targets import Target
 
 PASS, FAIL, INVALID = "PASS", "FAIL", "INVALID"

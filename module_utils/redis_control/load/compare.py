@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ..base.errors import InvalidInput, Problem
+from ...redis_ops.base.errors import InvalidInput, Problem
 from .rank_test import ALPHA, Change, Sample, among_all, change, fewest
 from .runs import Measure, Run
 

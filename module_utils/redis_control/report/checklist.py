@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..base.findings import Finding, Status, as_records
+from ...redis_ops.base.findings import Finding, Status, as_records
 from . import load_answers
 from .document import printable
 from .shape import WrongShape

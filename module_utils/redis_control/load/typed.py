@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..base.errors import InvalidInput, Problem
-from ..model.declaration import unknown_variable
+from ...redis_ops.base.errors import InvalidInput, Problem
+from ...redis_ops.model.declaration import unknown_variable
 
 PREFIX = "redis_loadtest_"
 # what one of them may be at least; the limits of the load are those of its program

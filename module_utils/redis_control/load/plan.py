@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.errors import InvalidInput, Problem
-from ..base.findings import Finding, Status
+from ...redis_ops.base.errors import InvalidInput, Problem
+from ...redis_ops.base.findings import Finding, Status
 
 USERS, JOBS = "users", "jobs"
 LOCALHOST = "localhost"  # what Ansible calls the machine that the play runs on

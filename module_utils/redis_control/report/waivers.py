@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from glob import escape
 from typing import Any, Optional
 
-from ..base.errors import InvalidInput, Problem
-from ..base.text import printable
+from ...redis_ops.base.errors import InvalidInput, Problem
+from ...redis_ops.base.text import printable
 from . import shape
 
 VARIABLE = "redis_drift_waivers"
