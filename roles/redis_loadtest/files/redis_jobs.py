@@ -329,6 +329,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 
 def say(text: str) -> None:
+    """One line of progress for a person."""
     print(f"redis-jobs: {text}", file=sys.stderr, flush=True)
 
 

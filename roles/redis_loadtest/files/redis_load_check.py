@@ -53,6 +53,7 @@ def check(path: Path, *, without_login: bool = False) -> dict[str, Any]:
 
 
 def row(name: str, subject: str, status: str, expected: str, actual: str, why: str, remedy: str = "") -> Finding:
+    """A finding about the load generator; its remedy counts only where the check did not pass."""
     return {
         "id": f"generator.{name}",
         "subject": subject,
@@ -178,6 +179,7 @@ def _server(config: Config, *, without_login: bool) -> tuple[dict[str, str], Fin
 
 
 def clock(now: float) -> Finding:
+    """Whether the clock of this machine is set. now: seconds since 1970."""
     told = datetime.fromtimestamp(now, timezone.utc).isoformat(timespec="milliseconds")
     why = "all generators begin at one time by their own clocks"
     return row(

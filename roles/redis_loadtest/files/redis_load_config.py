@@ -36,6 +36,7 @@ class Problem(Exception):
 
 
 def option(default: Any, about: str, least: float = -math.inf, most: float = math.inf) -> Any:
+    """A field of Config. about: its help; least, most: bounds of a number, both allowed."""
     return field(default=default, metadata={"about": about, "least": least, "most": most})
 
 
@@ -121,6 +122,7 @@ class Config:
 
 
 def load(path: Path) -> Config:
+    """The configuration that a file holds. Raises Problem with everything that is wrong with it."""
     try:
         given = json.loads(path.read_text())
         readable = path.stat().st_mode & 0o077

@@ -37,6 +37,7 @@ def unhidden(took: float, pause: float) -> list[float]:
 
 
 def span(samples: Sequence[Mapping[str, Any]], name: str) -> dict[str, float]:
+    """Mean, median and maximum of one measurement over all samples; empty where none has it."""
     values = [sample[name] for sample in samples if name in sample]
     if not values:
         return {}
@@ -45,6 +46,7 @@ def span(samples: Sequence[Mapping[str, Any]], name: str) -> dict[str, float]:
 
 
 def size(count: float) -> str:
+    """Bytes as a person reads them."""
     for unit in ("B", "KB", "MB"):
         if count < 1024:
             return f"{count:.0f} {unit}"
@@ -74,6 +76,7 @@ def progress(sample: Mapping[str, Any], left: float) -> str:
 
 
 def clock(seconds: float) -> str:
+    """Seconds as minutes and seconds."""
     whole = max(0, round(seconds))
     return f"{whole // 60}:{whole % 60:02}"
 

@@ -138,6 +138,7 @@ def make(place: Path, lock: Path) -> None:
 
 
 def refuse(name: str, problem: str) -> int:
+    """Say why this machine can't generate load. The exit status."""
     print(
         f"k6 and BullMQ cannot be had on {name}: {problem}; mend that, or name your own with redis_loadtest_k6 and "
         "redis_loadtest_python (docs/load-testing.md)",

@@ -121,14 +121,17 @@ def timed(client: Client, words: Sequence[object]) -> float:
 
 
 def cached(config: Config, number: int) -> str:
+    """The name of a cached key."""
     return f"{config.keys}cache:{number}"
 
 
 def noise(size: int) -> str:
+    """Random text of this many characters, which compresses badly."""
     return os.urandom(size // 2 + 1).hex()[:size]
 
 
 def batches(items: Iterable[Any]) -> Iterator[list[Any]]:
+    """The items in lists of at most BATCH."""
     source = iter(items)
     return iter(lambda: list(itertools.islice(source, BATCH)), [])
 
