@@ -6,7 +6,7 @@ import hashlib
 import random
 
 import pytest
-from ansible.module_utils.redis_ops.drift import acl
+from ansible.module_utils.redis_ops.drift import users
 from servers import Refused
 
 HASH = hashlib.sha256(b"one").hexdigest()
@@ -60,10 +60,10 @@ def given(server, rules):
 
 
 def told(line, rules, server, *, opened):
-    start = acl.Start(server.engine, "", opened)
+    start = users.Start(server.engine, "", opened)
     return [
         finding.actual
-        for finding in acl.findings([listed(server, "default"), line], [["somebody", *rules]], start, "here")
+        for finding in users.findings([listed(server, "default"), line], [["somebody", *rules]], start, "here")
     ]
 
 

@@ -6,8 +6,9 @@ import hashlib
 
 import pytest
 from ansible.module_utils.redis_ops.base.engine import Engine
-from ansible.module_utils.redis_ops.drift import acl
+from ansible.module_utils.redis_ops.drift import users
 from ansible.module_utils.redis_ops.drift.states import State
+from ansible.module_utils.redis_ops.model import acl
 
 OLD, NEW, VALKEY_9 = Engine.parse("redis 6.2.14"), Engine.parse("redis 8.0.2"), Engine.parse("valkey 9.1.2")
 ONE = hashlib.sha256(b"one").hexdigest()
@@ -115,7 +116,7 @@ def test_a_rule_of_another_age_is_passed_over():
 
 
 def findings(running: list[str], stored: list[list[str]], **start: object) -> dict[str, str]:
-    found = list(acl.findings([DEFAULT, *running], stored, acl.Start(NEW, **start), "here"))
+    found = list(users.findings([DEFAULT, *running], stored, users.Start(NEW, **start), "here"))
     assert {finding.state for finding in found} <= {State.LIVE_NOT_PERSISTED.value}
     return {finding.id: finding.actual for finding in found}
 
@@ -129,12 +130,13 @@ def test_users_of_one_side_only():
 
 def test_the_default_user_is_what_requirepass_makes_of_it():
     secret = f"user default on sanitize-payload #{ONE} ~* &* +@all"
-    assert list(acl.findings([secret], [], acl.Start(NEW, "one"), "here")) == []
-    [opened] = acl.findings([secret], [], acl.Start(NEW), "here")
+    assert list(users.findings([secret], [], users.Start(NEW, "one"), "here")) == []
+    [opened] = users.findings([secret], [], users.Start(NEW), "here")
     assert opened.actual == "running and file differ in nopass, passwords"
     assert ONE not in str(opened)
     assert (
-        list(acl.findings([secret], [["default", "on", f"#{ONE}", "~*", "&*", "+@all"]], acl.Start(NEW), "here")) == []
+        list(users.findings([secret], [["default", "on", f"#{ONE}", "~*", "&*", "+@all"]], users.Start(NEW), "here"))
+        == []
     )
 
 
@@ -190,7 +192,7 @@ RULES = f"on #{ONE} ~loadtest:k3x9w2ab-1:* resetchannels -@all +get"
 def test_the_user_of_a_load_test_is_known(now, stored, state, actual, remedy):
     files = [[LOAD, *RULES.split()]] if stored else []
     running = [DEFAULT, f"user {LOAD} {RULES}"]
-    [told] = acl.findings(running, files, acl.Start(NEW, left=files, now=now), "here")
+    [told] = users.findings(running, files, users.Start(NEW, left=files, now=now), "here")
     assert (told.id, told.state) == (f"acl.{LOAD}", state)
     assert actual in told.actual
     assert remedy in told.remedy
@@ -198,7 +200,7 @@ def test_the_user_of_a_load_test_is_known(now, stored, state, actual, remedy):
 
 
 def test_one_that_is_left_in_a_file_only_is_known_too():
-    [told] = acl.findings([DEFAULT], [[LOAD, *RULES.split()]], acl.Start(NEW, now=OVER), "here")
+    [told] = users.findings([DEFAULT], [[LOAD, *RULES.split()]], users.Start(NEW, now=OVER), "here")
     assert (told.state, "take its line out of the file" in told.remedy) == ("live_not_persisted", True)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.shell import quoted
-from ansible.module_utils.redis_ops.drift import acl
+from ansible.module_utils.redis_ops.drift import users
 from attacks import EVERY
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,8 +42,10 @@ def test_any_name_is_one_quoted(name):
 def test_a_remedy_for_a_user_is_a_command_about_that_user(name):
     engine = Engine.parse("redis 7.2.0")
     live, left = [f"user {name} on ~* +@all"], [["default", "on"]]
-    in_server = acl.findings(live, [], acl.Start(engine), "here", "redis-cli -p 7000")
-    saved = acl.findings(live, [[name, "on", "~*", "+@all"]], acl.Start(engine, left=left), "here", "redis-cli -p 7000")
+    in_server = users.findings(live, [], users.Start(engine), "here", "redis-cli -p 7000")
+    saved = users.findings(
+        live, [[name, "on", "~*", "+@all"]], users.Start(engine, left=left), "here", "redis-cli -p 7000"
+    )
     for found in (*in_server, *saved):
         if found.id != f"acl.{name}":
             continue

@@ -8,7 +8,7 @@ from ..base.errors import Problem
 from ..base.findings import Finding, Status
 from ..base.units import format_memory
 from ..plan.contact import Contact
-from ..plan.eviction import Cause, Risk, at_risk, stored
+from ..plan.eviction import Cause, Limit, Risk, at_risk, stored
 from ..server.queues.result import Search
 from ..view.instance import InstanceView
 
@@ -23,10 +23,9 @@ _EXPECTED = {
 
 def problems(view: InstanceView, queues: Search) -> Iterator[Problem]:
     """Why the run stops, unless somebody accepted it. queues: the search on this server."""
-    risk = risk_of(view, queues)
+    risk, wanted = _risk(view, queues)
     if not risk.stops or view.instance.accept_eviction:
         return
-    wanted = view.limit_wanted
     instead = {
         Cause.QUEUE: "use profile queue, or give the queue an instance of its own",
         Cause.LATER: "keep the policy as it is",
@@ -46,10 +45,9 @@ def problems(view: InstanceView, queues: Search) -> Iterator[Problem]:
 
 def findings(view: InstanceView, queues: Search) -> Iterator[Finding]:
     """What a change may evict later, what somebody accepted, or what nobody can tell yet."""
-    risk = risk_of(view, queues)
+    risk, wanted = _risk(view, queues)
     if not (risk.stops or risk.keys or not risk.determined):
         return
-    wanted = view.limit_wanted
     yield Finding(
         "preflight.eviction",
         view.instance.where,
@@ -66,7 +64,15 @@ def findings(view: InstanceView, queues: Search) -> Iterator[Finding]:
 
 def risk_of(view: InstanceView, queues: Search) -> Risk:
     """Of a change to a server that runs, or that will load data when it starts."""
+    return _risk(view, queues)[0]
+
+
+def _risk(view: InstanceView, queues: Search) -> tuple[Risk, Limit]:
+    """The first limit that puts keys at risk, in order of time: after the run, and at the next start."""
+    limits = view.limits_wanted
     if view.contact is Contact.FRESH or (view.connection is None and view.stored is None):
-        return Risk(Cause.NOTHING, reason="nothing is stored")
-    held = stored(view.info) if view.connection is not None else None
-    return at_risk(view.limit_now, view.limit_wanted, held, queues, runs=view.connection is not None)
+        return Risk(Cause.NOTHING, reason="nothing is stored"), limits[0]
+    runs, now = view.connection is not None, view.limit_now
+    held = stored(view.info) if runs else None
+    judged = [(at_risk(now, wanted, held, queues, runs=runs), wanted) for wanted in limits]
+    return next((found for found in judged if found[0].stops), judged[0])

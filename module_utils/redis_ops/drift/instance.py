@@ -13,13 +13,13 @@ from .. import catalog
 from ..base.errors import AccessDenied, CommandRefused, FileUnreadable, RedisOpsError
 from ..base.files import Target, read
 from ..base.findings import Finding
-from ..model import conffile
+from ..model import acl, conffile
 from ..plan.contact import Contact
 from ..platform import host
 from ..platform.units import Unit
 from ..view import observe
 from ..view.instance import Instance, InstanceView
-from . import acl, disk, lines, options, tls, unit
+from . import disk, lines, options, tls, unit, users
 from .look import Look
 from .options import RESTART, Memory
 from .states import Scope, State
@@ -217,7 +217,7 @@ def _users(look: Look) -> Iterator[Finding]:
             )
         return  # the configuration file has its own finding
     stored = acl.of_file(text) if path else _users_of(conffile.ConfFile.parse(text))
-    start = acl.Start(
+    start = users.Start(
         snapshot.plan.desired.engine,
         "" if path else live.get("requirepass", ""),
         live.get("acl-pubsub-default") == "allchannels",
@@ -225,7 +225,7 @@ def _users(look: Look) -> Iterator[Finding]:
         left=None if path or look.then is None else _users_of(look.then),
         now=time.time(),
     )
-    yield from acl.findings(listed, stored, start, look.where, _cli(look))
+    yield from users.findings(listed, stored, start, look.where, _cli(look))
 
 
 def _lines(look: Look) -> Iterator[Finding]:

@@ -198,7 +198,8 @@ def _half_renamed(view: InstanceView) -> str:
 
 def queues_of(view: InstanceView) -> Search:
     """Searched for only where it matters: the search takes up to ten seconds on a server with millions of keys."""
-    if view.connection is None or not widens(view.limit_now, view.limit_wanted):
+    now = view.limit_now
+    if view.connection is None or not any(widens(now, wanted) for wanted in view.limits_wanted):
         return NOT_LOOKED
     return search(view.connection)
 

@@ -116,20 +116,30 @@ class InstanceView:
         return self.instance.exact is not None
 
     @property
-    def limit_wanted(self) -> Limit:
-        """Maxmemory and its policy as a run makes them."""
-        desired = self.plan.desired
-        return Limit(int(desired.get("maxmemory")), str(desired.get("maxmemory-policy")))
+    def limits_wanted(self) -> tuple[Limit, ...]:
+        """Maxmemory and its policy as the running server has them after a run, and as its next start has them. They differ
+        where a value that nobody declares was only set live: a run leaves it, and the file has another.
+        """
+        desired, live = self.plan.desired, self.plan.compare.live
+        at_start = {name: desired.get(name) for name in _LIMIT}
+        settled = {entry.option.name for entry in self.plan.entries if not entry.left}
+        after_run = {
+            name: live[name]
+            for name in _LIMIT
+            if name not in settled and not isinstance(live.get(name, Unreadable("")), Unreadable)
+        }
+        limits = [
+            Limit(int(one["maxmemory"]), str(one["maxmemory-policy"])) for one in ({**at_start, **after_run}, at_start)
+        ]
+        return tuple(dict.fromkeys(limits))
 
     @property
     def limit_now(self) -> Limit:
         """The same as they are: of the running server, else of its next start without us."""
-        compare, wanted = self.plan.compare, self.limit_wanted
+        compare, wanted = self.plan.compare, self.limits_wanted[0]
         known = {**compare.in_file, **self.observed.commanded, **compare.live}
         engine = self.plan.desired.engine
-        now = {
-            name: known.get(name, default_value(option_of(name), engine)) for name in ("maxmemory", "maxmemory-policy")
-        }
+        now = {name: known.get(name, default_value(option_of(name), engine)) for name in _LIMIT}
         if any(isinstance(value, Unreadable) for value in now.values()):
             return Limit(0, "noeviction") if wanted.maxmemory else wanted
         return Limit(int(now["maxmemory"] or 0), str(now["maxmemory-policy"]))
@@ -242,6 +252,9 @@ class InstanceView:
                 }
             )
         return owed
+
+
+_LIMIT = ("maxmemory", "maxmemory-policy")
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -1,4 +1,4 @@
-"""ACL users: those of the running server against those of its files. Pure.
+"""ACL users: what a line of rules makes of a user, and where two users differ. Pure.
 
 A server lists what it made of the rules. Redis 7.2 and Valkey keep the rules on commands as they were given. Before, only
 the set of commands is kept, and listed in whatever categories and commands come near it (acl.c ACLDescribeUserCommandRules):
@@ -10,17 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Optional
 
 from ..base.engine import Engine
-from ..base.findings import Finding
-from ..base.shell import quoted
-from ..model import load_user
-from .states import State, found
 
 KEEPS_RULES = "redis 7.2"
 HIDES_SANITIZE = "valkey 9.0"  # its ACL LIST has neither sanitize-payload nor skip-sanitize-payload
-_TAKES_BACK = "ACL LOAD, or a restart, takes it back"
 _SYNONYMS = {
     "allkeys": "~*",
     "allchannels": "&*",
@@ -197,136 +191,17 @@ def is_file(text: str) -> bool:
     return all(words[0] == "user" or words[0].startswith("#") for words in map(str.split, text.split("\n")) if words)
 
 
-@dataclass(frozen=True)
-class Start:
-    """What decides about a user that the files do not tell everything of.
-
-    password: requirepass as it runs, '' where it has no effect. opened: acl-pubsub-default is allchannels.
-    declared: requirepass as it is declared; None where an aclfile decides. left: name and rules of each user in the file
-    as the last run left it; None when there was none, or an aclfile has the users. now: seconds since 1970.
-    """
-
-    engine: Engine
-    password: str = ""
-    opened: bool = False
-    declared: Optional[str] = None
-    left: Optional[Sequence[Sequence[str]]] = None
-    now: float = 0.0
+def users(lines: Iterable[Sequence[str]], *, opened: bool) -> dict[str, User]:
+    """Users by name. lines: name and rules of each, the last one of a name counts."""
+    return {words[0]: parse(words[1:], opened=opened) for words in lines if words}
 
 
-def findings(
-    running: Sequence[str], stored: Sequence[Sequence[str]], start: Start, where: str, cli: str = "redis-cli"
-) -> Iterator[Finding]:
-    """running: the lines of ACL LIST. stored: name and rules of each user in the file that the server starts with."""
-    listed = [line.split(" ") for line in running]  # it quotes nothing, and no rule has a blank
-    lives = {words[1]: parse(words[2:]) for words in listed if len(words) > 1}
-    files = _users(stored, start)
-    # without a line of its own, the default user is what requirepass makes of it
-    files.setdefault("default", _default(start.password))
-    before = None if start.left is None else _users(start.left, start)
-    opened = _is_open(lives.get("default"), start)
-    if opened:
-        yield found(
-            "acl.default",
-            f"{where}: ACL user default",
-            State.LIVE_NOT_PERSISTED,
-            expected="let in by the declared requirepass only",
-            actual=opened,
-            why="Redis documentation, ACL: a line `user default` beats requirepass",
-            remedy=f"in {cli}: ACL SETUSER default resetpass >PASSWORD with the declared one; then run provision, which mends the file",
-        )
-    for name in sorted(lives.keys() | files.keys()):
-        live, file = lives.get(name), files.get(name)
-        remove = f"{cli} ACL DELUSER {quoted(name)}"
-        if name == "default" and opened:
-            continue
-        if load_user.until(name) is not None:
-            yield _of_a_load(name, start.now, where, cli, saved=file is not None)
-            continue
-        if live is None or file is None:
-            actual = "in the file only" if live is None else "in the running server only"
-        elif differs := live.differences(file, start.engine):
-            actual = f"running and file differ in {', '.join(differs)}"
-        else:
-            yield from _saved(name, file, before, start, where, remove)
-            continue
-        yield found(
-            f"acl.{name}",
-            f"{where}: ACL user {name}",
-            State.LIVE_NOT_PERSISTED,
-            expected="the same running and in the file",
-            actual=actual,
-            why="Redis documentation, ACL: a restart reads the file",
-            remedy=f"{_TAKES_BACK if file else remove + ', which takes it back'}; CONFIG REWRITE or ACL SAVE keeps what runs",
-        )
+def listed(lines: Iterable[str]) -> dict[str, User]:
+    """The users of ACL LIST, which quotes nothing: no rule has a blank."""
+    found = (line.split(" ") for line in lines)
+    return {words[1]: parse(words[2:]) for words in found if len(words) > 1}
 
 
-def _of_a_load(name: str, now: float, where: str, cli: str, *, saved: bool) -> Finding:
-    """The user of a load test of this project, which is in the memory of a server for the time of its run."""
-    over = (load_user.until(name) or 0.0) < now
-    state = State.LIVE_NOT_PERSISTED if over or saved else State.RUNTIME_OWNED
-    actual = "left behind by a load test that was killed" if over else "of a load test that may be under way"
-    remedy = (
-        f"{cli} ACL DELUSER {quoted(name)}; the next load test does that, too"
-        if over
-        else "wait until the load test has ended, which removes it"
-    )
-    if saved:
-        actual += "; CONFIG REWRITE or ACL SAVE by somebody has written it to the file"
-        remedy = f"{cli} ACL DELUSER {quoted(name)}, and take its line out of the file"
-    return found(
-        f"acl.{name}",
-        f"{where}: ACL user {name}",
-        state,
-        expected="no user of a load test that is over",
-        actual=actual,
-        why="a load test makes it in memory, with a random password that only its own load has",
-        remedy=remedy,
-    )
-
-
-def _saved(
-    name: str, file: User, before: Optional[Mapping[str, User]], start: Start, where: str, remove: str
-) -> Iterator[Finding]:
-    """What runs and is in the file may still be none of what was there when the last run ended."""
-    if before is None or name == "default":
-        return
-    known = before.get(name)
-    differs = ["new"] if known is None else file.differences(known, start.engine)
-    if differs:
-        yield found(
-            f"acl.{name}",
-            f"{where}: ACL user {name}",
-            State.FILE_CHANGED_OUTSIDE,
-            expected="the users that the last run left",
-            actual="a new user" if known is None else f"changed in {', '.join(differs)}, and saved",
-            why="Redis documentation, ACL",
-            remedy=f"if nobody meant it: {remove}; and take its line out of the file; provision keeps it as it is",
-        )
-
-
-def _users(lines: Iterable[Sequence[str]], start: Start) -> dict[str, User]:
-    return {words[0]: parse(words[1:], opened=start.opened) for words in lines if words}
-
-
-def _default(password: str) -> User:
+def default_user(password: str) -> User:
+    """The default user where no line of a file is about it. password: requirepass, '' for none."""
     return parse(["on", f">{password}" if password else "nopass", "~*", "&*", "+@all"])
-
-
-def _is_open(live: Optional[User], start: Start) -> str:
-    """Whether somebody gets in past the declared password; why, or ''."""
-    if not start.declared or live is None or not live.enabled:
-        return ""
-    if live.nopass:
-        return "anybody gets in without a password (nopass)"
-    more = live.passwords - _default(start.declared).passwords
-    return (
-        f"{len(more)} other password{'' if len(more) == 1 else 's'} would do"
-        if more and not _rotates(live, start)
-        else ""
-    )
-
-
-def _rotates(live: User, start: Start) -> bool:
-    """The password that runs is another than the declared one, which the option requirepass tells by itself."""
-    return live.passwords == _default(start.password).passwords
