@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from ansible.module_utils.redis_ops.model.startup import Startup
 from ansible.module_utils.redis_ops.plan.contact import Contact
 from views import Server, several, view_of
 
-SHA = "#" + "0" * 64
+SHA = "#" + hashlib.sha256(b"hunter2").hexdigest()
 OPEN = "user default on nopass sanitize-payload ~* &* +@all"
 CLOSED = f"user default on {SHA} sanitize-payload ~* &* +@all"
 
@@ -21,11 +22,12 @@ CLOSED = f"user default on {SHA} sanitize-payload ~* &* +@all"
 class Listing(Server):
     """A server with these ACL users."""
 
-    users: tuple[str, ...] = (OPEN,)
+    users: tuple[Any, ...] = (OPEN,)
     modules: Any = ()
 
     def call(self, *words: str) -> Any:
-        answers = {"ACL LIST": list(self.users), "MODULE LIST": self.modules}
+        refused = [user for user in self.users if isinstance(user, Exception)]
+        answers = {"ACL LIST": refused[0] if refused else list(self.users), "MODULE LIST": self.modules}
         answer = answers[words[0]] if words[0] in answers else super().call(*words)
         if isinstance(answer, Exception):
             raise answer
@@ -35,7 +37,7 @@ class Listing(Server):
 def told(
     file: str,
     live: dict[str, str],
-    *users: str,
+    *users: Any,
     settings: dict[str, Any] | None = None,
     modules: Any = (),
     **view: Any,
@@ -116,6 +118,22 @@ def test_a_file_that_is_written_anew_says_what_the_server_follows():
         ("", (OPEN, f"user app on {SHA} ~* +@all"), "users: only the running server has app"),
         ("", (CLOSED,), "users: the default user needs a password now"),
         ("user default on nopass ~* +@all\n", (CLOSED,), "users: the default user needs a password now"),
+        (f"user app on {SHA} ~* +@all\n", (OPEN,), "users: its next start brings back app"),
+        (
+            f"user app on {SHA} ~* +@all\n",
+            (OPEN, f"user app off {SHA} ~a* +@all -flushall"),
+            "users: its next start has other rules for app (enabled, keys, commands)",
+        ),
+        (
+            "user app on >old ~* +@all\n",
+            (OPEN, f"user app on {SHA} ~* +@all"),
+            "users: its next start has other rules for app (passwords)",
+        ),
+        (
+            "hz 10\nuser default on nopass ~* &* +@all -flushall\n",
+            (OPEN,),
+            "users: its next start has other rules for default (commands)",
+        ),
     ],
 )
 def test_users_that_only_the_running_server_has(file, users, what):
@@ -127,8 +145,11 @@ def test_users_that_only_the_running_server_has(file, users, what):
     ("file", "users"),
     [
         ("requirepass hunter2\n", (CLOSED,)),
-        (f"user default on {SHA} ~* +@all\nuser app on nopass\n", (CLOSED, "user app on nopass ~* +@all")),
-        ("user default off\n", ("user default off nopass ~* +@all",)),
+        (
+            f"user default on {SHA} ~* &* +@all\nuser app on nopass ~a +get\n",
+            (CLOSED, "user app on nopass ~a -@all +get"),
+        ),
+        ("user default on >hunter2 allkeys allchannels allcommands\n", (CLOSED,)),
         ("", (OPEN, f"user redis_ops_load_x_until_20270101T000000Z on {SHA}")),
     ],
 )
@@ -157,6 +178,31 @@ def test_users_that_the_file_of_users_lacks(tmp_path, saved, users, what):
     assert all(text.startswith(start) for text, start in zip(found, what))
 
 
+def test_users_that_can_not_be_listed():
+    [text] = told("", {}, AccessDenied("127.0.0.1:6379: NOPERM"))
+    assert text.startswith("users: whether its next start has its users can't be told: 127.0.0.1:6379: NOPERM")
+    assert told("", {}, CommandRefused("ERR unknown command 'ACL'")) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "live", "what"),
+    [
+        ("dir /srv/a\n", {"dir": "/srv/b"}, "dir: the server's data is at /srv/b, and its next start looks at /srv/a"),
+        (
+            "",
+            {"dbfilename": "shop.rdb"},
+            "dbfilename: the server's data is at shop.rdb, and its next start looks at dump.rdb",
+        ),
+        ("appenddirname a\n", {"appenddirname": "b"}, "appenddirname: "),
+        ("appendfilename a.aof\n", {"appendfilename": "b.aof"}, "appendfilename: "),
+        ('save ""\n', {"save": "900 1"}, "save: the server runs with 900 1, and its next start has"),
+    ],
+)
+def test_data_that_a_restart_would_not_find(file, live, what):
+    [text] = told(file, {"dir": "/", **live})
+    assert text.startswith(what)
+
+
 def test_a_file_of_users_that_is_not_to_be_read(tmp_path):
     [text] = told(f"aclfile {tmp_path}\n", {"aclfile": str(tmp_path)}, CLOSED)
     assert text.startswith("aclfile: whether it has the users of the running server can't be told")
@@ -164,6 +210,7 @@ def test_a_file_of_users_that_is_not_to_be_read(tmp_path):
 
 BLOOM = ["name", "bf", "ver", "20612"]
 MADE_IN = ["name", "vectorset", "ver", "1", "path", "", "args", []]
+OF_VALKEY = ["name", "lua", "ver", "1", "path", "lua", "args", []]
 
 
 def from_file(*words: Any) -> list[Any]:
@@ -191,7 +238,7 @@ def test_a_module_that_only_the_running_server_has(file, modules):
     ("file", "command", "modules"),
     [
         ("", (), []),
-        ("", (), [MADE_IN]),
+        ("", (), [MADE_IN, OF_VALKEY]),
         ("loadmodule /x/bloom.so error_rate 1\n", (), [MADE_IN, from_file("/x/bloom.so")]),
         ("loadmodule /x/bloom.so\n", (), [BLOOM]),
         ("", (Directive("loadmodule", ("/x/bloom.so",), 1),), [from_file("/x/bloom.so")]),

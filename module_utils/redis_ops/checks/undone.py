@@ -10,25 +10,27 @@ fewer databases than the data has the server does not start, and an aclfile brin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Optional
 
 from .. import catalog
-from ..base.errors import AccessDenied, CommandRefused, FileRefused, Problem, RedisOpsError, told
-from ..base.files import Target, read
+from ..base.errors import AccessDenied, CommandRefused, Problem
 from ..base.findings import Finding, Status
 from ..base.text import printable
 from ..catalog.kinds import Value
 from ..catalog.option import Option
-from ..model import conffile, load_user
+from ..model import conffile
 from ..model.desired import default_value
 from ..model.startup import SUPERVISION
 from ..plan.comparison import ABSENT
 from ..plan.contact import sticky
+from ..plan.dangers import DATA_LOCATION
+from ..server.persistence import Store
 from ..view.instance import InstanceView
+from . import undone_users
 
-# Beside what decides who gets in and what the server is part of: which data a start loads, and what of it is evicted
-_OF_DATA = ("appendonly", "maxmemory", "maxmemory-policy")
+# Beside what decides who gets in and what the server is part of: which data a start loads and keeps, and what is evicted
+_OF_DATA = ("appendonly", "maxmemory", "maxmemory-policy", "save")
 _FOLLOWS = ("replicaof", "slaveof")
 _SHOWN = 5  # names of users in one text
 WHY = "Redis documentation, CONFIG REWRITE: what is set live is gone after a restart"
@@ -59,7 +61,8 @@ def _undone(view: InstanceView) -> Iterator[tuple[str, str, str]]:
     yield from _modules(view, lines)
     if not view.goes_back:
         yield from _options(view, values)
-        yield from _users(view, lines, values)
+        yield from _location(view, values)
+        yield from undone_users.undone(view, lines, values)
 
 
 def _next_lines(view: InstanceView) -> conffile.ConfFile:
@@ -110,8 +113,8 @@ def _modules(view: InstanceView, lines: conffile.ConfFile) -> Iterator[tuple[str
     given = (*lines.directives, *(view.startup.options if view.startup else ()))
     written = {line.arguments[0] for line in given if line.name == "loadmodule" and line.arguments}
     if all("path" in module for module in modules):
-        # what is built in has none
-        lost = [module.get("name", "") for module in modules if module["path"] and module["path"] not in written]
+        # what is built in has no path; Valkey 9.1 lists its engine for Lua with the path "lua"
+        lost = [module.get("name", "") for module in modules if "/" in module["path"] and module["path"] not in written]
     else:
         lost = [module.get("name", "") for module in modules] if len(modules) > len(written) else []
     if lost:
@@ -147,6 +150,31 @@ def _options(view: InstanceView, values: Mapping[str, Value]) -> Iterator[tuple[
         )
 
 
+def _location(view: InstanceView, values: Mapping[str, Value]) -> Iterator[tuple[str, str, str]]:
+    """Data sets under another name, which the next start would load or begin empty."""
+    settled = {entry.option.name for entry in view.plan.entries if not entry.left}
+    live, engine = view.plan.compare.live, view.plan.desired.engine
+    runs = {name: live[name] for name in DATA_LOCATION if name in live}
+    boot = {name: values[name] for name in DATA_LOCATION if name in values and name not in settled}
+    boot.update({name: runs[name] for name in settled & runs.keys()})
+    now = Store.of(runs, engine)
+    then = Store.of(boot, engine, view.startup.directory if view.startup else "/")
+    real = view.observed.real_paths
+    pairs = {
+        "dir": (now.directory, then.directory),
+        "dbfilename": (now.rdb.name, then.rdb.name),
+        "appendfilename": (now.old_aof.name, then.old_aof.name),
+        "appenddirname": (now.aof.parent.name, then.aof.parent.name),
+    }
+    for name, (old, new) in pairs.items():
+        if name in runs and real.get(str(old), str(old)) != real.get(str(new), str(new)):
+            yield (
+                name,
+                f"the server's data is at {printable(str(old))}, and its next start looks at {printable(str(new))}",
+                f"declare {name}, or let the server write its file (CONFIG REWRITE)",
+            )
+
+
 def _is_guarded(option: Option) -> bool:
     return (sticky(option) or option.secret or option.name in _OF_DATA) and option.name not in (*SUPERVISION, "logfile")
 
@@ -162,47 +190,3 @@ def _differs(view: InstanceView, option: Option, runs: Value, boot: Value) -> st
     kind = option.kind_at(view.plan.desired.engine)
     texts = [printable(kind.render(value)) or "(empty)" for value in (runs, boot)]
     return f"the server runs with {texts[0]}, and its next start has {texts[1]}"
-
-
-def _users(view: InstanceView, lines: conffile.ConfFile, values: Mapping[str, Value]) -> Iterator[tuple[str, str, str]]:
-    """Users that no file has."""
-    remedy = f"let the server write its file ({'ACL SAVE' if values.get('aclfile') else 'CONFIG REWRITE'})"
-    try:
-        listed = view.connection.call("ACL LIST") if view.connection is not None else None
-        written = _written(view, lines, values)
-    except (FileRefused, OSError) as error:
-        yield "aclfile", f"whether it has the users of the running server can't be told: {told(error)}", remedy
-        return
-    except RedisOpsError:
-        return  # before 6.0, or not allowed: drift says so
-    live = dict(_named(str(line).split() for line in listed)) if isinstance(listed, list) else {}
-    lost = sorted(live.keys() - written.keys() - {"default"})
-    lost = [name for name in lost if not name.startswith(load_user.PREFIX)]
-    if lost:
-        yield "users", f"only the running server has {', '.join(map(printable, lost[:_SHOWN]))}", remedy
-    closed = "default" in live and not _lets_everybody_in(live["default"])
-    password = bool(values.get("requirepass")) and not values.get("aclfile")  # a file of users resets the default one
-    opens = _lets_everybody_in(written["default"]) if "default" in written else not password
-    if closed and opens and "requirepass" not in view.plan.decided:
-        yield "users", "the default user needs a password now, and none after its next start", remedy
-
-
-def _written(view: InstanceView, lines: conffile.ConfFile, values: Mapping[str, Value]) -> dict[str, Sequence[str]]:
-    """Users of the files that the next start reads, with their rules. Raises FileRefused, OSError."""
-    path, config = str(values.get("aclfile") or ""), view.config
-    if not path:
-        return dict(_named(("user", *line.arguments) for line in lines.directives if line.name == "user"))
-    owner, group = (config.owner, config.group) if config else (None, None)
-    text = read(Target(str(view.store.directory / path), owner=owner, group=group))
-    return dict(_named(line.split() for line in (text or "").split("\n")))
-
-
-def _named(lines: Iterable[Sequence[str]]) -> Iterator[tuple[str, Sequence[str]]]:
-    """Name and rules of each line of a user."""
-    for words in lines:
-        if len(words) > 1 and words[0] == "user":
-            yield words[1], words[2:]
-
-
-def _lets_everybody_in(rules: Sequence[str]) -> bool:
-    return "nopass" in rules and "on" in rules
