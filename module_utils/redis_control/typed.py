@@ -13,6 +13,8 @@ from ansible.module_utils.redis_ops.base.text import printable
 from ansible.module_utils.redis_ops.model import declaration
 from ansible.plugins.action import ActionBase
 
+from . import core_version
+
 
 class TypedAction(ActionBase):
     """Runs the module of the same name, if nothing is wrong with what was typed."""
@@ -23,7 +25,8 @@ class TypedAction(ActionBase):
         """The module's result, or failure with one line for each problem."""
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        problems = [str(problem) for problem in self.problems(arguments)]
+        unsupported = core_version.problem()
+        problems = [str(problem) for problem in ([unsupported] if unsupported else self.problems(arguments))]
         if problems:
             result.update(failed=True, msg=printable("\n".join(problems), lines=True))
             return result
