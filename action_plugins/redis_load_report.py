@@ -30,6 +30,7 @@ from ansible.module_utils.redis_control.report import (  # noqa: E402
     load_results,
     loadtest,
     loadtest_page,
+    record,
     shape,
 )
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
@@ -152,9 +153,9 @@ def _close(
     document = _document(hosts, limits, task_vars, given, window.get("checklist", ()), list(_runs(task_vars)))
     lines = loadtest.render(document, str(directory / "latest.html"))
     _publish(directory, document, lines)
-    record = json.dumps(document, indent=1) + "\n"
+    text = record.text(document)
     for name in (f"{datetime.fromisoformat(document['time']).strftime(STAMP)}.json", "latest.json"):
-        files.write(files.Target(str(directory / name), 0o644), record)
+        files.write(files.Target(str(directory / name), 0o644), text)
     for old in sorted(directory.glob(HISTORY))[: -given["keep"]] if given["keep"] else ():
         old.unlink()
     path.unlink()

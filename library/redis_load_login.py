@@ -65,10 +65,29 @@ author:
 """
 
 EXAMPLES = r"""
+- name: Look before a load of 1000 users
+  redis_load_preflight:
+    declaration: "{{ redis_server_declaration }}"
+    sysctl: "{{ redis_host_sysctl }}"
+    connections: 1000
+  register: checklist
+
+- name: Plan the load
+  redis_load_plan:
+    run_id: k3x9w2ab
+    host: "{{ inventory_hostname }}"
+    address: 192.0.2.10
+    local: false
+    instances: "{{ checklist.instances }}"
+    prepared: []
+    users: {users: 1000, rate: 5500}
+    jobs: {rate: 50, seconds: 60}
+  register: plan
+
 - name: Give the load a user of its own
   redis_load_login:
     state: present
-    declaration: "{{ declaration }}"
+    declaration: "{{ redis_server_declaration }}"
     run_id: k3x9w2ab
     seconds: 900
     runs: "{{ plan.runs }}"

@@ -67,6 +67,21 @@ author:
 """
 
 EXAMPLES = r"""
+- name: Look before a load of 1000 users
+  redis_load_preflight:
+    declaration: "{{ redis_server_declaration }}"
+    sysctl: "{{ redis_host_sysctl }}"
+    connections: 1000
+  register: checklist
+
+- name: Prepare the load generators
+  ansible.builtin.command:
+    argv: [python3, /home/load/run/redis_load_prepare.py, "{{ item }}"]
+  delegate_to: "{{ item }}"
+  loop: [load1, load2]
+  changed_when: false
+  register: prepared
+
 - name: Plan the load
   redis_load_plan:
     run_id: today

@@ -13,6 +13,7 @@ from ..redis_ops.base.errors import Problem
 from ..redis_ops.base.text import printable
 from ..redis_ops.edge import arguments
 from ..redis_ops.model import declaration
+from . import core_version
 
 
 class TypedAction(ActionBase):
@@ -24,7 +25,8 @@ class TypedAction(ActionBase):
         """The module's result, or failure with one line for each problem."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        problems = [str(problem) for problem in self.problems(arguments)]
+        unsupported = core_version.problem()
+        problems = [str(problem) for problem in ([unsupported] if unsupported else self.problems(arguments))]
         if problems:
             result.update(failed=True, msg=printable("\n".join(problems), lines=True))
             return result

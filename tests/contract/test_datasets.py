@@ -111,6 +111,33 @@ def test_what_a_start_loads(program: Program, made: dict[str, Path], tmp_path: P
         assert server.ask("DBSIZE") == expected[said.kind if said else None], said
 
 
+@pytest.mark.parametrize("lost", ["base", "incr"])
+def test_an_aof_that_lacks_a_part_is_not_whole(program: Program, made: dict[str, Path], tmp_path: Path, lost: str):
+    """Its manifest is there and names the part. The server refuses to start with it, and loads nothing else."""
+    if not program.engine.reached("redis 7.0"):
+        pytest.skip("Redis 6.2 has one append-only file")
+    directory = tmp_path / "data"
+    lay(made, directory, "dump", "aof")
+    [part] = directory.glob(f"*/*.{lost}.*")
+    store = Store.of({"dir": str(directory)}, program.engine)
+    assert store.problems() == []
+    part.unlink()
+    assert store.problems() == [f"{part} is missing"]
+    said = datasets.loaded(store, aof=True)
+    assert said is not None
+    assert said.kind is Kind.AOF
+    with (
+        pytest.raises(pytest.fail.Exception, match="did not start"),
+        running(program, tmp_path, lines(directory, "yes")),
+    ):
+        pass
+    log = (tmp_path / "server.log").read_text()
+    assert part.name in log, log
+    assert not part.exists()
+    with running(program, tmp_path, lines(directory, "no")) as server:
+        assert server.ask("DBSIZE") == DUMPED
+
+
 def test_data_under_other_names_is_found_and_data_of_the_configuration_is_not(
     program: Program, made: dict[str, Path], tmp_path: Path
 ):

@@ -9,26 +9,11 @@ import pytest
 import yaml
 from ansible.module_utils.redis_control.load import guide
 from ansible.module_utils.redis_ops.load import checklist
+from snippets import MADE, documents, without_fences
+from specs import ROOT, load
 
-ROOT = Path(__file__).parent.parent.parent
 TRACEABILITY = ROOT / "docs" / "guide-traceability.md"
 LOAD = ROOT / "module_utils" / "redis_ops" / "load"
-MADE = {"reports", "node_modules"}  # by commands, not by people
-
-
-def documents() -> list[Path]:
-    def ours(path: Path) -> bool:
-        folders = path.relative_to(ROOT).parts[:-1]
-        return not any(name in MADE or (name.startswith(".") and name != ".github") for name in folders)
-
-    return sorted(path for path in ROOT.rglob("*.md") if ours(path))
-
-
-def prose(path: Path) -> str:
-    """The text without its code blocks."""
-    return re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-
-
 every_document = pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
 
 
@@ -43,7 +28,7 @@ def test_there_are_documents():
 
 def anchors(path: Path) -> set[str]:
     """What GitHub makes of the headings."""
-    headings = re.findall(r"^#+ (.+)$", prose(path), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", without_fences(path), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -57,7 +42,7 @@ def broken(path: Path, target: str) -> bool:
 
 @every_document
 def test_links_lead_somewhere(path):
-    text = prose(path)
+    text = without_fences(path)
     defined = dict(re.findall(r"^\[([^\]]+)\]: (\S+)$", text, re.MULTILINE))
     targets = [*re.findall(r"\]\(([^)\s]+)\)", text), *defined.values()]
     assert [target for target in targets if broken(path, target)] == []
@@ -82,12 +67,12 @@ def test_a_path_is_known_when_it_is_seen():
 
 @every_document
 def test_paths_exist(path):
-    assert [name for name in sorted(paths_in(prose(path))) if not list(ROOT.glob(name.rstrip("/")))] == []
+    assert [name for name in sorted(paths_in(without_fences(path))) if not list(ROOT.glob(name.rstrip("/")))] == []
 
 
 def variables() -> set[str]:
-    files = ROOT.glob("roles/*/defaults/main.yml")
-    return {name for file in files for name in yaml.safe_load(file.read_text(encoding="utf-8"))}
+    files = [*ROOT.glob("roles/*/defaults/main.yml"), *ROOT.glob("roles/*/vars/**/*.yml")]
+    return {name for file in files for name in load(file)}
 
 
 @every_document
@@ -107,7 +92,7 @@ VERDICTS = {"as written", "corrected", "not followed"}
 def statements() -> list[tuple[str, list[str]]]:
     """(section, cells) of every row about the guide."""
     found = []
-    for part in re.split(r"^## ", prose(TRACEABILITY), flags=re.MULTILINE)[1:]:
+    for part in re.split(r"^## ", without_fences(TRACEABILITY), flags=re.MULTILINE)[1:]:
         section = part.split(maxsplit=1)[0]
         rows = [
             line for line in part.splitlines() if line.startswith("| ") and not line.startswith("| The guide says |")
@@ -117,7 +102,7 @@ def statements() -> list[tuple[str, list[str]]]:
 
 
 def test_every_section_of_the_guide_is_there_in_its_order():
-    headings = re.findall(r"^## (\d+(?:\.\d+)?) ", prose(TRACEABILITY), re.MULTILINE)
+    headings = re.findall(r"^## (\d+(?:\.\d+)?) ", without_fences(TRACEABILITY), re.MULTILINE)
     assert headings == SECTIONS
     assert set(SECTIONS) <= {section for section, _ in statements()}
 
@@ -132,7 +117,7 @@ def test_every_statement_has_a_verdict_and_a_place():
 
 
 def test_every_target_that_the_guide_asks_for_is_traced_and_every_traced_one_exists():
-    named = re.findall(r"targets? ((?:`\w+`(?:, | and )?)+)", prose(TRACEABILITY))
+    named = re.findall(r"targets? ((?:`\w+`(?:, | and )?)+)", without_fences(TRACEABILITY))
     traced = {name for names in named for name in re.findall(r"`(\w+)`", names)}
     assert traced <= {target.metric for target in guide.TARGETS}
     assert {target.metric for target in guide.TARGETS if "guide" in target.source} <= traced
@@ -140,7 +125,7 @@ def test_every_target_that_the_guide_asks_for_is_traced_and_every_traced_one_exi
 
 def test_every_finding_of_the_checklist_that_is_traced_exists():
     source = "".join((LOAD / name).read_text(encoding="utf-8") for name in ("checklist.py", "capacity.py"))
-    named = set(re.findall(r"`checklist\.(\w+)(?:\.([\w-]+))?`", prose(TRACEABILITY)))
+    named = set(re.findall(r"`checklist\.(\w+)(?:\.([\w-]+))?`", without_fences(TRACEABILITY)))
     assert named
     for name, setting in named:
         assert setting in checklist.SECTION_7 if name == "settings" else f'"{name}"' in source, name
@@ -149,5 +134,5 @@ def test_every_finding_of_the_checklist_that_is_traced_exists():
 def test_every_setting_of_a_profile_is_traced():
     profiles = yaml.safe_load((ROOT / "roles/redis_server/vars/main/profiles.yml").read_text(encoding="utf-8"))
     options = {name for profile in profiles["__redis_server_profiles"].values() for name in profile} - {"based_on"}
-    text = prose(TRACEABILITY)
+    text = without_fences(TRACEABILITY)
     assert [name for name in sorted(options) if not re.search(rf"(?<![\w-]){name}(?![\w-])", text)] == []

@@ -114,6 +114,8 @@ def test_an_option_that_is_left_to_the_file(file, live, running, expected):
         ("new", "old", {"requirepass": "old"}, AHEAD),
         (None, "old", {}, UNMANAGED),
         (None, "", {}, SYNC),
+        # what a run declared once says nothing of a secret that nobody declares now: somebody set this one
+        (None, "old", {"requirepass": "older"}, UNMANAGED),
     ],
 )
 def test_a_secret_is_remembered_where_it_is_needed_only(declared, live, running, expected):

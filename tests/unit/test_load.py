@@ -184,6 +184,12 @@ def test_a_counter_that_this_version_lacks_is_not_judged():
     assert window.between(BEFORE, after()).metrics["output_buffer_disconnections"] is None
 
 
+def test_the_fewest_lookups_that_say_something():
+    assert window.hit_ratio(990, 10) == 99
+    assert window.hit_ratio(990, 9) is None
+    assert window.hit_ratio(0, 0) is None
+
+
 def test_too_few_lookups_say_nothing():
     result = judged(after(keyspace_hits=10, keyspace_misses=10))
     [finding] = [finding for finding in result.findings if finding.id == "load.hit_ratio"]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,49 +10,26 @@ import yaml
 from ansible.module_utils.redis_ops import catalog
 from ansible.module_utils.redis_ops.edge import instance_arguments
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
+from specs import (
+    MODULES,
+    ROLES,
+    ROOT,
+    arguments,
+    defaults,
+    documented,
+    load,
+    module_at,
+    plugins,
+    specs,
+    tasks,
+)
 
-ROOT = Path(__file__).parent.parent.parent
 SERVER_TASKS = ROOT / "roles/redis_server/tasks"
-ROLES = sorted(path for path in (ROOT / "roles").iterdir() if (path / "tasks").is_dir())
 TASK_FILES = sorted(ROOT.glob("roles/*/tasks/*.yml"))
 YAML_FILES = [*sorted(ROOT.glob("roles/**/*.yml")), *sorted(ROOT.glob("playbooks/*.yml"))]
-MODULES = sorted((ROOT / "library").glob("*.py"))
-FRAGMENTS = sorted((ROOT / "doc_fragments").glob("*.py"))
 every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 every_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-
-
-def load(path: Path) -> Any:
-    return yaml.safe_load(path.read_text())
-
-
-def specs(role: Path) -> dict[str, dict]:
-    """The role's variables, over all of its entry points."""
-    entries = load(role / "meta" / "argument_specs.yml")["argument_specs"].values()
-    return {name: spec for entry in entries for name, spec in entry.get("options", {}).items()}
-
-
-def defaults(role: Path) -> dict[str, Any]:
-    return load(role / "defaults" / "main.yml") or {}
-
-
-def tasks(path: Path) -> list[dict]:
-    """All tasks of a file, those inside blocks too."""
-    found = []
-    todo = list(load(path) or [])
-    while todo:
-        task = todo.pop(0)
-        found.append(task)
-        todo = [*(task.get("block") or []), *(task.get("rescue") or []), *(task.get("always") or []), *todo]
-    return found
-
-
-@functools.cache
-def plugins() -> None:
-    """What templates need, once in a process."""
-    init_plugin_loader()
 
 
 # --- variables --------------------------------------------------------------------------------------------------------
@@ -295,43 +269,6 @@ def test_words_that_yaml_reads_as_a_truth_are_quoted():
 # --- modules ----------------------------------------------------------------------------------------------------------
 
 
-def module_at(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@functools.cache
-def arguments(path: Path) -> dict[str, dict]:
-    """The argument_spec that main() hands to AnsibleModule."""
-    module = module_at(path)
-    given: dict[str, Any] = {}
-
-    class Stop(Exception):
-        pass
-
-    def stand_in(**kwargs: Any) -> None:
-        given.update(kwargs)
-        raise Stop
-
-    module.AnsibleModule = stand_in
-    with pytest.raises(Stop):
-        module.main()
-    assert given["supports_check_mode"] is True
-    return given["argument_spec"]
-
-
-@functools.cache
-def documented(path: Path) -> dict[str, dict]:
-    text = yaml.safe_load(module_at(path).DOCUMENTATION)
-    options = dict(text.get("options") or {})
-    for name in text.get("extends_documentation_fragment", []):
-        [fragment] = [found for found in FRAGMENTS if found.stem == name]
-        options.update(yaml.safe_load(module_at(fragment).ModuleDocFragment.DOCUMENTATION)["options"])
-    return options
-
-
 def shape(options: dict[str, dict], inner: str) -> dict[str, Any]:
     """What documentation and argument_spec both say of an option."""
     return {
@@ -369,17 +306,6 @@ def test_secrets_of_a_module_are_not_logged(path):
             check(argument.get("options") or {})
 
     check(arguments(path))
-
-
-@every_module
-def test_examples_are_tasks_with_known_options(path):
-    examples = yaml.safe_load(module_at(path).EXAMPLES)
-    known = set(documented(path))
-    assert examples
-    for task in examples:
-        assert task["name"]
-        if path.stem in task:
-            assert set(task[path.stem] or {}) <= known
 
 
 @every_module

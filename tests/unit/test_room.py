@@ -202,6 +202,29 @@ def test_4_gb_of_memory(maxmemory, persistence, fits, status):
         assert bool(finding.remedy) is (status is Status.WARN)
 
 
+@pytest.mark.parametrize(
+    ("memory", "maxmemory", "persistence", "fits", "status"),
+    [
+        # an eighth is the reserve: 189 MB for 140 MB of data is 1.35 of it, the allocator's 1.1 and the least 0.25
+        pytest.param(216 * MB, "140mb", SAVING, True, Status.WARN, id="exactly the least to save"),
+        pytest.param(216 * MB - 8, "140mb", SAVING, False, None, id="less than that"),
+        # 21 MB for 10 MB of data is 2.1 of it: every page may change
+        pytest.param(24 * MB, "10mb", SAVING, True, Status.PASS, id="exactly the worst case"),
+        pytest.param(24 * MB - 8, "10mb", SAVING, True, Status.WARN, id="less than the worst case"),
+        # 77 MB for 70 MB of data is 1.1 of it
+        pytest.param(88 * MB, "70mb", NOT_SAVING, True, Status.PASS, id="exactly enough without a fork"),
+        pytest.param(88 * MB - 8, "70mb", NOT_SAVING, False, None, id="less than that without a fork"),
+    ],
+)
+def test_memory_that_is_just_enough(memory, maxmemory, persistence, fits, status):
+    view = host_of(seen_of(one(maxmemory=maxmemory, **persistence)), memory=memory)
+    assert bool(told(view)) is not fits
+    if fits:
+        finding = findings(view)["memory"]
+        assert finding.status is status
+        assert bool(finding.remedy) is (status is Status.WARN)
+
+
 def test_too_much_memory_says_how_much_is_right():
     [text] = told(host_of(seen_of(one(maxmemory="3gb", **SAVING)), memory=4 * GB))
     assert text == (

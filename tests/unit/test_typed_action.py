@@ -11,7 +11,7 @@ from unittest.mock import MagicMock
 
 import pytest
 import yaml
-from ansible.module_utils.redis_control import typed
+from ansible.module_utils.redis_control import core_version, typed
 from ansible.module_utils.redis_ops.edge import arguments
 from ansible.module_utils.redis_ops.model.declaration import LAYERS
 
@@ -196,3 +196,13 @@ def test_data_of_a_host_that_is_not_in_the_run_is_a_mistake(data):
     assert plugin.called == []
     [line] = result["msg"].splitlines()
     assert "names no host of this run; expected HOST/INSTANCE with one of these hosts: web1, web2" in line
+
+
+@pytest.mark.parametrize("name", [*OF_ALL, *OF_ONE])
+def test_an_unsupported_ansible_core_calls_no_module(name, monkeypatch):
+    """Where the configuration of others does not enable the callback that says it first."""
+    unsupported = core_version.problem("2.14.18")
+    monkeypatch.setattr(core_version, "problem", lambda: unsupported)
+    plugin = Plugin(name)
+    answer = plugin(declaration=GOOD)
+    assert (answer["failed"], answer["msg"], plugin.called) == (True, str(unsupported), [])

@@ -1,14 +1,17 @@
-"""What --check-system says, and what is made of it."""
+"""What is made of a server's own key, of the limits of its process, and of --check-system."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.redis_ops.base.engine import Engine
+from ansible.module_utils.redis_ops.base.errors import RedisOpsError
 from ansible.module_utils.redis_ops.base.findings import Finding, Status
 from ansible.module_utils.redis_ops.checks import verify
+from ansible.module_utils.redis_ops.plan.comparison import RESERVED_FILES
 from ansible.module_utils.redis_ops.platform import host
 from ansible.module_utils.redis_ops.view.observe import Instance
 
@@ -74,3 +77,83 @@ def test_what_is_told(output, status, clock, told, check):
 )
 def test_what_to_do(output, available, remedy, check):
     assert check(output, 1 if "WARNING" in output else 0, available=available).remedy == remedy
+
+
+# --- a key of its own ---------------------------------------------------------------------------------------------------
+
+
+class Keys:
+    """A connection to a server that has keys. answers: command -> what it answers instead, or the error it answers with."""
+
+    def __init__(self, **answers: object) -> None:
+        self.keys: dict[str, str] = {"of an application": "x"}
+        self.written: list[str] = []
+        self._answers = answers
+
+    def call(self, command: str, key: str, *more: str) -> object:
+        answer = self._answers.get(command)
+        if isinstance(answer, RedisOpsError):
+            raise answer
+        if command == "SET":
+            self.written.append(key)
+            self.keys[key] = more[0]
+            return "OK"
+        found = self.keys.get(key) if command == "GET" else int(self.keys.pop(key, None) is not None)
+        return found if answer is None else answer
+
+
+def own_key(connection: Keys, role: str = "master") -> Finding:
+    return verify._own_key(Instance("a", "instance a", {}), SimpleNamespace(info={"role": role}), connection)
+
+
+@pytest.mark.parametrize(
+    ("answers", "status"),
+    [
+        pytest.param({}, Status.PASS, id="a good server"),
+        pytest.param({"GET": "another value"}, Status.FAIL, id="another value is read"),
+        pytest.param({"DEL": 0}, Status.FAIL, id="the key was gone before"),
+        pytest.param({"GET": RedisOpsError("NOPERM this user has no permissions")}, Status.FAIL, id="no right to read"),
+        pytest.param({"SET": RedisOpsError("OOM command not allowed")}, Status.FAIL, id="no memory"),
+        pytest.param({"SET": RedisOpsError("MOVED 1 127.0.0.1:7001")}, Status.SKIP, id="a node of a cluster"),
+    ],
+)
+def test_the_own_key_is_gone_whatever_happens(answers, status):
+    connection = Keys(**answers)
+    assert own_key(connection).status is status
+    assert connection.keys == {"of an application": "x"}
+    assert all(key.startswith(verify.KEY_PREFIX) for key in connection.written)
+    assert len(connection.written) == ("SET" not in answers)
+
+
+def test_nothing_is_written_to_a_replica():
+    connection = Keys()
+    assert own_key(connection, role="slave").status is Status.SKIP
+    assert connection.written == []
+
+
+# --- limits of the process ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "status"),
+    [
+        ("open_files", 10000 + RESERVED_FILES, Status.PASS),
+        ("open_files", 10000 + RESERVED_FILES - 1, Status.WARN),
+        ("open_files", None, None),
+        ("backlog", 511, Status.PASS),
+        ("backlog", 510, Status.WARN),
+        ("backlog", None, None),
+    ],
+)
+def test_a_limit_of_the_process_that_is_just_enough(name, seen, status):
+    service = SimpleNamespace(name="redis-server", enabled=lambda: True)
+    snapshot = SimpleNamespace(
+        observed=SimpleNamespace(**{"open_files": None, "backlog": None, name: seen}),
+        plan=SimpleNamespace(desired={"maxclients": 10000, "tcp-backlog": 511}),
+        info={"process_id": os.getpid()},
+        contact=None,
+    )
+    found = {one.id: one for one in verify._process(Instance("a", "instance a", {}, service=service), snapshot)}
+    finding = found.get(f"verify.{name}")
+    assert (finding.status if finding else None) is status
+    assert bool(finding and finding.remedy) is (status is Status.WARN)

@@ -98,8 +98,10 @@ def _own_key(instance: Instance, snapshot: InstanceView, connection: Connection)
     key, value = KEY_PREFIX + secrets.token_hex(8), secrets.token_hex(8)
     try:
         connection.call("SET", key, value, "EX", "60")
-        read = connection.call("GET", key)
-        deleted = connection.call("DEL", key)
+        try:
+            read = connection.call("GET", key)
+        finally:
+            deleted = connection.call("DEL", key)
     except RedisOpsError as error:
         if str(error).startswith("MOVED"):
             return _finding("key", instance, Status.SKIP, expected, "a cluster node, and the key's slot is another's")

@@ -1,0 +1,28 @@
+"""Whether the ansible-core of a run is one that this project supports."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Optional
+
+from ansible.release import __version__
+
+from ..redis_ops.base.errors import Problem
+
+# The only place. tests/unit/test_core_version.py holds requirements.in, the README and the roles' metadata against it.
+SUPPORTED = ("2.19", "2.21")
+PROJECT = Path(__file__).resolve().parent.parent.parent
+
+
+def problem(running: str = __version__) -> Optional[Problem]:
+    """None when it is. running: a version such as 2.19.14."""
+    if ".".join(running.split(".")[:2]) in SUPPORTED:
+        return None
+    place = shlex.quote(str(PROJECT))
+    return Problem(
+        "ansible-core",
+        f"version {running} runs this",
+        " or ".join(SUPPORTED),
+        f"type make -C {place} runtime, and then call {place}/.venv/bin/ansible-playbook",
+    )
