@@ -145,6 +145,46 @@ def test_a_stale_append_only_file_is_not_loaded_and_not_lost(lab, adopt):
 
 
 @OLD_AND_NEW
+@pytest.mark.parametrize("commands", [[], [["SELECT", "1"], ["FLUSHALL"]]], ids=["as it began", "emptied"])
+@pytest.mark.parametrize("adopt", ["keep", "replace"])
+def test_an_append_only_file_without_keys_is_no_data_beside_a_dump(lab, adopt, commands):
+    """A backup was put there: the server started without it, and its next stop overwrote it."""
+    with laboratory(lab.program, lab.directory / "other", save="3600 1") as other:
+        other.begin()
+        other.fill(1000)
+        other.service.stop()
+        dump = (other.data / "dump.rdb").read_bytes()
+    lab.begin("appendonly yes", "save 3600 1")
+    client = lab.client()
+    for command in commands:
+        client(*command)
+    lab.service.stop()
+    (lab.data / "dump.rdb").write_bytes(dump)
+    for check in (True, False):
+        with pytest.raises(
+            InvalidInput, match=r"would start empty, and data lies at \S+dump.rdb .*appendonly: 'no' for one run"
+        ):
+            lab.converge({"timeout": 5, "appendonly": "yes"}, adopt=adopt, check=check)
+    assert not lab.service.pid()
+    assert (lab.data / "dump.rdb").read_bytes() == dump
+    for appendonly in ("no", "yes"):
+        lab.converge({"appendonly": appendonly}, adopt=adopt)
+        assert (lab.keys(), lab.get("appendonly")) == (1000, appendonly)
+    lab.bounce()
+    assert lab.keys() == 1000
+
+
+@OLD_AND_NEW
+def test_a_server_without_keys_starts_with_its_append_only_file(lab):
+    lab.begin("appendonly yes")
+    lab.converge({"timeout": 5}, adopt="keep")
+    lab.service.stop()
+    (lab.data / "dump.rdb").unlink(missing_ok=True)
+    lab.converge({"timeout": 6}, adopt="keep")
+    assert (lab.keys(), lab.get("appendonly")) == (0, "yes")
+
+
+@OLD_AND_NEW
 def test_a_dump_beside_an_append_only_file_that_is_in_use(lab):
     """The configuration says AOF: the dump is somebody's copy, and stays as it is."""
     lab.converge({"appendonly": "yes", "save": ""})

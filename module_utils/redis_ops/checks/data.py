@@ -37,7 +37,7 @@ def starting_empty(view: InstanceView, elsewhere: Sequence[DataSet] = ()) -> Ite
         )
         return
     lost = [*view.data, *elsewhere]
-    if view.stored is not None or not lost:
+    if view.stored is not None or not lost or _is_all_there_is(view):
         return
     yield Problem(
         f"{view.instance.where}: dir",
@@ -45,6 +45,12 @@ def starting_empty(view: InstanceView, elsewhere: Sequence[DataSet] = ()) -> Ite
         f"the data where the configuration names it: {view.store.directory}",
         _remedy(view, lost),
     )
+
+
+def _is_all_there_is(view: InstanceView) -> bool:
+    """Whether a start with what is declared loads all data that the configuration names now, or data where it names none."""
+    found = datasets.loaded(view.wanted_store, aof=bool(view.plan.desired.get("appendonly")))
+    return found is not None and all(one == found for one in view.data)
 
 
 def moving_later(view: InstanceView) -> Iterator[Problem]:
