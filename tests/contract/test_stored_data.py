@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed, InvalidInput
-from instances import OLD_AND_NEW, Lab, lab, laboratory
+from instances import OLD_AND_NEW, Lab, lab, laboratory, until
 
 __all__ = ["lab"]
 
@@ -142,6 +142,27 @@ def test_a_stale_append_only_file_is_not_loaded_and_not_lost(lab, adopt):
     assert kept.is_dir() == lab.multi
     lab.bounce()
     assert lab.keys() == 100
+
+
+@OLD_AND_NEW
+def test_a_stale_append_only_file_is_set_aside_and_a_neighbour_s_stays(lab, tmp_path):
+    """The neighbour went on writing, and its next start found nothing."""
+    lab.begin("appendfilename a.aof")
+    lab.fill(10)
+    for appendonly in ("yes", "no"):
+        lab.ask("CONFIG", "SET", "appendonly", appendonly)
+        until(lambda: lab.info()["aof_rewrite_in_progress"] == "0", "the first AOF")
+    with laboratory(lab.program, tmp_path / "neighbour", appendonly="yes", appendfilename="b.aof") as neighbour:
+        neighbour.settings.update(dir=str(lab.data), dbfilename="b.rdb")
+        neighbour.begin('save ""')
+        neighbour.fill(500)
+        lab.converge({"appendonly": "yes"}, adopt="keep")
+        neighbour.ask("SET", "later", "x")
+        neighbour.bounce()
+        assert neighbour.keys() == 501
+    assert [path.is_dir() for path in set_aside(lab)] == [lab.multi]
+    lab.bounce()
+    assert lab.keys() == 10
 
 
 @OLD_AND_NEW

@@ -283,6 +283,14 @@ def test_a_file_where_the_directory_is_going_to_be(here):
     assert untouched(here, *view_of(here)) == f"instance new: {here.data('new')}: Not a directory; nothing was changed"
 
 
+def test_the_append_only_file_of_another_server_in_the_same_directory(here):
+    """It would move away under a server that writes it."""
+    begin(here)
+    (here.data("old") / "appendonlydir" / "b.aof.manifest").write_text("of another server")
+    said = untouched(here, *view_of(here))
+    assert "appendonlydir also holds the append-only file of another server (b.aof.manifest); expected" in said
+
+
 def test_another_file_system(here, monkeypatch):
     """It was found when the server was stopped already."""
     begin(here)

@@ -268,9 +268,14 @@ class _Change:
 
     def _set_aside(self) -> None:
         """An AOF that the server has not loaded must not become part of the new one."""
+        if self.view.info.get("aof_enabled"):
+            return
+        owner = self.view.config.owner if self.view.config else None
         for found in self.view.data:
-            if found.kind is not Kind.DUMP and not self.view.info.get("aof_enabled"):
-                aside.set_aside(str(found.path), self.view.config.owner if self.view.config else None)
+            if found.kind is Kind.OLD_AOF:
+                aside.set_aside(str(found.path), owner)
+            elif found.kind is not Kind.DUMP:
+                aside.set_parts_aside(self.view.store, owner)
 
     def _keep_first_copy(self) -> None:
         if self.view.config and is_taken_over(self.view):

@@ -22,6 +22,7 @@ from ..model import conffile
 from ..model.desired import DesiredState
 from ..platform.layout import Layout
 from ..platform.service import Service
+from ..server import datasets
 from ..view.instance import InstanceView, record_of
 from ..view.record import Record
 from . import aside
@@ -73,6 +74,12 @@ def _must_be_possible(view: InstanceView, new: Layout) -> None:
         raise ApplyFailed(
             f"{view.instance.where}: {target} has {', '.join(map(plain, sorted(taken)[:3]))} already; expected a directory "
             "without data; look at what is there, and move it away"
+        )
+    strange = [name for name in datasets.others_parts(view.store) if name.endswith(".manifest")]
+    if strange and view.store.aof.parent.name in names:
+        raise ApplyFailed(
+            f"{view.instance.where}: {view.store.aof.parent} also holds the append-only file of another server "
+            f"({plain(strange[0])}); expected a directory of its own; let that server write its data elsewhere first"
         )
     if names and not moves.is_one_file_system(source, target):
         raise ApplyFailed(

@@ -60,11 +60,10 @@ def present(store: Store) -> list[DataSet]:
     """
     found = []
     if store.aof != store.old_aof:
-        parts = _parts(store)
-        others = [path for path in parts if not is_empty_aof(path)]
+        parts = [store.aof.parent / name for name in own_parts(store) if not name.endswith("manifest")]
         if _is_file(store.aof) and not _lists_no_key(store.aof):
             found.append(DataSet(Kind.AOF, store.aof.parent, _size(parts)))
-        elif others:
+        elif others := _unlisted(store, parts):
             found.append(DataSet(Kind.PARTS, store.aof.parent, _size(others)))
     if _holds(store.old_aof) and not is_empty_aof(store.old_aof):
         found.append(DataSet(Kind.OLD_AOF, store.old_aof, _size([store.old_aof])))
@@ -102,17 +101,41 @@ def elsewhere(store: Store, directories: Iterable[str]) -> list[DataSet]:
     return list(found.values())
 
 
-def _parts(store: Store) -> list[Path]:
+def own_parts(store: Store) -> list[str]:
+    """The names in the directory of a multi-part AOF that are this server's: its manifest, what that lists, and the files
+    that are named after its `appendfilename`. Another server may have others there.
+    """
+    if store.aof == store.old_aof:
+        return []
     name = re.escape(store.old_aof.name)
-    pattern = re.compile(rf"{name}\.\d+\.(?:base\.(?:rdb|aof)|incr\.aof)")
-    return [path for path in _listed(store.aof.parent) if pattern.fullmatch(path.name)]
+    pattern = re.compile(
+        rf"{name}\.\d+\.(?:base\.(?:rdb|aof)|incr\.aof)|{name}\.manifest|temp-{name}\.(?:incr|manifest)"
+    )
+    listed = {path.name for path in _listed_by(store.aof, history=True)}
+    there = (path.name for path in _listed(store.aof.parent))
+    return [name for name in there if name in listed or pattern.fullmatch(name)]
 
 
-def _listed_by(manifest: Path) -> list[Path]:
+def others_parts(store: Store) -> list[str]:
+    """The other names in that directory."""
+    if store.aof == store.old_aof:
+        return []
+    own = own_parts(store)
+    return [path.name for path in _listed(store.aof.parent) if path.name not in own]
+
+
+def _listed_by(manifest: Path, *, history: bool = False) -> list[Path]:
     """The files that a manifest lists; none where it can't be read as one."""
     with contextlib.suppress(OSError, FileRefused, InvalidValue):
-        return [manifest.parent / name for name in manifest_files(read(Target(str(manifest))) or "")]
+        text = read(Target(str(manifest))) or ""
+        return [manifest.parent / name for name in manifest_files(text, history=history)]
     return []
+
+
+def _unlisted(store: Store, parts: Iterable[Path]) -> list[Path]:
+    """Those with keys that no manifest lists."""
+    listed = _listed_by(store.aof, history=True)
+    return [path for path in parts if path not in listed and not is_empty_aof(path)]
 
 
 def _lists_no_key(manifest: Path) -> bool:
