@@ -62,20 +62,73 @@ def test_a_directory_that_no_file_names(lab, restart):
     assert not lab.service.pid()
 
 
+PLACES = ["dir", "dbfilename", "appendfilename", "appenddirname"]
+
+
+def of_other_place(lab: Lab, name: str) -> dict[str, str]:
+    other = lab.directory / "other"
+    other.mkdir(exist_ok=True)
+    return {name: str(other) if name == "dir" else "other"}
+
+
 @OLD_AND_NEW
-def test_an_empty_server_moves_only_with_a_restart(lab):
-    """The new place waited in the file; what clients wrote meanwhile was not there after the next boot."""
-    multi = lab.multi  # before 7.0 the place of a dump is changed live
-    lab.begin("save 3600 1" if multi else "appendonly yes")
-    wanted = {"save": "3600 1", "dbfilename": "other"} if multi else {"appendonly": "yes", "appendfilename": "other"}
+@pytest.mark.parametrize("lines", [["save 3600 1"], ["appendonly yes"]], ids=["rdb", "aof"])
+@pytest.mark.parametrize("name", PLACES)
+def test_an_empty_server_moves_only_with_a_restart(lab, name, lines):
+    """The new place waited in the file, or was set live (6.2): what clients wrote was not there after the next boot."""
+    if name == "appenddirname" and not lab.multi:
+        pytest.skip("Redis 6.2 has none")
+    lab.begin(*lines)
+    wanted = of_other_place(lab, name)
     before = lab.everything()
-    with pytest.raises(InvalidInput, match="filename: the server is empty and writes to "):
-        lab.converge(wanted)
+    with pytest.raises(InvalidInput, match=f"{name}: the server is empty and writes to "):
+        lab.converge(wanted, adopt="keep")
     assert lab.everything() == before
-    assert lab.converge(wanted, restart=True).restarted
+    assert lab.converge(wanted, adopt="keep", restart=True).restarted
     lab.fill(10)
     lab.bounce()
     assert lab.keys() == 10
+
+
+def kept_elsewhere(lab: Lab, path: Path) -> bytes:
+    """A dump with 1000 keys at this path."""
+    with laboratory(lab.program, lab.directory / "donor", save="3600 1") as donor:
+        donor.begin()
+        donor.fill(1000)
+        donor.service.stop()
+        path.write_bytes((donor.data / "dump.rdb").read_bytes())
+    return path.read_bytes()
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("name", ["dir", "dbfilename"])
+@pytest.mark.parametrize("managed", [True, False])
+def test_an_empty_server_that_moves_to_a_dump_loads_it(lab, name, managed):
+    """6.2 took the new place live, and its stop wrote an empty dump over the one there."""
+    lab.converge({"save": "3600 1"}) if managed else lab.begin("save 3600 1")
+    wanted = {"save": "3600 1", **of_other_place(lab, name)}
+    there = lab.directory / "other" / "dump.rdb" if name == "dir" else lab.data / "other"
+    dump = kept_elsewhere(lab, there)
+    with pytest.raises(InvalidInput, match=f"{name}: the server is empty and writes to "):
+        lab.converge(wanted, adopt="keep")
+    assert there.read_bytes() == dump
+    assert lab.converge(wanted, adopt="keep", restart=True).restarted
+    assert lab.keys() == 1000
+    lab.bounce()
+    assert lab.keys() == 1000
+
+
+@OLD_AND_NEW
+def test_an_empty_server_with_an_append_only_file_does_not_move_beside_a_dump(lab):
+    lab.begin("appendonly yes", "save 3600 1")
+    wanted = of_other_place(lab, "dir")
+    dump = kept_elsewhere(lab, lab.directory / "other" / "dump.rdb")
+    before = lab.everything()
+    for check in (True, False):
+        with pytest.raises(InvalidInput, match=r"would start empty, and data lies at \S+other/dump.rdb"):
+            lab.converge(wanted, adopt="keep", restart=True, check=check)
+    assert lab.everything() == before
+    assert (lab.directory / "other" / "dump.rdb").read_bytes() == dump
 
 
 @OLD_AND_NEW
@@ -170,11 +223,8 @@ def test_a_stale_append_only_file_is_set_aside_and_a_neighbour_s_stays(lab, tmp_
 @pytest.mark.parametrize("adopt", ["keep", "replace"])
 def test_an_append_only_file_without_keys_is_no_data_beside_a_dump(lab, adopt, commands):
     """A backup was put there: the server started without it, and its next stop overwrote it."""
-    with laboratory(lab.program, lab.directory / "other", save="3600 1") as other:
-        other.begin()
-        other.fill(1000)
-        other.service.stop()
-        dump = (other.data / "dump.rdb").read_bytes()
+    lab.directory.mkdir(exist_ok=True)
+    dump = kept_elsewhere(lab, lab.directory / "copy.rdb")
     lab.begin("appendonly yes", "save 3600 1")
     client = lab.client()
     for command in commands:

@@ -14,8 +14,9 @@ from ansible.module_utils.redis_ops.server.persistence import Store
 from ansible.module_utils.redis_ops.view.host import Place
 from views import MB, REDIS_7, seen_of, several, view_of
 
-[ONE] = several({"name": "default"})
-[ACCEPTED] = several({"name": "default", "accept_empty": True})
+NOWHERE = {"dir": "/nonexistent"}
+[ONE] = several({"name": "default", "settings": NOWHERE})
+[ACCEPTED] = several({"name": "default", "settings": NOWHERE, "accept_empty": True})
 EMPTY_RDB = b"REDIS0010\xfa\x08aof-base\xc0\x01\xff12345678"
 SELECT = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"
 SET = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n"
@@ -121,6 +122,39 @@ def test_a_declared_place_with_data_is_what_a_start_loads(tmp_path):
     assert told(store, ELSEWHERE, one=moved)
     lay(tmp_path / "new", "dump.rdb")
     assert told(store, ELSEWHERE, one=moved) == []
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize(
+    ("names", "aof", "stops"),
+    [([], True, False), (["dump.rdb"], False, False), (["dump.rdb"], True, True), ([MANIFEST, INCREMENT], False, True)],
+)
+def test_data_at_a_declared_place_is_loaded_or_the_run_stops(tmp_path, names, aof, stops, running):
+    """A restart with an AOF beside somebody's dump starts empty, and the next save overwrites the dump."""
+    [moved] = several({"name": "default", "settings": {"dir": str(tmp_path / "new"), "appendonly": aof}})
+    for place in ("old", "new"):
+        (tmp_path / place).mkdir()
+    lay(tmp_path / "new", *names)
+    live = {"dir": str(tmp_path / "old"), "appendonly": "yes" if aof else "no"} if running else None
+    found = told(Store.of({"dir": str(tmp_path / "old")}, REDIS_7), one=moved, live=live, aof=aof)
+    assert bool(found) is stops
+    if stops:
+        [text] = found
+        assert text.startswith(
+            f"instance default: dir: the server would start empty, and data lies at {tmp_path / 'new'}"
+        )
+        [accepted] = several({"name": "default", "settings": moved.settings, "accept_empty": True})
+        assert told(Store.of({"dir": str(tmp_path / "old")}, REDIS_7), one=accepted, live=live, aof=aof) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a link to somebody else")
+@pytest.mark.parametrize("running", [True, False])
+def test_a_declared_place_behind_a_link_that_root_does_not_follow(tmp_path, running):
+    (tmp_path / "link").symlink_to("/")
+    os.chown(tmp_path / "link", 12345, 12345, follow_symlinks=False)
+    [moved] = several({"name": "default", "settings": {"dir": str(tmp_path / "link/x")}})
+    [text] = told(lay(tmp_path), one=moved, live={"dir": str(tmp_path)} if running else None)
+    assert "what a start would load could not be determined" in text
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a link to somebody else")
