@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed, InvalidInput
-from instances import OLD_AND_NEW, Lab, lab, laboratory, until
+from instances import OLD_AND_NEW, Lab, Process, lab, laboratory, some, until
 
 __all__ = ["lab"]
 
@@ -289,6 +289,55 @@ def test_an_append_only_file_without_its_manifest(lab, state):
     manifest.write_text(text)
     lab.converge(wanted)
     assert lab.keys() == 100
+
+
+# --- functions are data ---------------------------------------------------------------------------------------------------
+
+WITH_FUNCTIONS = some("redis 7.0.15", "redis 8.2.3", "valkey 8.1.1")
+LIBRARY = "#!lua name=mine\nredis.register_function('f', function() return 1 end)"
+
+
+@WITH_FUNCTIONS
+@pytest.mark.parametrize("lines", [["save 3600 1"], ["appendonly yes"]], ids=["rdb", "aof"])
+@pytest.mark.parametrize("name", PLACES)
+def test_a_server_with_functions_and_no_keys_does_not_move(lab, name, lines):
+    """It counted as empty, and its next start had no function."""
+    lab.begin(*lines)
+    lab.ask("FUNCTION", "LOAD", LIBRARY)
+    for restart in (True, False):
+        with pytest.raises(InvalidInput, match=rf"{name}: data lies at \S+, and \S+ would start empty"):
+            lab.converge(of_other_place(lab, name), adopt="keep", restart=restart)
+    lab.converge({"databases": 20}, adopt="keep", restart=True)
+    assert lab.ask("FUNCTION", "LIST")
+
+
+@WITH_FUNCTIONS
+def test_a_stopped_server_with_functions_does_not_start_empty(lab):
+    lab.begin("save 3600 1")
+    lab.ask("FUNCTION", "LOAD", LIBRARY)
+    lab.service.stop()
+    lab.write_file("save 3600 1", "appendonly yes")
+    with pytest.raises(InvalidInput, match="would start empty, and data lies at"):
+        lab.converge({"appendonly": "yes"}, adopt="keep")
+
+
+@WITH_FUNCTIONS
+def test_a_restart_that_loses_functions_fails(lab, monkeypatch):
+    """Whatever the reason: here somebody puts an older dump there while it is stopped."""
+    lab.begin("save 3600 1")
+    lab.fill(10)
+    lab.ask("SAVE")
+    older = (lab.data / "dump.rdb").read_bytes()
+    lab.ask("FUNCTION", "LOAD", LIBRARY)
+    stop = Process.stop
+
+    def stop_and_swap(service: Process) -> None:
+        stop(service)
+        (lab.data / "dump.rdb").write_bytes(older)
+
+    monkeypatch.setattr(Process, "stop", stop_and_swap)
+    with pytest.raises(ApplyFailed, match="it started without 1 of its 1 libraries of functions"):
+        lab.converge({"databases": 20}, adopt="keep", restart=True)
 
 
 def test_a_server_that_may_start_empty(lab):

@@ -226,7 +226,7 @@ def test_parts_of_an_aof_without_their_manifest_are_data(tmp_path):
     assert "without their manifest" in finding.actual
 
 
-@pytest.mark.parametrize("info", [{"db0": {"keys": 1}}, {"role": "slave"}])
+@pytest.mark.parametrize("info", [{"db0": {"keys": 1}}, {"number_of_libraries": 1}, {"role": "slave"}])
 def test_a_server_with_keys_or_a_replica_is_not_empty_by_mistake(tmp_path, info):
     assert findings(lay(tmp_path, INCREMENT), ELSEWHERE, info=info) == []
 

@@ -85,7 +85,7 @@ def moving_later(view: InstanceView) -> Iterator[Problem]:
 def findings(view: InstanceView, elsewhere: Sequence[DataSet]) -> Iterator[Finding]:
     """Of a running server: that it is empty while data of its own lies elsewhere."""
     found = [*_parts(view), *elsewhere]
-    if view.connection is None or persistence.keys(view.info) or view.info.get("role") == "slave" or not found:
+    if view.connection is None or persistence.holds_data(view.info) or view.info.get("role") == "slave" or not found:
         return
     yield Finding(
         "verify.data",
