@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops.server import datasets
+from ansible.module_utils.redis_ops.server import datasets, keyless
 from ansible.module_utils.redis_ops.server.datasets import Kind
 from ansible.module_utils.redis_ops.server.persistence import Store
 from servers import PROGRAMS, Program, Server, running
@@ -50,12 +50,14 @@ def lines(directory: Path, appendonly: str, *more: str) -> list[str]:
 def made(program: Program, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Files that the server itself has written: a dump, an append-only file, and one that Redis 6.2 has written."""
     found = {}
-    for name, appendonly, count in (("dump", "no", DUMPED), ("aof", "yes", LOGGED)):
+    for name, appendonly, count in (("dump", "no", DUMPED), ("aof", "yes", LOGGED), ("empty", "yes", 0)):
         directory = tmp_path_factory.mktemp(name)
         with running(program, tmp_path_factory.mktemp("run"), lines(directory, appendonly)) as server:
             fill(server, count)
             if name == "dump":
                 save(server)
+            if name == "empty":
+                server.ask("FLUSHALL")  # a command that adds no key
             stop(server)
         found[name] = directory
     old = tmp_path_factory.mktemp("old")
@@ -90,6 +92,9 @@ LAYOUTS = {
     "an AOF of Redis 6.2": ("old",),
     "a dump and an AOF of Redis 6.2": ("dump", "old"),
     "an AOF beside one of Redis 6.2": ("old", "aof"),
+    "an AOF without keys": ("empty",),
+    "a dump and an AOF without keys": ("dump", "empty"),
+    "an AOF without keys beside one of Redis 6.2": ("old", "empty"),
 }
 
 
@@ -97,12 +102,14 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_a_start_loads(program: Program, made: dict[str, Path], tmp_path: Path, layout: str, appendonly: str):
     """Field cases A9 and A10: what the configuration says decides, and no modification time."""
-    if not program.engine.reached("redis 7.0") and layout == "an AOF beside one of Redis 6.2":
+    if not program.engine.reached("redis 7.0") and layout.endswith(" beside one of Redis 6.2"):
         pytest.skip("Redis 6.2 has one append-only file")
     directory = tmp_path / "data"
     lay(made, directory, *LAYOUTS[layout])
     store = Store.of({"dir": str(directory)}, program.engine)
     said = datasets.loaded(store, aof=appendonly == "yes")
+    full = {part for part in LAYOUTS[layout] if part != "empty"}
+    assert len(datasets.present(store)) == len(full), "what has no key is no data"
     expected = {None: 0, Kind.DUMP: DUMPED, Kind.AOF: LOGGED, Kind.OLD_AOF: OLD}
     if not program.engine.reached("redis 7.0") and {"aof", "parts"} & set(LAYOUTS[layout]):
         expected[Kind.OLD_AOF] = LOGGED  # all of its AOF is one file, and has no manifest to lose
@@ -181,7 +188,7 @@ def test_a_dump_without_keys(program: Program, tmp_path: Path, name: str, compre
         for command in commands:
             server.ask(*command)
         save(server)
-    assert datasets.is_empty_rdb(tmp_path / "dump.rdb") is empty
+    assert keyless.is_empty_rdb(tmp_path / "dump.rdb") is empty
     assert bool(datasets.present(Store.of({"dir": str(tmp_path)}, program.engine))) is not empty
 
 
@@ -203,4 +210,4 @@ def test_the_dump_of_a_replica_without_keys(program: Program, tmp_path: Path):
         save(other)
         save(one)
     for directory in (primary, replica):
-        assert datasets.is_empty_rdb(directory / "dump.rdb")
+        assert keyless.is_empty_rdb(directory / "dump.rdb")

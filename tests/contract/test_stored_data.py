@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed, InvalidInput
-from instances import OLD_AND_NEW, Lab, lab, laboratory
+from instances import OLD_AND_NEW, Lab, Process, lab, laboratory, some, until
 
 __all__ = ["lab"]
 
@@ -62,20 +62,73 @@ def test_a_directory_that_no_file_names(lab, restart):
     assert not lab.service.pid()
 
 
+PLACES = ["dir", "dbfilename", "appendfilename", "appenddirname"]
+
+
+def of_other_place(lab: Lab, name: str) -> dict[str, str]:
+    other = lab.directory / "other"
+    other.mkdir(exist_ok=True)
+    return {name: str(other) if name == "dir" else "other"}
+
+
 @OLD_AND_NEW
-def test_an_empty_server_moves_only_with_a_restart(lab):
-    """The new place waited in the file; what clients wrote meanwhile was not there after the next boot."""
-    multi = lab.multi  # before 7.0 the place of a dump is changed live
-    lab.begin("save 3600 1" if multi else "appendonly yes")
-    wanted = {"save": "3600 1", "dbfilename": "other"} if multi else {"appendonly": "yes", "appendfilename": "other"}
+@pytest.mark.parametrize("lines", [["save 3600 1"], ["appendonly yes"]], ids=["rdb", "aof"])
+@pytest.mark.parametrize("name", PLACES)
+def test_an_empty_server_moves_only_with_a_restart(lab, name, lines):
+    """The new place waited in the file, or was set live (6.2): what clients wrote was not there after the next boot."""
+    if name == "appenddirname" and not lab.multi:
+        pytest.skip("Redis 6.2 has none")
+    lab.begin(*lines)
+    wanted = of_other_place(lab, name)
     before = lab.everything()
-    with pytest.raises(InvalidInput, match="filename: the server is empty and writes to "):
-        lab.converge(wanted)
+    with pytest.raises(InvalidInput, match=f"{name}: the server is empty and writes to "):
+        lab.converge(wanted, adopt="keep")
     assert lab.everything() == before
-    assert lab.converge(wanted, restart=True).restarted
+    assert lab.converge(wanted, adopt="keep", restart=True).restarted
     lab.fill(10)
     lab.bounce()
     assert lab.keys() == 10
+
+
+def kept_elsewhere(lab: Lab, path: Path) -> bytes:
+    """A dump with 1000 keys at this path."""
+    with laboratory(lab.program, lab.directory / "donor", save="3600 1") as donor:
+        donor.begin()
+        donor.fill(1000)
+        donor.service.stop()
+        path.write_bytes((donor.data / "dump.rdb").read_bytes())
+    return path.read_bytes()
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("name", ["dir", "dbfilename"])
+@pytest.mark.parametrize("managed", [True, False])
+def test_an_empty_server_that_moves_to_a_dump_loads_it(lab, name, managed):
+    """6.2 took the new place live, and its stop wrote an empty dump over the one there."""
+    lab.converge({"save": "3600 1"}) if managed else lab.begin("save 3600 1")
+    wanted = {"save": "3600 1", **of_other_place(lab, name)}
+    there = lab.directory / "other" / "dump.rdb" if name == "dir" else lab.data / "other"
+    dump = kept_elsewhere(lab, there)
+    with pytest.raises(InvalidInput, match=f"{name}: the server is empty and writes to "):
+        lab.converge(wanted, adopt="keep")
+    assert there.read_bytes() == dump
+    assert lab.converge(wanted, adopt="keep", restart=True).restarted
+    assert lab.keys() == 1000
+    lab.bounce()
+    assert lab.keys() == 1000
+
+
+@OLD_AND_NEW
+def test_an_empty_server_with_an_append_only_file_does_not_move_beside_a_dump(lab):
+    lab.begin("appendonly yes", "save 3600 1")
+    wanted = of_other_place(lab, "dir")
+    dump = kept_elsewhere(lab, lab.directory / "other" / "dump.rdb")
+    before = lab.everything()
+    for check in (True, False):
+        with pytest.raises(InvalidInput, match=r"would start empty, and data lies at \S+other/dump.rdb"):
+            lab.converge(wanted, adopt="keep", restart=True, check=check)
+    assert lab.everything() == before
+    assert (lab.directory / "other" / "dump.rdb").read_bytes() == dump
 
 
 @OLD_AND_NEW
@@ -145,6 +198,64 @@ def test_a_stale_append_only_file_is_not_loaded_and_not_lost(lab, adopt):
 
 
 @OLD_AND_NEW
+def test_a_stale_append_only_file_is_set_aside_and_a_neighbour_s_stays(lab, tmp_path):
+    """The neighbour went on writing, and its next start found nothing."""
+    lab.begin("appendfilename a.aof")
+    lab.fill(10)
+    for appendonly in ("yes", "no"):
+        lab.ask("CONFIG", "SET", "appendonly", appendonly)
+        until(lambda: lab.info()["aof_rewrite_in_progress"] == "0", "the first AOF")
+    with laboratory(lab.program, tmp_path / "neighbour", appendonly="yes", appendfilename="b.aof") as neighbour:
+        neighbour.settings.update(dir=str(lab.data), dbfilename="b.rdb")
+        neighbour.begin('save ""')
+        neighbour.fill(500)
+        lab.converge({"appendonly": "yes"}, adopt="keep")
+        neighbour.ask("SET", "later", "x")
+        neighbour.bounce()
+        assert neighbour.keys() == 501
+    assert [path.is_dir() for path in set_aside(lab)] == [lab.multi]
+    lab.bounce()
+    assert lab.keys() == 10
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("commands", [[], [["SELECT", "1"], ["FLUSHALL"]]], ids=["as it began", "emptied"])
+@pytest.mark.parametrize("adopt", ["keep", "replace"])
+def test_an_append_only_file_without_keys_is_no_data_beside_a_dump(lab, adopt, commands):
+    """A backup was put there: the server started without it, and its next stop overwrote it."""
+    lab.directory.mkdir(exist_ok=True)
+    dump = kept_elsewhere(lab, lab.directory / "copy.rdb")
+    lab.begin("appendonly yes", "save 3600 1")
+    client = lab.client()
+    for command in commands:
+        client(*command)
+    lab.service.stop()
+    (lab.data / "dump.rdb").write_bytes(dump)
+    for check in (True, False):
+        with pytest.raises(
+            InvalidInput, match=r"would start empty, and data lies at \S+dump.rdb .*appendonly: 'no' for one run"
+        ):
+            lab.converge({"timeout": 5, "appendonly": "yes"}, adopt=adopt, check=check)
+    assert not lab.service.pid()
+    assert (lab.data / "dump.rdb").read_bytes() == dump
+    for appendonly in ("no", "yes"):
+        lab.converge({"appendonly": appendonly}, adopt=adopt)
+        assert (lab.keys(), lab.get("appendonly")) == (1000, appendonly)
+    lab.bounce()
+    assert lab.keys() == 1000
+
+
+@OLD_AND_NEW
+def test_a_server_without_keys_starts_with_its_append_only_file(lab):
+    lab.begin("appendonly yes")
+    lab.converge({"timeout": 5}, adopt="keep")
+    lab.service.stop()
+    (lab.data / "dump.rdb").unlink(missing_ok=True)
+    lab.converge({"timeout": 6}, adopt="keep")
+    assert (lab.keys(), lab.get("appendonly")) == (0, "yes")
+
+
+@OLD_AND_NEW
 def test_a_dump_beside_an_append_only_file_that_is_in_use(lab):
     """The configuration says AOF: the dump is somebody's copy, and stays as it is."""
     lab.converge({"appendonly": "yes", "save": ""})
@@ -178,6 +289,55 @@ def test_an_append_only_file_without_its_manifest(lab, state):
     manifest.write_text(text)
     lab.converge(wanted)
     assert lab.keys() == 100
+
+
+# --- functions are data ---------------------------------------------------------------------------------------------------
+
+WITH_FUNCTIONS = some("redis 7.0.15", "redis 8.2.3", "valkey 8.1.1")
+LIBRARY = "#!lua name=mine\nredis.register_function('f', function() return 1 end)"
+
+
+@WITH_FUNCTIONS
+@pytest.mark.parametrize("lines", [["save 3600 1"], ["appendonly yes"]], ids=["rdb", "aof"])
+@pytest.mark.parametrize("name", PLACES)
+def test_a_server_with_functions_and_no_keys_does_not_move(lab, name, lines):
+    """It counted as empty, and its next start had no function."""
+    lab.begin(*lines)
+    lab.ask("FUNCTION", "LOAD", LIBRARY)
+    for restart in (True, False):
+        with pytest.raises(InvalidInput, match=rf"{name}: data lies at \S+, and \S+ would start empty"):
+            lab.converge(of_other_place(lab, name), adopt="keep", restart=restart)
+    lab.converge({"databases": 20}, adopt="keep", restart=True)
+    assert lab.ask("FUNCTION", "LIST")
+
+
+@WITH_FUNCTIONS
+def test_a_stopped_server_with_functions_does_not_start_empty(lab):
+    lab.begin("save 3600 1")
+    lab.ask("FUNCTION", "LOAD", LIBRARY)
+    lab.service.stop()
+    lab.write_file("save 3600 1", "appendonly yes")
+    with pytest.raises(InvalidInput, match="would start empty, and data lies at"):
+        lab.converge({"appendonly": "yes"}, adopt="keep")
+
+
+@WITH_FUNCTIONS
+def test_a_restart_that_loses_functions_fails(lab, monkeypatch):
+    """Whatever the reason: here somebody puts an older dump there while it is stopped."""
+    lab.begin("save 3600 1")
+    lab.fill(10)
+    lab.ask("SAVE")
+    older = (lab.data / "dump.rdb").read_bytes()
+    lab.ask("FUNCTION", "LOAD", LIBRARY)
+    stop = Process.stop
+
+    def stop_and_swap(service: Process) -> None:
+        stop(service)
+        (lab.data / "dump.rdb").write_bytes(older)
+
+    monkeypatch.setattr(Process, "stop", stop_and_swap)
+    with pytest.raises(ApplyFailed, match="it started without 1 of its 1 libraries of functions"):
+        lab.converge({"databases": 20}, adopt="keep", restart=True)
 
 
 def test_a_server_that_may_start_empty(lab):

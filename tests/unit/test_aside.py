@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.redis_ops.apply import aside
+from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.server.persistence import Store
 
 STAMP = "20261127T013634Z"
 KEY = "7736c4d0b05b91c5"
@@ -24,6 +26,33 @@ def test_a_file_of_the_same_name_further_up_is_never_set_aside(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         aside.set_aside(str(tmp_path / "gone/dump.rdb"), None)
     assert (tmp_path / "dump.rdb").read_text() == "of another server"
+
+
+@pytest.mark.parametrize("name", ["a.aof", "appendonly.aof", "b.aof.1", "x*y", "old.aof"])
+@pytest.mark.parametrize("manifest", [True, False])
+def test_of_a_directory_that_servers_share_only_the_own_files_are_set_aside(tmp_path: Path, name: str, manifest: bool):
+    """The other server went on writing to files that its next start did not find."""
+    directory = tmp_path / "appendonlydir"
+    directory.mkdir()
+    of = "{0}.2.base.rdb", "{0}.3.incr.aof", "{0}.1.incr.aof", "temp-{0}.manifest", "{0}.manifest"
+    own = {part.format(name) for part in of}
+    theirs = {part.format("b.aof") for part in of} | {f"{name}.note", "note", f"x{name}.1.incr.aof"}
+    for part in own | theirs:
+        (directory / part).write_text(part)
+    if manifest:
+        (directory / f"{name}.manifest").write_text(f"file {name} seq 1 type b\nfile {name}.3.incr.aof seq 3 type i\n")
+        (directory / name).write_text("taken over from Redis 6")
+        own |= {name}
+    else:
+        (directory / f"{name}.manifest").unlink()
+        own -= {f"{name}.manifest"}
+    store = Store.of({"dir": str(tmp_path), "appendfilename": name}, Engine.parse("redis 7.0.15"))
+    moved = Path(aside.set_parts_aside(store, None))
+    assert moved.parent == tmp_path
+    assert (moved.stat().st_mode, moved.stat().st_uid) == (directory.stat().st_mode, directory.stat().st_uid)
+    assert {path.name for path in moved.iterdir()} == own
+    assert {path.name for path in directory.iterdir()} == theirs
+    assert all((directory / part).read_text() == part for part in theirs)
 
 
 def test_other_files_in_the_directory_are_no_concern_of_the_copies(tmp_path: Path):

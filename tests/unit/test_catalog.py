@@ -207,7 +207,8 @@ def test_values_by_version(name, raw, engine, taken):
 @pytest.mark.parametrize(
     ("name", "engine", "apply"),
     [
-        ("dir", "redis 6.2.14", Apply.LIVE),
+        ("dir", "redis 6.2.14", Apply.PLACE),
+        ("dbfilename", "redis 6.2.14", Apply.PLACE),
         ("dir", "redis 7.0.15", Apply.PROTECTED),
         ("dir", "valkey 8.1.1", Apply.PROTECTED),
         ("io-threads", "redis 8.2.3", Apply.RESTART),

@@ -14,8 +14,12 @@ from ansible.module_utils.redis_ops.server.persistence import Store
 from ansible.module_utils.redis_ops.view.host import Place
 from views import MB, REDIS_7, seen_of, several, view_of
 
-[ONE] = several({"name": "default"})
-[ACCEPTED] = several({"name": "default", "accept_empty": True})
+NOWHERE = {"dir": "/nonexistent"}
+[ONE] = several({"name": "default", "settings": NOWHERE})
+[ACCEPTED] = several({"name": "default", "settings": NOWHERE, "accept_empty": True})
+EMPTY_RDB = b"REDIS0010\xfa\x08aof-base\xc0\x01\xff12345678"
+SELECT = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"
+SET = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n"
 ELSEWHERE = DataSet(Kind.DUMP, Path("/srv/redis/dump.rdb"), 3 * MB)
 
 
@@ -26,6 +30,17 @@ def lay(directory: Path, *names: str) -> Store:
         path.parent.mkdir(exist_ok=True)
         path.write_text("REDIS0010 and some keys")
     return Store.of({"dir": str(directory)}, REDIS_7)
+
+
+def lay_empty_aof(directory: Path, increment: bytes = b"", base: bytes = EMPTY_RDB) -> None:
+    """As a server without keys leaves it."""
+    parts = directory / "appendonlydir"
+    parts.mkdir()
+    (parts / "appendonly.aof.1.base.rdb").write_bytes(base)
+    (parts / "appendonly.aof.1.incr.aof").write_bytes(increment)
+    (parts / "appendonly.aof.manifest").write_text(
+        "file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n"
+    )
 
 
 MANIFEST = "appendonlydir/appendonly.aof.manifest"
@@ -61,6 +76,85 @@ def test_a_start_that_would_find_nothing(tmp_path, names, aof, starts_empty):
         assert text.startswith(f"instance default: dir: the server would start empty, and data lies at {tmp_path}")
         assert "accept_empty: true for instance default" in text
         assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("increment", "base", "starts_empty"),
+    [
+        pytest.param(b"", EMPTY_RDB, True, id="as it began"),
+        pytest.param(SELECT, EMPTY_RDB, True, id="a database was chosen"),
+        pytest.param(SELECT + SET, EMPTY_RDB, False, id="a key"),
+        pytest.param(b"", b"REDIS0010 and some keys", False, id="keys in its base"),
+        pytest.param(b"", EMPTY_RDB[:-20], False, id="a base that can't be read"),
+    ],
+)
+def test_an_aof_without_keys_beside_other_data(tmp_path, increment, base, starts_empty):
+    """A restored dump was not loaded, and the next stop overwrote it."""
+    lay_empty_aof(tmp_path, increment, base)
+    store = lay(tmp_path)
+    assert told(store, aof=True) == [], "nothing else lies there"
+    assert bool(told(store, ELSEWHERE, aof=True)) is starts_empty
+    lay(tmp_path, "dump.rdb")
+    assert bool(told(store, aof=True)) is starts_empty
+    assert told(store, aof=True, live={}) == [], "it runs"
+
+
+def test_parts_that_the_manifest_of_an_empty_aof_does_not_list(tmp_path):
+    lay_empty_aof(tmp_path)
+    store = lay(tmp_path, "appendonlydir/appendonly.aof.7.incr.aof")
+    [text] = told(store, aof=True)
+    assert "parts of an append-only file without their manifest" in text
+
+
+@pytest.mark.parametrize(
+    ("names", "stops"), [(["dump.rdb"], False), (["dump.rdb", INCREMENT], True), ([INCREMENT], True)]
+)
+def test_the_remedy_of_a_dump_beside_an_empty_aof_is_accepted(tmp_path, names, stops):
+    """appendonly: 'no' for one run loads the dump; not where a newer log may lie beside it."""
+    [off] = several({"name": "default", "settings": {"appendonly": False, "dir": str(tmp_path)}})
+    assert bool(told(lay(tmp_path, *names), aof=True, one=off)) is stops
+
+
+def test_a_declared_place_with_data_is_what_a_start_loads(tmp_path):
+    [moved] = several({"name": "default", "settings": {"dir": str(tmp_path / "new")}})
+    (tmp_path / "new").mkdir()
+    store = Store.of({"dir": str(tmp_path)}, REDIS_7)
+    assert told(store, ELSEWHERE, one=moved)
+    lay(tmp_path / "new", "dump.rdb")
+    assert told(store, ELSEWHERE, one=moved) == []
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize(
+    ("names", "aof", "stops"),
+    [([], True, False), (["dump.rdb"], False, False), (["dump.rdb"], True, True), ([MANIFEST, INCREMENT], False, True)],
+)
+def test_data_at_a_declared_place_is_loaded_or_the_run_stops(tmp_path, names, aof, stops, running):
+    """A restart with an AOF beside somebody's dump starts empty, and the next save overwrites the dump."""
+    [moved] = several({"name": "default", "settings": {"dir": str(tmp_path / "new"), "appendonly": aof}})
+    for place in ("old", "new"):
+        (tmp_path / place).mkdir()
+    lay(tmp_path / "new", *names)
+    live = {"dir": str(tmp_path / "old"), "appendonly": "yes" if aof else "no"} if running else None
+    found = told(Store.of({"dir": str(tmp_path / "old")}, REDIS_7), one=moved, live=live, aof=aof)
+    assert bool(found) is stops
+    if stops:
+        [text] = found
+        assert text.startswith(
+            f"instance default: dir: the server would start empty, and data lies at {tmp_path / 'new'}"
+        )
+        [accepted] = several({"name": "default", "settings": moved.settings, "accept_empty": True})
+        assert told(Store.of({"dir": str(tmp_path / "old")}, REDIS_7), one=accepted, live=live, aof=aof) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a link to somebody else")
+@pytest.mark.parametrize("running", [True, False])
+def test_a_declared_place_behind_a_link_that_root_does_not_follow(tmp_path, running):
+    (tmp_path / "link").symlink_to("/")
+    os.chown(tmp_path / "link", 12345, 12345, follow_symlinks=False)
+    [moved] = several({"name": "default", "settings": {"dir": str(tmp_path / "link/x")}})
+    [text] = told(lay(tmp_path), one=moved, live={"dir": str(tmp_path)} if running else None)
+    assert "what a start would load could not be determined" in text
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a link to somebody else")
@@ -132,7 +226,7 @@ def test_parts_of_an_aof_without_their_manifest_are_data(tmp_path):
     assert "without their manifest" in finding.actual
 
 
-@pytest.mark.parametrize("info", [{"db0": {"keys": 1}}, {"role": "slave"}])
+@pytest.mark.parametrize("info", [{"db0": {"keys": 1}}, {"number_of_libraries": 1}, {"role": "slave"}])
 def test_a_server_with_keys_or_a_replica_is_not_empty_by_mistake(tmp_path, info):
     assert findings(lay(tmp_path, INCREMENT), ELSEWHERE, info=info) == []
 

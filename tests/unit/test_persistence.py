@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.errors import InvalidValue
-from ansible.module_utils.redis_ops.server.persistence import Store, aof_is_on, keys, manifest_files
+from ansible.module_utils.redis_ops.server.persistence import (
+    Content,
+    Store,
+    aof_is_on,
+    holds_data,
+    keys,
+    manifest_files,
+)
 
 REDIS_6_2, REDIS_7 = Engine.parse("redis 6.2.14"), Engine.parse("redis 7.0.15")
 
@@ -194,3 +201,32 @@ READY = {
 def test_an_aof_is_on_once_its_first_rewrite_is_on_disk(change, ready):
     assert aof_is_on({**READY, **change}) is ready
     assert not aof_is_on({})
+
+
+@pytest.mark.parametrize(
+    ("info", "holds"),
+    [
+        ({}, False),
+        ({"number_of_libraries": 0}, False),
+        ({"number_of_libraries": 1}, True),
+        ({"db3": {"keys": 1, "expires": 1}}, True),
+        ({"db0_distrib_strings_sizes": {"keys": 1}}, False),
+    ],
+)
+def test_functions_are_data_as_keys_are(info, holds):
+    assert holds_data(info) is holds
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "missing"),
+    [
+        ({"db0": {"keys": 5}}, {}, "its 5 keys"),
+        ({"db0": {"keys": 5}}, {"db1": {"keys": 1}}, ""),
+        ({"db0": {"keys": 5, "expires": 5}}, {}, ""),
+        ({"number_of_libraries": 3}, {"number_of_libraries": 1}, "2 of its 3 libraries of functions"),
+        ({"number_of_libraries": 1}, {"number_of_libraries": 2}, ""),
+        ({"number_of_libraries": 1}, {"db0": {"keys": 9}}, "1 of its 1 libraries of functions"),
+    ],
+)
+def test_what_a_restart_came_back_without(before, after, missing):
+    assert Content.of(before).missing(after) == missing

@@ -92,6 +92,17 @@ def test_what_needs_a_restart_says_why(name, typed, live, reason):
     assert entry.reason == reason
 
 
+@pytest.mark.parametrize("name", ["dir", "dbfilename"])
+def test_the_place_of_the_data_is_never_set_live(name):
+    """Redis 6.2 takes it, and the next save overwrites what lies there."""
+    six = Engine.parse("redis 6.2.14")
+    result = plan(
+        desire(six, **{name: "/srv" if name == "dir" else "new"}), live={name: "/old" if name == "dir" else "old"}
+    )
+    assert [(entry.option.name, entry.how) for entry in result.entries] == [(name, How.RESTART)]
+    assert result.entries[0].reason == f"set live, {name} would leave the data behind"
+
+
 @pytest.mark.parametrize(
     ("limit", "how"),
     [(None, How.LIVE), (20000 + RESERVED_FILES, How.LIVE), (20000 + RESERVED_FILES - 1, How.RESTART)],

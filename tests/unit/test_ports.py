@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible.module_utils.redis_ops.base.findings import Status
 from ansible.module_utils.redis_ops.checks import ports, shared
@@ -10,9 +12,10 @@ from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 from ansible.module_utils.redis_ops.platform.processes import Process
 from ansible.module_utils.redis_ops.platform.sockets import Listener
 from ansible.module_utils.redis_ops.platform.units import Unit
+from ansible.module_utils.redis_ops.server.persistence import Store
 from ansible.module_utils.redis_ops.view.host import HostView, Place
 from ansible.module_utils.redis_ops.view.strangers import Stranger
-from views import host_of, seen_of, several, unit_of
+from views import REDIS_7, host_of, seen_of, several, unit_of
 
 REDIS = PRODUCTS["redis"]
 
@@ -116,6 +119,69 @@ def test_a_server_that_is_kept_has_what_its_file_says(file, entry, problem):
     assert bool(found) == bool(problem)
     if problem:
         assert found[0].startswith(f"instance b: {problem}")
+
+
+@pytest.mark.parametrize(("other", "meets"), [((1, 2), True), ((1, 3), False)])
+def test_directories_are_compared_by_what_they_are(other, meets):
+    """A link or a mount gives one directory two paths."""
+    a, b = several({"name": "a"}, {"name": "b", "port": 7000})
+    view = host_of(seen_of(a, Place(directory=(1, 2))), seen_of(b, Place(directory=other)))
+    found = [str(text) for text in shared.problems(view)]
+    assert bool(found) is meets
+    if meets:
+        assert found[0].startswith("instance b: dir: /var/lib/redis/b is already the dir of instance a;")
+
+
+THEIRS = {"dbfilename": "theirs.rdb"}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "met"),
+    [
+        pytest.param(None, {}, "what its files are called there could not be determined", id="unknown"),
+        pytest.param({}, {}, "both write dump.rdb there", id="one dump"),
+        pytest.param(THEIRS, {}, "", id="two dumps"),
+        pytest.param({**THEIRS, "appendonly": True}, {}, "", id="one has an AOF"),
+        pytest.param(THEIRS, {"appendonly": True}, "", id="the other has one"),
+        pytest.param(
+            {**THEIRS, "appendonly": True}, {"appendonly": True}, "both write appendonly.aof there", id="one AOF"
+        ),
+        pytest.param(
+            {**THEIRS, "appendonly": True, "appendfilename": "b.aof"}, {"appendonly": True}, "", id="two AOFs"
+        ),
+        pytest.param(
+            {**THEIRS, "appendonly": True, "appenddirname": "b"}, {"appendonly": True}, "", id="AOFs of two directories"
+        ),
+    ],
+)
+@pytest.mark.parametrize("place", [(1, 2), "/var/lib/redis", (1, 9)])
+def test_the_data_directory_of_a_server_that_nobody_declared(theirs, ours, met, place):
+    [one] = several({"name": "default", "settings": {"dir": "/link", **ours}})
+    store = Store.of({"dir": "/var/lib/redis", **theirs}, REDIS_7) if theirs is not None else None
+    stranger = replace(OLD, store=store, aof=bool(theirs and theirs.get("appendonly")), place=place)
+    here = Place(directory="/link" if place == (1, 9) else place)
+    view = host_of(seen_of(one, here), strangers=[stranger])
+    found = [str(text) for text in shared.problems(view)]
+    warned = [(finding.id, finding.status) for finding in shared.findings(view)]
+    if place == (1, 9):
+        assert (found, warned) == ([], [])
+    elif met:
+        assert warned == []
+        [text] = found
+        assert text == (
+            "instance default: dir: /link is the data directory of redis-server.service (pid 7), which nobody declares; "
+            f"{met}; expected a directory of its own for each server; declare another dir, or look at that server: declare "
+            "it (make adopt writes the lines), or run: systemctl disable --now redis-server (send it SAVE first; its data "
+            "stays in /var/lib/redis)"
+        )
+    else:
+        assert (found, warned) == ([], [("preflight.directory", Status.WARN)])
+
+
+def test_a_place_that_nobody_knows_is_no_one_s():
+    [one] = several({"name": "default"})
+    view = host_of(seen_of(one, Place()), strangers=[OLD, HAND_MADE, ASLEEP])
+    assert [*shared.problems(view), *shared.findings(view)] == []
 
 
 # --- servers that nobody declares ---------------------------------------------------------------------------------------

@@ -223,6 +223,18 @@ def test_a_directory_that_holds_other_things_loses_only_the_data(here):
     assert [path.name for path in shared.iterdir()] == ["letters"]
 
 
+def test_the_append_only_file_of_another_server_in_the_same_directory_stays(here):
+    begin(here)
+    parts = here.root / "srv/shared/appendonlydir"
+    parts.mkdir(parents=True)
+    theirs = ["b.aof.1.base.rdb", "b.aof.1.incr.aof", "b.aof.manifest"]
+    for name in (*theirs, *(name.replace("b.aof", "a.aof") for name in theirs)):
+        (parts / name).write_text("x" * 9000)
+    here.config("cache").write_text(f"{HEADER_START}\nport 7001\ndir {parts.parent}\nappendfilename a.aof\n")
+    here.remove("cache", data=[f"{HOST}/cache"])
+    assert sorted(path.name for path in parts.iterdir()) == theirs
+
+
 def test_where_nothing_says_where_the_data_is_nothing_is_deleted(here):
     """A relative name would be one in the root directory."""
     begin(here)

@@ -18,6 +18,7 @@ from ansible.module_utils.redis_ops.checks import preflight
 from ansible.module_utils.redis_ops.model.conffile import HEADER_START
 from ansible.module_utils.redis_ops.model.declaration import Declaration, problems
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS, Layout
+from ansible.module_utils.redis_ops.server.persistence import Content
 from ansible.module_utils.redis_ops.view import host, observe
 from ansible.module_utils.redis_ops.view.host import HostView, Seen
 from ansible.module_utils.redis_ops.view.instance import InstanceView
@@ -185,7 +186,7 @@ def test_everything_gets_the_new_name(here, old, new):
     (extra / "dump.rdb").write_text("another instance's")
     if old == "default":
         (here.data(old) / "users.acl").unlink()  # no data of the server: it stays where it is
-    assert work.rename(*view_of(here, old, new)) == 0
+    assert work.rename(*view_of(here, old, new)) == Content()
     if old == "default":
         (here.data(new) / "users.acl").write_text("default users.acl")
     assert_renamed(here, old, new)
@@ -281,6 +282,14 @@ def test_a_file_where_the_directory_is_going_to_be(here):
     begin(here)
     here.data("new").write_text("somebody's")
     assert untouched(here, *view_of(here)) == f"instance new: {here.data('new')}: Not a directory; nothing was changed"
+
+
+def test_the_append_only_file_of_another_server_in_the_same_directory(here):
+    """It would move away under a server that writes it."""
+    begin(here)
+    (here.data("old") / "appendonlydir" / "b.aof.manifest").write_text("of another server")
+    said = untouched(here, *view_of(here))
+    assert "appendonlydir also holds the append-only file of another server (b.aof.manifest); expected" in said
 
 
 def test_another_file_system(here, monkeypatch):

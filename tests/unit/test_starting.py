@@ -10,6 +10,7 @@ from ansible.module_utils.redis_ops.apply.starting import Log
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed, ServerUnreachable
 from ansible.module_utils.redis_ops.base.files import Target
 from ansible.module_utils.redis_ops.platform.units import Unit
+from ansible.module_utils.redis_ops.server.persistence import Content
 from views import several, unit_of, view_of
 
 [ONE] = several({"name": "default", "settings": {"logfile": ""}})
@@ -37,9 +38,12 @@ class Service:
         return self.said
 
 
-def start(service: Service, monkeypatch, *, had_keys: int = 0, **info) -> None:
+NOTHING = Content()
+
+
+def start(service: Service, monkeypatch, *, had: Content = NOTHING, **info) -> None:
     monkeypatch.setattr(starting, "wait_until_serving", lambda _: info)
-    starting.start(view_of(ONE, service=service), had_keys=had_keys)
+    starting.start(view_of(ONE, service=service), had=had)
 
 
 def test_the_unit_is_read_again_before_the_start(monkeypatch):
@@ -70,10 +74,18 @@ def test_a_drop_in_that_systemd_had_not_read_when_it_was_looked_at(monkeypatch, 
 
 
 def test_a_server_that_comes_back_without_its_keys(monkeypatch):
-    start(Service(), monkeypatch, had_keys=5, db0={"keys": 5})
+    start(Service(), monkeypatch, had=Content(keys=5), db0={"keys": 3})
     start(Service(), monkeypatch)
     with pytest.raises(ApplyFailed, match="it started without its 5 keys"):
-        start(Service(), monkeypatch, had_keys=5)
+        start(Service(), monkeypatch, had=Content(keys=5))
+
+
+def test_a_server_that_comes_back_with_fewer_functions(monkeypatch):
+    for there in (2, 3):
+        start(Service(), monkeypatch, had=Content(libraries=2), number_of_libraries=there)
+    for there in ({"number_of_libraries": 1}, {}):
+        with pytest.raises(ApplyFailed, match=r"it started without [12] of its 2 libraries of functions"):
+            start(Service(), monkeypatch, had=Content(keys=1, libraries=2), db0={"keys": 1}, **there)
 
 
 LOADING = "1:M 23 Nov 2026 12:00:00 * DB loaded from disk: 0.001 seconds"
@@ -118,5 +130,5 @@ def test_the_reason_of_a_failed_start_is_the_server_s_own(monkeypatch):
         service = Service(said=said)
         monkeypatch.setattr(starting, "wait_until_serving", unreachable)
         with pytest.raises(ApplyFailed) as raised:
-            starting.start(view_of(ONE, service=service), had_keys=0)
+            starting.start(view_of(ONE, service=service), had=NOTHING)
         assert str(raised.value) == told

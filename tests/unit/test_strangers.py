@@ -90,6 +90,32 @@ def test_what_starts_at_the_next_boot(found, unit, product, instance, directory,
     assert (stranger.memory, stranger.pid, stranger.ports) == (memory, 0, [])
 
 
+@pytest.mark.parametrize(
+    ("text", "names", "aof"),
+    [
+        ("maxmemory 1gb\n", ("dump.rdb", "appendonly.aof"), False),
+        ("", ("dump.rdb", "appendonly.aof"), False),
+        ("dbfilename a.rdb\nappendfilename a.aof\nappendonly yes\n", ("a.rdb", "a.aof"), True),
+        ("include /srv/more.conf\n", None, False),
+        (None, None, False),
+        ("root:$6$secret\n", None, False),
+    ],
+    ids=["without a name", "empty", "with names", "included", "missing", "no configuration"],
+)
+def test_how_its_files_are_called(found, tmp_path, text, names, aof):
+    unit = replace(OWN, command=("/opt/redis/redis-server", "/srv/shop.conf"), directory=str(tmp_path))
+    found.here.units = {unit.name: unit}
+    found.here.files = {} if text is None else {"/srv/shop.conf": text}
+    running = replace(SERVER, pid=9, unit="redis-shop", directory="/srv/x", place=(1, 2))
+    for processes_ in ([], [running]):
+        found.here.processes = processes_
+        [stranger] = found()
+        assert (stranger.store and (stranger.store.rdb.name, stranger.store.old_aof.name), stranger.aof) == (names, aof)
+        state = tmp_path.stat()
+        asleep = "" if names is None else (state.st_dev, state.st_ino)
+        assert stranger.place == ((1, 2) if processes_ else asleep)
+
+
 @pytest.mark.parametrize("unit", [SENTINEL, EXPORTER, replace(PACKAGE, enabled=False), replace(PACKAGE, loaded=False)])
 def test_what_starts_no_server(found, unit):
     found.here.units = {unit.name: unit}

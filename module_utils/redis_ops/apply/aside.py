@@ -14,11 +14,14 @@ from typing import Optional
 from ..base.change import Change
 from ..base.drafts import DRAFT
 from ..base.errors import FileRefused
-from ..base.files import Target, read, sweep, write
-from ..base.moves import names_in, remove_file
+from ..base.files import Target, look, read, sweep, write
+from ..base.moves import Owner, move, names_in, remove_file
 from ..base.paths import naming, open_directory
 from ..base.statefile import keep_private
+from ..base.trees import make_directory
 from ..platform.layout import STATE_DIRECTORY
+from ..server.datasets import own_parts
+from ..server.persistence import Store
 from ..view.instance import Instance, record_of
 
 MARK = "before-ansible"
@@ -95,18 +98,35 @@ def moved_away(service: str) -> dict[str, str]:
     return found
 
 
-def set_aside(path: str, owner: object) -> str:
-    """Rename a file or a directory of data in its place. owner: the user of the server. Returns its new path.
+def set_aside(path: str, owner: Owner) -> str:
+    """Rename a file of data in its place. owner: the user of the server. Returns its new path.
 
     Raises FileRefused for a link of another user on the way, OSError.
     """
-    place = PurePosixPath(path)
-    target = place.with_name(f"{place.name}.{_stamp()}.set-aside")
-    user = owner if isinstance(owner, (str, int)) else None
-    with open_directory(str(place.parent), user) as directory, naming(path):
+    place, target = PurePosixPath(path), _aside(path)
+    with open_directory(str(place.parent), owner) as directory, naming(path):
         os.rename(place.name, target.name, src_dir_fd=directory.descriptor, dst_dir_fd=directory.descriptor)
         directory.sync()
     return str(target)
+
+
+def set_parts_aside(store: Store, owner: Owner) -> str:
+    """Move the files of a multi-part AOF to a new directory beside theirs, its manifest first. What other servers have there
+    stays. owner: the user of the server. Returns the path of the new directory.
+
+    Raises as set_aside().
+    """
+    source, target = str(store.aof.parent), str(_aside(str(store.aof.parent)))
+    found = look(source, owner)
+    if found is not None:
+        make_directory(target, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
+        move(sorted(own_parts(store), key=lambda name: name != store.aof.name), source, target, owner)
+    return target
+
+
+def _aside(path: str) -> PurePosixPath:
+    place = PurePosixPath(path)
+    return place.with_name(f"{place.name}.{_stamp()}.set-aside")
 
 
 def sweep_drafts(instance: Instance) -> None:

@@ -27,6 +27,7 @@ from ..plan.contact import Contact
 from ..plan.eviction import Cause
 from ..platform.service import Service
 from ..server.datasets import Kind
+from ..server.persistence import Content
 from ..server.queues.result import NOT_LOOKED, Search
 from ..view.host import queues_of
 from ..view.instance import Instance, InstanceView
@@ -114,7 +115,7 @@ class _Change:
             self._keep_first_copy()
             self._stage_config(first)
         self._commit()
-        self._start(had_keys=0, was_running=False)
+        self._start(had=Content(), was_running=False)
         stopped, self.view = self.view, observe(self.instance)
         if limited:
             self._must_hold(stopped)
@@ -198,22 +199,22 @@ class _Change:
         service = _required(self.instance.service)
         connection = self.view.connection
         self.files.settle(self.view.record.last_good_path)  # it is what the way back goes to
-        had_keys = 0
+        had = Content()
         if connection is not None:
             running = RunningServer(self.instance.where, self.view, connection)
-            had_keys = running.save()
+            had = running.save()
             running.save_at_stop()
             connection.close()
         try:
             service.stop()
         except ApplyFailed as error:
             raise ApplyFailed(f"{self.instance.where}: {self._go_back(was_running=True)}: {error}") from None
-        self._start(had_keys=had_keys, was_running=True)
+        self._start(had=had, was_running=True)
 
-    def _start(self, *, had_keys: int, was_running: bool) -> None:
+    def _start(self, *, had: Content, was_running: bool) -> None:
         began = datetime.now(timezone.utc)
         try:
-            starting.start(self.view, had_keys=had_keys)
+            starting.start(self.view, had=had)
             if self.view.tls is not None:
                 self.loaded = tls_renewal.Loaded.of(self.view.tls, began).as_record()
         except ApplyFailed as error:
@@ -268,9 +269,14 @@ class _Change:
 
     def _set_aside(self) -> None:
         """An AOF that the server has not loaded must not become part of the new one."""
+        if self.view.info.get("aof_enabled"):
+            return
+        owner = self.view.config.owner if self.view.config else None
         for found in self.view.data:
-            if found.kind is not Kind.DUMP and not self.view.info.get("aof_enabled"):
-                aside.set_aside(str(found.path), self.view.config.owner if self.view.config else None)
+            if found.kind is Kind.OLD_AOF:
+                aside.set_aside(str(found.path), owner)
+            elif found.kind is not Kind.DUMP:
+                aside.set_parts_aside(self.view.store, owner)
 
     def _keep_first_copy(self) -> None:
         if self.view.config and is_taken_over(self.view):

@@ -14,7 +14,6 @@ from ..checks import data, preflight, undone
 from ..checks.verify import verify
 from ..platform import sockets
 from ..platform.packages import Package
-from ..server import persistence
 from ..server.queues.result import Search
 from ..view import host as view_of_host
 from ..view.declared import Declared
@@ -147,12 +146,13 @@ def _change(
         return foresee_rename(view, outcome, new), after
     if taken_back := list(undone.problems(view)):
         raise InvalidInput(taken_back)
-    keys = rename(view, new)
+    had = rename(view, new)
     [instance] = [one for one in declared.instances() if one.name == new.instance]
     outcome, after = converge(instance, restart=True, check=False)
-    if keys and not persistence.keys(after.info):
+    missing = had.missing(after.info)
+    if missing:
         raise ApplyFailed(
-            f"{instance.where}: it started without its {keys} keys; look at what lies in {after.store.directory}"
+            f"{instance.where}: it started without {missing}; look at what lies in {after.store.directory}"
         )
     return replace(
         outcome, changed=True, actions=[what(old, new), *outcome.actions], restarted=old.moves_to(new)

@@ -26,8 +26,8 @@ class RunningServer:
     view: InstanceView
     connection: server.Connection
 
-    def save(self) -> int:
-        """Write everything to a dump, whatever the persistence settings are. Returns the number of keys that must come back."""
+    def save(self) -> persistence.Content:
+        """Write everything to a dump, whatever the persistence settings are. Returns what must come back."""
         before = self.connection.info()
         wait(lambda: not persistence.at_work(self.connection.info(), persistence.SAVES), "a running save to end")
         started = int(before.get("rdb_last_save_time", 0))
@@ -43,7 +43,7 @@ class RunningServer:
             raise ApplyFailed(
                 f"{self.where}: it could not save its data, and the run does not go on without that; see its log"
             )
-        return persistence.keys(after, lasting=True)
+        return persistence.Content.of(after)
 
     def save_at_stop(self) -> None:
         """What is written between the save and the stop counts as well, also where nothing is to be persisted."""

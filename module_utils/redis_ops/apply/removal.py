@@ -18,7 +18,7 @@ from ..model.conffile import HEADER_START
 from ..plan.contact import Contact
 from ..platform.layout import LOCK, PRODUCTS, STATE_DIRECTORY
 from ..platform.packages import preferences_path
-from ..server import persistence
+from ..server import datasets, persistence
 from ..view.declared import Declared, is_managed, remembered
 from ..view.instance import Instance, InstanceView, record_of
 from ..view.observe import look
@@ -196,8 +196,12 @@ def _data(view: InstanceView) -> list[str]:
     if layout is not None and not layout.is_default and directory == layout.settings(0)["dir"]:
         return [directory] if names else []
     own = {store.rdb.name, store.old_aof.name, QUARANTINE, str(view.plan.desired.get("cluster-config-file") or "")}
-    own |= {store.aof.parent.name} if store.aof != store.old_aof else set()
-    return [f"{directory}/{name}" for name in sorted(names & own)]
+    parts = store.aof.parent.name if store.aof != store.old_aof else ""
+    found = [f"{directory}/{name}" for name in sorted(names & {*own, parts})]
+    if datasets.others_parts(store):  # of another server, which shares the directory
+        found.remove(str(store.aof.parent))
+        found += [f"{store.aof.parent}/{name}" for name in datasets.own_parts(store)]
+    return found
 
 
 def _delete(view: InstanceView, path: str) -> None:

@@ -22,6 +22,8 @@ from ..model import conffile
 from ..model.desired import DesiredState
 from ..platform.layout import Layout
 from ..platform.service import Service
+from ..server import datasets
+from ..server.persistence import Content
 from ..view.instance import InstanceView, record_of
 from ..view.record import Record
 from . import aside
@@ -74,6 +76,12 @@ def _must_be_possible(view: InstanceView, new: Layout) -> None:
             f"{view.instance.where}: {target} has {', '.join(map(plain, sorted(taken)[:3]))} already; expected a directory "
             "without data; look at what is there, and move it away"
         )
+    strange = [name for name in datasets.others_parts(view.store) if name.endswith(".manifest")]
+    if strange and view.store.aof.parent.name in names:
+        raise ApplyFailed(
+            f"{view.instance.where}: {view.store.aof.parent} also holds the append-only file of another server "
+            f"({plain(strange[0])}); expected a directory of its own; let that server write its data elsewhere first"
+        )
     if names and not moves.is_one_file_system(source, target):
         raise ApplyFailed(
             f"{view.instance.where}: {target} is on another file system than {source}; expected the same one, so that the "
@@ -88,10 +96,10 @@ def _must_be_possible(view: InstanceView, new: Layout) -> None:
             )
 
 
-def rename(view: InstanceView, new: Layout) -> int:
+def rename(view: InstanceView, new: Layout) -> Content:
     """Carry it out. What runs under the old name is saved and stopped.
 
-    Returns how many keys must come back, 0 for any number. Raises ApplyFailed.
+    Returns what must come back. Raises ApplyFailed.
     """
     try:
         return _rename(view, new)
@@ -102,26 +110,26 @@ def rename(view: InstanceView, new: Layout) -> int:
         ) from None
 
 
-def _rename(view: InstanceView, new: Layout) -> int:
+def _rename(view: InstanceView, new: Layout) -> Content:
     old, record, after = _layout(view), record_of(view.instance), Record(new.state)
-    keys = 0
+    had = Content()
     aside.sweep_drafts(view.instance)
     if old.moves_to(new):
         must_be_possible(view, new)
-        keys = _move(view, new, record, after)
+        had = _move(view, new, record, after)
     else:
         moves.rename(record.last_good_path, PurePosixPath(after.last_good_path).name)
     moves.rename(record.mask_path, PurePosixPath(after.mask_path).name)
     moves.rename(old.state, PurePosixPath(new.state).name)
-    return keys
+    return had
 
 
-def _move(view: InstanceView, new: Layout, record: Record, after: Record) -> int:
+def _move(view: InstanceView, new: Layout, record: Record, after: Record) -> Content:
     """Everything but what this host remembers of it. Returns as rename() does."""
     old, config, service = _layout(view), view.config, view.instance.service
     if config is None or service is None:
         raise ApplyFailed("this needs a service and a configuration file")
-    keys = _save(view)
+    had = _save(view)
     record.note_renaming(new.instance)
     _stop(service, masked=record.is_masked())
     source, target = _way(view, new)
@@ -143,18 +151,18 @@ def _move(view: InstanceView, new: Layout, record: Record, after: Record) -> int
     moves.remove_file(service.limits_path())
     moves.remove_file(record.last_good_path)
     record.forget_mask()
-    return keys
+    return had
 
 
-def _save(view: InstanceView) -> int:
-    """Before anything changes. Returns how many keys must come back. Raises ApplyFailed when it can't save."""
+def _save(view: InstanceView) -> Content:
+    """Before anything changes. Returns what must come back. Raises ApplyFailed when it can't save."""
     if view.connection is None:
-        return 0
+        return Content()
     running = RunningServer(view.instance.where, view, view.connection)
-    keys = running.save()
+    had = running.save()
     running.save_at_stop()
     view.connection.close()
-    return keys
+    return had
 
 
 def _stop(service: Service, *, masked: bool) -> None:

@@ -28,8 +28,8 @@ _COMPLAINTS = (
 )
 
 
-def start(view: InstanceView, *, had_keys: int) -> None:
-    """had_keys: how many keys must come back, 0 for any number. Raises ApplyFailed with the reason from the log."""
+def start(view: InstanceView, *, had: persistence.Content) -> None:
+    """had: what must come back. Raises ApplyFailed with the reason from the log."""
     service = view.instance.service
     if service is None:
         raise ApplyFailed("this needs a service")
@@ -38,9 +38,9 @@ def start(view: InstanceView, *, had_keys: int) -> None:
         service.prepare()
         _must_start_ours(view, service)
         service.start()
-        found = persistence.keys(wait_until_serving(view))
-        if had_keys and not found:
-            raise ApplyFailed(f"it started without its {had_keys} keys")
+        missing = had.missing(wait_until_serving(view))
+        if missing:
+            raise ApplyFailed(f"it started without {missing}")
     except (RedisOpsError, OSError) as error:
         raise ApplyFailed(log.reason() or told(error)) from None
 

@@ -19,6 +19,9 @@ class Apply(enum.Enum):
     RESTART = "restart"
     # CONFIG SET takes it only where enable-protected-configs allows, which the guide's hosts do not
     PROTECTED = "restart, protected"
+    # CONFIG SET takes it, and this project does not use that: the data stays behind, and the next save or stop writes over
+    # what lies at the new place
+    PLACE = "restart, by choice"
 
 
 class Origin(enum.Enum):

@@ -19,13 +19,14 @@ from .vocabulary import (
     SavePoints,
 )
 
-_PROTECTED = By(Apply.LIVE, {"redis 7.0": Apply.PROTECTED})
+# config.c of 6.2: `dir` is a chdir(2). An open AOF stays in the old directory (tests/contract/test_stored_data.py)
+_PLACE = By(Apply.PLACE, {"redis 7.0": Apply.PROTECTED})
 
 OPTIONS = (
-    Option("dir", PATH, "persistence", apply=_PROTECTED, note="the server reports it with symlinks resolved"),
+    Option("dir", PATH, "persistence", apply=_PLACE, note="the server reports it with symlinks resolved"),
     # snapshots
     Option("save", SavePoints(), "persistence", "3600 1 300 100 60 10000", unit="seconds changes"),
-    Option("dbfilename", FILE_NAME, "persistence", "dump.rdb", apply=_PROTECTED),
+    Option("dbfilename", FILE_NAME, "persistence", "dump.rdb", apply=_PLACE),
     Option("rdbchecksum", YES_NO, "persistence", "yes", apply=Apply.RESTART),
     Option("rdbcompression", YES_NO, "persistence", "yes"),
     Option("rdb-del-sync-files", YES_NO, "persistence", "no"),

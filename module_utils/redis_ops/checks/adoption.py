@@ -101,8 +101,10 @@ def _theirs(entry: Entry, plan: Plan) -> str:
 def _whose(seen: Seen) -> str:
     view = seen.view
     keys, clients = persistence.keys(view.info), int(view.info.get("connected_clients", 1)) - 1
+    libraries = persistence.libraries(view.info)
     parts = [f"it has {keys} keys"] if keys else []
-    if not keys and view.stored is not None:
+    parts += [f"{libraries} libraries of functions"] if libraries else []
+    if not parts and view.stored is not None:
         parts.append(f"data lies at {view.stored}")
     parts += [f"{clients} clients"] if clients > 0 else []
     if view.own_file and view.config:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ..base.errors import Problem
 from ..base.findings import Finding, Status
+from ..plan.comparison import Entry
 from ..plan.dangers import DATA_LOCATION
 from ..server import datasets, persistence
 from ..server.datasets import DataSet, Kind
@@ -22,12 +23,15 @@ def problems(seen: Seen) -> Iterator[Problem]:
 
 
 def starting_empty(view: InstanceView, elsewhere: Sequence[DataSet] = ()) -> Iterator[Problem]:
-    """Of a server that does not run. What runs has its data in memory. elsewhere: data under other names than the
-    configuration has.
+    """Of a server that does not run, and of one that a restart of this run starts where other data lies. Without a restart
+    what runs has its data in memory. elsewhere: data under other names than the configuration has.
     """
-    if view.connection is not None or view.instance.accept_empty:
+    wanted = view.wanted_store
+    moves = any(map(_is_place, view.plan.pending_restart))
+    if view.instance.accept_empty or (view.connection is not None and not moves):
         return
-    hindrance = datasets.hindrance(view.store)
+    stores = [wanted] if view.connection is not None else [view.store, wanted]
+    hindrance = next(filter(None, map(datasets.hindrance, stores)), "")
     if hindrance:
         yield Problem(
             f"{view.instance.where}: dir",
@@ -36,15 +40,31 @@ def starting_empty(view: InstanceView, elsewhere: Sequence[DataSet] = ()) -> Ite
             f"mend that or start it as it is; or go on without its data: accept_empty: true for instance {view.instance.name}",
         )
         return
-    lost = [*view.data, *elsewhere]
-    if view.stored is not None or not lost:
+    there = [found for found in datasets.present(wanted) if found not in view.data]
+    lost = there if view.connection is not None else [*view.data, *there, *elsewhere]
+    if not lost or _loads_all(view):
         return
     yield Problem(
         f"{view.instance.where}: dir",
         f"the server would start empty, and data lies at {_listed(lost)}",
-        f"the data where the configuration names it: {view.store.directory}",
+        f"the data where the configuration names it: {(wanted if moves else view.store).directory}",
         _remedy(view, lost),
     )
+
+
+def _is_place(entry: Entry) -> bool:
+    return entry.option.name in DATA_LOCATION
+
+
+def _loads_all(view: InstanceView) -> bool:
+    """Whether a start loads what it would load without us; or else, with what is declared, data that nothing else that its
+    configuration names may be newer than.
+    """
+    if view.connection is None and view.stored is not None:
+        return True
+    found = datasets.loaded(view.wanted_store, aof=bool(view.plan.desired.get("appendonly")))
+    beside = view.data if view.connection is None else []
+    return found is not None and all(one == found for one in beside)
 
 
 def moving_later(view: InstanceView) -> Iterator[Problem]:
@@ -52,7 +72,7 @@ def moving_later(view: InstanceView) -> Iterator[Problem]:
     what clients write until then would lie where the next start does not look.
     """
     for entry in view.plan.pending_restart:
-        if entry.option.name in DATA_LOCATION and view.connection is not None:
+        if _is_place(entry) and view.connection is not None:
             yield Problem(
                 f"{view.instance.where}: {entry.option.name}",
                 f"the server is empty and writes to {view.plan.text(entry, entry.live)} until its restart, which then loads "
@@ -65,7 +85,7 @@ def moving_later(view: InstanceView) -> Iterator[Problem]:
 def findings(view: InstanceView, elsewhere: Sequence[DataSet]) -> Iterator[Finding]:
     """Of a running server: that it is empty while data of its own lies elsewhere."""
     found = [*_parts(view), *elsewhere]
-    if view.connection is None or persistence.keys(view.info) or view.info.get("role") == "slave" or not found:
+    if view.connection is None or persistence.holds_data(view.info) or view.info.get("role") == "slave" or not found:
         return
     yield Finding(
         "verify.data",

@@ -46,7 +46,7 @@ def findings(view: HostView, wanted: Product) -> list[Finding]:
     """What works and is worth knowing."""
     found = [finding for seen in view.instances for finding in _of_instance(seen)]
     found += [finding for seen in view.instances for finding in eviction.findings(seen.view, seen.place.queues)]
-    return [*found, *ports.findings(view, wanted), *room.findings(view)]
+    return [*found, *shared.findings(view), *ports.findings(view, wanted), *room.findings(view)]
 
 
 def _package(view: HostView, package: Package) -> Iterator[Problem]:

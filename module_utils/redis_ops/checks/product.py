@@ -28,7 +28,7 @@ def problems(view: HostView, wanted: Engine) -> Iterator[Problem]:
 
 def _older(seen: Seen, wanted: Engine) -> Iterator[Problem]:
     current = seen.view.running or seen.view.installed
-    has_data = persistence.keys(seen.view.info) > 0 or bool(seen.view.data)
+    has_data = persistence.holds_data(seen.view.info) or bool(seen.view.data)
     if current is None or current.name != wanted.name or wanted.version[:2] >= current.version[:2] or not has_data:
         return
     state = "running" if seen.view.running else "installed"

@@ -159,6 +159,8 @@ class Comparison:
 
     def _how(self, option: Option, want: Value) -> tuple[How, str]:
         apply = option.apply_at(self.desired.engine)
+        if apply is Apply.PLACE:
+            return How.RESTART, f"set live, {option.name} would leave the data behind"
         if apply is not Apply.LIVE:
             return How.RESTART, f"Redis reads {option.name} at start only"
         limit = self.observed.open_files

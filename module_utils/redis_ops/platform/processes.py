@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import host, sockets, units
+from .places import Identity, working_place
 
 _COMMANDS = re.compile(r"(redis|valkey)-server")
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
@@ -23,6 +24,7 @@ class Process:
     unit: the service that it belongs to, '' for none. program: the file that it runs. directory: where it works, which is
     where its data lies. listeners: (address, port) of each TCP socket; sockets: path of each unix socket that it listens on.
     resident: bytes of memory that it has. contained: it lives in another mount or network namespace, such as a container's.
+    place: what its directory really is.
     """
 
     pid: int
@@ -34,6 +36,7 @@ class Process:
     sockets: tuple[str, ...]
     resident: int
     contained: bool = False
+    place: Identity = ""
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -59,6 +62,7 @@ def look(pid: int) -> Process:
         tuple(sockets.unix_listeners(pid)),
         _resident(pid),
         _contained(directory),
+        working_place(pid),
     )
 
 

@@ -16,14 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ..base.errors import FileRefused, told
-from ..base.files import Target, head, look
+from ..base.errors import FileRefused, InvalidValue, told
+from ..base.files import Target, look, read
 from ..base.paths import open_directory
-from .persistence import Store
-
-_EMPTY_RDB = (
-    4096  # bytes; a dump without keys is a header, some hundred bytes of facts about the server, and a checksum
-)
+from .keyless import is_empty_aof, is_empty_rdb
+from .persistence import Store, manifest_files
 
 
 class Kind(enum.Enum):
@@ -51,20 +48,24 @@ class DataSet:
 
 def loaded(store: Store, *, aof: bool) -> Optional[DataSet]:
     """What a start would load with this `appendonly`; None when it would be empty."""
-    kinds = (Kind.AOF, Kind.OLD_AOF) if aof else (Kind.DUMP,)
-    return next((found for found in present(store) if found.kind in kinds), None)
+    kind = Kind.DUMP
+    if aof:  # aof.c aofUpgradePrepare: the one file of Redis 6 is taken over where there is no manifest only
+        kind = Kind.AOF if store.aof != store.old_aof and _is_file(store.aof) else Kind.OLD_AOF
+    return next((found for found in present(store) if found.kind is kind), None)
 
 
 def present(store: Store) -> list[DataSet]:
-    """Every data set that the configuration names and that holds data, in the order in which a start prefers them."""
+    """Every data set that the configuration names and that holds data, in the order in which a start prefers them. One
+    without any key is none.
+    """
     found = []
     if store.aof != store.old_aof:
-        parts = _parts(store)
-        if _is_file(store.aof):
+        parts = [store.aof.parent / name for name in own_parts(store) if not name.endswith("manifest")]
+        if _is_file(store.aof) and not _lists_no_key(store.aof):
             found.append(DataSet(Kind.AOF, store.aof.parent, _size(parts)))
-        elif parts:
-            found.append(DataSet(Kind.PARTS, store.aof.parent, _size(parts)))
-    if _holds(store.old_aof):
+        elif others := _unlisted(store, parts):
+            found.append(DataSet(Kind.PARTS, store.aof.parent, _size(others)))
+    if _holds(store.old_aof) and not is_empty_aof(store.old_aof):
         found.append(DataSet(Kind.OLD_AOF, store.old_aof, _size([store.old_aof])))
     if _holds(store.rdb) and not is_empty_rdb(store.rdb):
         found.append(DataSet(Kind.DUMP, store.rdb, _size([store.rdb])))
@@ -100,27 +101,49 @@ def elsewhere(store: Store, directories: Iterable[str]) -> list[DataSet]:
     return list(found.values())
 
 
-def is_empty_rdb(path: Path) -> bool:
-    """Whether a dump holds no key. False when that can't be told.
-
-    rdb.c rdbSaveRio: magic, auxiliary fields (0xFA name value), then at once the end (0xFF). Functions and modules count
-    as data.
+def own_parts(store: Store) -> list[str]:
+    """The names in the directory of a multi-part AOF that are this server's: its manifest, what that lists, and the files
+    that are named after its `appendfilename`. Another server may have others there.
     """
-    try:
-        data = head(Target(str(path)), _EMPTY_RDB)
-    except (OSError, FileRefused):
-        return False
-    magic = re.match(rb"(?:REDIS|VALKEY)\d{3,4}", data)
-    position = magic.end() if magic else -1
-    while 0 <= position < len(data) and data[position] == 0xFA:
-        position = _after_string(data, _after_string(data, position + 1))
-    return 0 <= position < len(data) and data[position] == 0xFF
-
-
-def _parts(store: Store) -> list[Path]:
+    if store.aof == store.old_aof:
+        return []
     name = re.escape(store.old_aof.name)
-    pattern = re.compile(rf"{name}\.\d+\.(?:base\.(?:rdb|aof)|incr\.aof)")
-    return [path for path in _listed(store.aof.parent) if pattern.fullmatch(path.name)]
+    pattern = re.compile(
+        rf"{name}\.\d+\.(?:base\.(?:rdb|aof)|incr\.aof)|{name}\.manifest|temp-{name}\.(?:incr|manifest)"
+    )
+    listed = {path.name for path in _listed_by(store.aof, history=True)}
+    there = (path.name for path in _listed(store.aof.parent))
+    return [name for name in there if name in listed or pattern.fullmatch(name)]
+
+
+def others_parts(store: Store) -> list[str]:
+    """The other names in that directory."""
+    if store.aof == store.old_aof:
+        return []
+    own = own_parts(store)
+    return [path.name for path in _listed(store.aof.parent) if path.name not in own]
+
+
+def _listed_by(manifest: Path, *, history: bool = False) -> list[Path]:
+    """The files that a manifest lists; none where it can't be read as one."""
+    with contextlib.suppress(OSError, FileRefused, InvalidValue):
+        text = read(Target(str(manifest))) or ""
+        return [manifest.parent / name for name in manifest_files(text, history=history)]
+    return []
+
+
+def _unlisted(store: Store, parts: Iterable[Path]) -> list[Path]:
+    """Those with keys that no manifest lists."""
+    listed = _listed_by(store.aof, history=True)
+    return [path for path in parts if path not in listed and not is_empty_aof(path)]
+
+
+def _lists_no_key(manifest: Path) -> bool:
+    """Whether all files that a manifest lists are there and hold no key. False when that can't be told, and for a manifest
+    that lists none, with which no server starts.
+    """
+    files = _listed_by(manifest)
+    return bool(files) and all(_is_file(path) and is_empty_aof(path) for path in files)
 
 
 def _listed(directory: Path) -> list[Path]:
@@ -134,12 +157,13 @@ def _listed(directory: Path) -> list[Path]:
 def _recognised(path: Path) -> Optional[DataSet]:
     if _is_directory(path):
         manifests = [inside for inside in _listed(path) if inside.name.endswith(".manifest")]
+        manifests = [manifest for manifest in manifests if not _lists_no_key(manifest)]
         return DataSet(Kind.AOF, path, _size(_listed(path))) if manifests else None
     if path.name.startswith("temp-") or not _holds(path):
         return None
     if path.suffix == ".rdb" and not is_empty_rdb(path):
         return DataSet(Kind.DUMP, path, _size([path]))
-    return DataSet(Kind.OLD_AOF, path, _size([path])) if path.suffix == ".aof" else None
+    return DataSet(Kind.OLD_AOF, path, _size([path])) if path.suffix == ".aof" and not is_empty_aof(path) else None
 
 
 def _state(path: Path) -> Optional[os.stat_result]:
@@ -167,21 +191,6 @@ def _holds(path: Path) -> bool:
 def _size(paths: Iterable[Path]) -> int:
     """A rewrite may replace one meanwhile."""
     return sum(state.st_size for state in map(_state, paths) if state is not None)
-
-
-def _after_string(data: bytes, position: int) -> int:
-    """Where a length-prefixed string ends (rdb.c rdbLoadLen); -1 when it does not end here."""
-    if not 0 <= position < len(data):
-        return -1
-    first = data[position]
-    kind = first >> 6
-    if kind == 0:
-        return position + 1 + (first & 0x3F)
-    if kind == 1 and position + 1 < len(data):
-        return position + 2 + ((first & 0x3F) << 8 | data[position + 1])
-    if first in (0xC0, 0xC1, 0xC2):  # an integer of one, two or four bytes
-        return position + 1 + (1, 2, 4)[first & 0x3F]
-    return -1
 
 
 def _amount(size: int) -> str:

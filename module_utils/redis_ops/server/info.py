@@ -63,6 +63,7 @@ NUMBERS = frozenset(
         "mem_not_counted_for_evict",
         "min_slaves_good_slaves",
         "module_fork_in_progress",
+        "number_of_libraries",
         "process_id",
         "rdb_bgsave_in_progress",
         "rdb_changes_since_last_save",

@@ -132,6 +132,38 @@ def keys(info: Mapping[str, Any], *, lasting: bool = False) -> int:
     )
 
 
+def libraries(info: Mapping[str, Any]) -> int:
+    """Libraries of functions, from INFO; 0 before Redis 7.0, which has none."""
+    return int(info.get("number_of_libraries", 0))
+
+
+@dataclass(frozen=True)
+class Content:
+    """How much a server holds: keys that do not expire, and libraries of functions. Both are in its data files."""
+
+    keys: int = 0
+    libraries: int = 0
+
+    @classmethod
+    def of(cls, info: Mapping[str, Any]) -> Content:
+        """What INFO says."""
+        return cls(keys(info, lasting=True), libraries(info))
+
+    def missing(self, info: Mapping[str, Any]) -> str:
+        """What of it a server with this INFO came back without, for people; '' for nothing. Keys may go meanwhile, all of them
+        only where they were not loaded. A library goes only when somebody deletes it.
+        """
+        if self.keys and not keys(info):
+            return f"its {self.keys} keys"
+        lost = self.libraries - libraries(info)
+        return f"{lost} of its {self.libraries} libraries of functions" if lost > 0 else ""
+
+
+def holds_data(info: Mapping[str, Any]) -> bool:
+    """Whether a running server has keys, or functions, which it saves as it saves keys."""
+    return keys(info) > 0 or libraries(info) > 0
+
+
 def highest_database(info: Mapping[str, Any]) -> int:
     """The highest number of a database with keys, -1 when there is none."""
     return max((int(name[2:]) for name in info if re.fullmatch(r"db\d+", name)), default=-1)

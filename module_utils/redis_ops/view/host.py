@@ -18,6 +18,7 @@ from ..model.resolve import Resolved
 from ..plan.eviction import widens
 from ..platform import access, host, sockets
 from ..platform.packages import Package
+from ..platform.places import Identity, identity
 from ..platform.sockets import Listener
 from ..platform.units import look as look_at_units
 from ..server import datasets
@@ -40,7 +41,8 @@ class Place:
     that no interface has. owner: who owns the data directory, when the server's user can't write it.
     elsewhere: data of the instance that its configuration does not name. queues: a search for job queues, made only where
     the change lets keys be evicted that are protected now. name_taken: what has the name already that the instance gets.
-    half_renamed: the name that a run which ended early began to give it, '' for none.
+    half_renamed: the name that a run which ended early began to give it, '' for none. directory: what its data directory
+    really is.
     """
 
     listeners: Mapping[str, Listener] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Place:
     queues: Search = NOT_LOOKED
     name_taken: str = ""
     half_renamed: str = ""
+    directory: Identity = ""
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,7 @@ def _place(view: InstanceView) -> Place:
         queues=queues_of(view),
         name_taken=_name_taken(view),
         half_renamed=_half_renamed(view),
+        directory=identity(directory),
     )
 
 

@@ -176,7 +176,7 @@ def _observed(
 ) -> Observed:
     local = _is_local(instance, unit, info)
     applied = record_of(instance).applied()
-    has_data = bool(datasets.present(store)) or persistence.keys(info) > 0
+    has_data = bool(datasets.present(store)) or persistence.holds_data(info)
     return Observed(
         file=text,
         lines=lines,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -10,12 +10,15 @@ from typing import Optional
 from ..base.engine import Engine
 from ..base.errors import FileRefused, InvalidValue
 from ..base.files import Target, read
+from ..catalog.kinds import Value
 from ..model.conffile import ConfFile, is_configuration
 from ..model.startup import Startup, parse
 from ..platform import packages, processes, units
 from ..platform.layout import DEFAULT_INSTANCE, PRODUCTS, Layout
+from ..platform.places import Identity, identity
 from ..platform.processes import Process
 from ..platform.units import Unit
+from ..server.persistence import Store
 
 _ANY_ENGINE = Engine("redis", (7, 0))  # to read a file whose server is unknown
 
@@ -26,7 +29,8 @@ class Stranger:
 
     product: redis or valkey. unit: None when no service starts it. process: None when it only waits for a boot.
     memory: bytes that it has or may take. directory: where its data is, config: the file that its unit reads; '' when
-    unknown.
+    unknown. place: what that directory really is. store: its data files, by the file that its unit reads; None when that
+    can't be told. aof: whether that file says appendonly yes.
     """
 
     product: str
@@ -36,6 +40,9 @@ class Stranger:
     memory: int = 0
     directory: str = ""
     config: str = ""
+    place: Identity = ""
+    store: Optional[Store] = None
+    aof: bool = False
 
     @property
     def stays(self) -> str:
@@ -95,17 +102,39 @@ def _of_process(process: Process, unit: Optional[Unit], known: dict[str, tuple[s
     product, instance = known.get(process.unit, ("", ""))
     product = product or ("valkey" if "valkey" in process.program else "redis")
     startup = _startup(unit)
-    memory = max(process.resident, _maxmemory(unit))
-    config = startup.config if startup else ""
-    return Stranger(product, instance, unit if process.unit else None, process, memory, process.directory, config)
+    values = _values(unit)
+    return Stranger(
+        product,
+        instance,
+        unit if process.unit else None,
+        process,
+        max(process.resident, _maxmemory(values)),
+        process.directory,
+        startup.config if startup else "",
+        process.place,
+        Store.of({**values, "dir": process.directory}, _ANY_ENGINE) if values is not None else None,
+        bool(values and values.get("appendonly")),
+    )
 
 
 def _of_unit(unit: Unit, known: dict[str, tuple[str, str]]) -> Stranger:
     product, instance = known.get(unit.name, ("", ""))
     startup = _startup(unit)
     product = product or ("valkey" if startup and "valkey" in startup.program else "redis")
-    config = startup.config if startup else ""
-    return Stranger(product, instance, unit, None, _maxmemory(unit), _directory(unit), config)
+    values = _values(unit)
+    directory = _directory(startup, values)
+    return Stranger(
+        product,
+        instance,
+        unit,
+        None,
+        _maxmemory(values),
+        directory,
+        startup.config if startup else "",
+        identity(directory),
+        Store.of({**values, "dir": directory}, _ANY_ENGINE) if values is not None else None,
+        bool(values and values.get("appendonly")),
+    )
 
 
 def _starts_a_server(unit: Unit) -> bool:
@@ -120,28 +149,34 @@ def _startup(unit: Optional[Unit]) -> Optional[Startup]:
         return None
 
 
-def _values(unit: Optional[Unit]) -> dict[str, object]:
-    """What its next start has; nothing where its file is none that may be read."""
+def _values(unit: Optional[Unit]) -> Optional[Mapping[str, Value]]:
+    """What its next start has; None where its file can't be read, or includes others."""
     startup = _startup(unit)
     if unit is None or startup is None:
-        return {}
+        return None
     try:
         text = read(Target(startup.config, owner=unit.user or None, kind=is_configuration)) if startup.config else ""
         lines = ConfFile.parse(text or "")
     except (InvalidValue, FileRefused, OSError):
-        return {}
-    return {**ConfFile((*lines.directives, *startup.options)).values(_ANY_ENGINE)}
+        return None
+    if (startup.config and text is None) or any(line.name == "include" for line in lines.directives):
+        return None
+    if lines.directives and not is_configuration(text or ""):
+        return None
+    return ConfFile((*lines.directives, *startup.options)).values(_ANY_ENGINE)
 
 
-def _maxmemory(unit: Optional[Unit]) -> int:
-    found = _values(unit).get("maxmemory", 0)
+def _maxmemory(values: Optional[Mapping[str, Value]]) -> int:
+    found = (values or {}).get("maxmemory", 0)
     return found if isinstance(found, int) else 0
 
 
-def _directory(unit: Optional[Unit]) -> str:
-    startup, values = _startup(unit), _values(unit)
+def _directory(startup: Optional[Startup], values: Optional[Mapping[str, Value]]) -> str:
+    """Where a start with these values works; '' where that can't be told."""
+    if startup is None or values is None:
+        return ""
     found = values.get("dir", "")
-    return str(Path(startup.directory, found)) if startup and values and isinstance(found, str) else ""
+    return str(Path(startup.directory, found)) if isinstance(found, str) else ""
 
 
 def _instances() -> dict[str, tuple[str, str]]:
