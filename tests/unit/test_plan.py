@@ -317,8 +317,31 @@ def test_the_way_back_has_what_runs_and_not_what_waits():
     live = {"databases": "8", "unixsocket": "", "maxmemory": "1048576"}
     wanted = desire(databases=32, maxmemory="2mb", unixsocket="/run/redis/s")
     result = plan(wanted, file="databases 8\nmaxmemory 1mb\n", live=live)
-    back = ConfFile.parse(result.file_running).values(REDIS_7)
-    assert back == {"databases": 8, "maxmemory": 2 * 1024**2}
+    running, back = (ConfFile.parse(text).values(REDIS_7) for text in (result.file_running, result.way_back))
+    assert running == {"databases": 8, "maxmemory": 2 * 1024**2}
+    assert back == {"databases": 8, "maxmemory": 1024**2}
+
+
+@pytest.mark.parametrize("contact", [Contact.KEPT, Contact.REPLACED, Contact.FIRST])
+@pytest.mark.parametrize(
+    ("live", "more", "itself"),
+    [
+        pytest.param({}, {}, True, id="as its file says"),
+        pytest.param({"maxmemory": "5mb"}, {}, False, id="changed since"),
+        pytest.param({}, {"replica_of": ("10.0.0.2", 6380)}, False, id="a replica since"),
+        pytest.param({}, {"applied": {}}, False, id="a run was here"),
+    ],
+)
+def test_the_way_back_of_a_first_contact_is_the_file_itself(contact, live, more, itself):
+    """Where it says what runs; it is always what ran, never what the run has set by then."""
+    file = "# mine\nmaxmemory 1mb\nsearch-threads 4\n"
+    live = {"maxmemory": "1048576", "hz": "10", **live}
+    result = plan(desire(maxmemory="2mb", hz=20), file=file, live=live, contact=contact, **more)
+    assert (result.way_back == file) is itself
+    back = ConfFile.parse(result.way_back)
+    assert back.values(REDIS_7)["maxmemory"] == (5 if "5mb" in live.values() else 1) * 1024**2
+    assert "hz" not in back.values(REDIS_7)
+    assert ("search-threads" in result.way_back) is (contact is not Contact.REPLACED or "applied" not in more)
 
 
 @pytest.mark.parametrize(

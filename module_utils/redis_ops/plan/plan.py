@@ -21,6 +21,7 @@ from .comparison import ABSENT, Absent, Comparison, Entry, How, Observed
 from .contact import left as left_by
 from .dangers import DATA_LOCATION, dangers
 from .order import in_order
+from .way_back import following, is_unknown, way_back
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Plan:
     decided: frozenset[str]
     file_before: Optional[str]
     file_after: Optional[str]
-    file_running: Optional[str]  # what the server runs with until its restart: the way back
+    file_running: Optional[str]  # what the server runs with once CONFIG SET is done, until its restart
+    way_back: Optional[str]  # what it ran with before: what a start that fails goes back to
 
     @property
     def live(self) -> list[Entry]:
@@ -173,7 +175,7 @@ def build(
     others = tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in beside)
     problems = dangers(compare, entries, parsed, where, exact=exact is not None)
     if not manages_file:
-        return Plan(compare, desired, entries, others, problems, decided, None, None, None)
+        return Plan(compare, desired, entries, others, problems, decided, None, None, None, None)
     kept = _kept(parsed, observed, desired, decided)
     running = _as_it_runs(desired, entries)
     after = conffile.render(desired, instance, kept) if exact is None else exact
@@ -189,6 +191,7 @@ def build(
         observed.file,
         after,
         conffile.render(running, instance, kept),
+        way_back(compare, desired, entries, instance),
     )
 
 
@@ -221,7 +224,7 @@ def _withdrawn(
 
 def _says_the_same(parsed: conffile.ConfFile, entries: Sequence[Entry], kept: Sequence[conffile.Directive]) -> bool:
     """Whether a file that somebody else wrote needs no change: its options and the lines that outlive a rewrite are right."""
-    before = [*parsed.kept(), *filter(_is_unknown, parsed.directives)]
+    before = [*parsed.kept(), *filter(is_unknown, parsed.directives)]
     return not any(entry.file_differs for entry in entries) and _as_set(before) == _as_set(kept)
 
 
@@ -240,14 +243,10 @@ def _kept(
         line for line in parsed.kept() if not (line.opens_default and password and not _has_it(line, desired, observed))
     ]
     if observed.contact.keeps_undeclared:
-        kept += [directive for directive in parsed.directives if _is_unknown(directive)]
+        kept += [directive for directive in parsed.directives if is_unknown(directive)]
     if observed.live is None and not clustered:
         return kept
-    kept = [directive for directive in kept if directive.name not in ("replicaof", "slaveof")]
-    if observed.replica_of is not None and not clustered:
-        host, port = observed.replica_of
-        kept.insert(0, conffile.Directive("replicaof", (host, str(port)), 0))
-    return kept
+    return following(kept, None if clustered else observed.replica_of)
 
 
 def _has_it(line: conffile.Directive, desired: DesiredState, observed: Observed) -> bool:
@@ -255,11 +254,6 @@ def _has_it(line: conffile.Directive, desired: DesiredState, observed: Observed)
     password = str(desired.get("requirepass") or "")
     words = (f">{password}", f"#{hashlib.sha256(password.encode('utf-8', 'surrogateescape')).hexdigest()}")
     return observed.contact.keeps_undeclared and any(word in line.arguments for word in words)
-
-
-def _is_unknown(directive: conffile.Directive) -> bool:
-    """Such as an option of a module: of somebody else's server it stays."""
-    return catalog.find(directive.name) is None
 
 
 def _as_it_runs(desired: DesiredState, entries: Sequence[Entry]) -> DesiredState:
