@@ -17,6 +17,7 @@ from ..base.engine import Engine
 from ..base.errors import InvalidValue
 from ..catalog.kinds import BufferLimits, SavePoints, Value
 from ..catalog.option import Option
+from . import default_user
 from .desired import MASK, DesiredState, known
 
 HEADER_START = "# Managed by Ansible (redis_server, "
@@ -29,7 +30,6 @@ KEPT = """
 """
 _KEPT_DIRECTIVES = ("replicaof", "slaveof", "user", "loadmodule", "rename-command")  # they outlive a rewrite
 _BLANKS = " \t\r\v\f"  # isspace(3) in the C locale; str.isspace knows more than Redis does
-_PASSWORD_MARKS = (">", "<", "#", "!")  # of a `user` line: add, remove a password; add, remove a hash
 
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "a": "\a"}
 
@@ -57,15 +57,18 @@ class Directive:
         return " ".join([self.name, *map(quote, self.arguments)])
 
     @property
-    def opens_default(self) -> bool:
-        """Whether it is the `user default on ... +@all` that CONFIG REWRITE leaves behind; it beats requirepass."""
-        words = {word.lower() for word in self.arguments[1:]}
-        return self.name == "user" and self.arguments[:1] == ("default",) and {"on", "~*", "+@all"} <= words
+    def is_default_user(self) -> bool:
+        """Whether it gives the rules of the default user, whose passwords beat requirepass."""
+        return self.name == "user" and self.arguments[:1] == ("default",)
 
     @property
     def kept(self) -> bool:
-        """Whether a rewrite by us must not lose it. A default user without a password is what there is without a line."""
-        return self.name in _KEPT_DIRECTIVES and not (self.opens_default and "nopass" in self.arguments)
+        """Whether a rewrite by us must not lose it. A default user that may do everything without a password, as CONFIG
+        REWRITE writes it down, is what there is without a line.
+        """
+        rules = self.arguments[1:]
+        says_nothing = default_user.is_unrestricted(rules) and default_user.passwords(rules) is None
+        return self.name in _KEPT_DIRECTIVES and not (self.is_default_user and says_nothing)
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,7 @@ def _masked_line(line: str) -> str:
     shown = [words[0].lower(), *(MASK if word in _secret_words(line) else quote(word) for word in words[1:])]
     if words[0].lower() == "user":
         shown = [
-            word[0] + MASK if word.startswith(_PASSWORD_MARKS) and index else quote(word)
+            word[0] + MASK if word.startswith(default_user.PASSWORD_MARKS) and index else quote(word)
             for index, word in enumerate(words)
         ]
     return comment + " ".join(shown)
@@ -232,7 +235,7 @@ def _secret_words(line: str) -> list[str]:
     if option is not None and option.secret:
         return [word for word in words[1:] if word]
     if words[0].lower() == "user":
-        return [word[1:] for word in words[1:] if word.startswith(_PASSWORD_MARKS)]
+        return [word[1:] for word in words[1:] if word.startswith(default_user.PASSWORD_MARKS)]
     return []
 
 

@@ -5,9 +5,8 @@ Drift is "the plan is not empty"; check mode, --diff, apply and every report are
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from .. import catalog
@@ -15,13 +14,13 @@ from ..base.engine import Engine
 from ..base.errors import Problem
 from ..catalog.kinds import BufferLimits, Kind, Value
 from ..catalog.option import Option, Origin
-from ..model import conffile
+from ..model import conffile, default_user
 from ..model.desired import MASK, DesiredState, default_value, known
 from .comparison import ABSENT, Absent, Comparison, Entry, How, Observed
 from .contact import left as left_by
 from .dangers import DATA_LOCATION, dangers
 from .order import in_order
-from .way_back import following, is_unknown, way_back
+from .way_back import following, outlasting, way_back
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ def build(
     problems = dangers(compare, entries, parsed, where, exact=exact is not None)
     if not manages_file:
         return Plan(compare, desired, entries, others, problems, decided, None, None, None, None)
-    kept = _kept(parsed, observed, desired, decided)
+    kept = _kept(parsed, observed, in_file, desired, decided)
     running = _as_it_runs(desired, entries)
     after = conffile.render(desired, instance, kept) if exact is None else exact
     if contact.keeps_undeclared and _says_the_same(parsed, entries, kept):
@@ -224,7 +223,7 @@ def _withdrawn(
 
 def _says_the_same(parsed: conffile.ConfFile, entries: Sequence[Entry], kept: Sequence[conffile.Directive]) -> bool:
     """Whether a file that somebody else wrote needs no change: its options and the lines that outlive a rewrite are right."""
-    before = [*parsed.kept(), *filter(is_unknown, parsed.directives)]
+    before = outlasting(parsed, everything=True)
     return not any(entry.file_differs for entry in entries) and _as_set(before) == _as_set(kept)
 
 
@@ -234,26 +233,39 @@ def _as_set(lines: Sequence[conffile.Directive]) -> set[tuple[str, tuple[str, ..
 
 
 def _kept(
-    parsed: conffile.ConfFile, observed: Observed, desired: DesiredState, decided: frozenset[str]
+    parsed: conffile.ConfFile,
+    observed: Observed,
+    in_file: Mapping[str, Value],
+    desired: DesiredState,
+    decided: frozenset[str],
 ) -> list[conffile.Directive]:
     """Lines to carry over. What the server says it follows beats what its file says it followed."""
     clustered = desired.get("cluster-enabled")  # then nodes.conf has it, and the file must not
-    password = "requirepass" in decided  # the default user's line would beat it
-    kept = [
-        line for line in parsed.kept() if not (line.opens_default and password and not _has_it(line, desired, observed))
-    ]
-    if observed.contact.keeps_undeclared:
-        kept += [directive for directive in parsed.directives if is_unknown(directive)]
+    kept = outlasting(parsed, everything=observed.contact.keeps_undeclared)
+    if "requirepass" in decided:
+        found = [_with_password(line, in_file, desired, observed) if line.is_default_user else line for line in kept]
+        kept = [line for line in found if line is not None]
     if observed.live is None and not clustered:
         return kept
     return following(kept, None if clustered else observed.replica_of)
 
 
-def _has_it(line: conffile.Directive, desired: DesiredState, observed: Observed) -> bool:
-    """Whether the default user's line of a server that is kept has the declared password, so that it may stay."""
+def _with_password(
+    line: conffile.Directive, in_file: Mapping[str, Value], desired: DesiredState, observed: Observed
+) -> Optional[conffile.Directive]:
+    """The default user's line as the next start needs it to let in who gets in now: CONFIG SET requirepass replaces the
+    passwords, and no other rule. None where requirepass says all of it.
+    """
+    name, *rules = line.arguments
     password = str(desired.get("requirepass") or "")
-    words = (f">{password}", f"#{hashlib.sha256(password.encode('utf-8', 'surrogateescape')).hexdigest()}")
-    return observed.contact.keeps_undeclared and any(word in line.arguments for word in words)
+    has = in_file.get("requirepass") if observed.live is None else observed.live.get("requirepass")
+    found, wanted = default_user.passwords(rules), default_user.wanted(password)
+    keeps, whole = observed.contact.keeps_undeclared, default_user.is_unrestricted(rules)
+    if str(has or "") == password and (not password or (keeps and found is not None and found >= (wanted or found))):
+        return line  # nothing sets it: the passwords are those of the line
+    if found == wanted and (keeps or not whole):
+        return line
+    return None if whole else replace(line, arguments=(name, *default_user.with_password(rules, password)))
 
 
 def _as_it_runs(desired: DesiredState, entries: Sequence[Entry]) -> DesiredState:

@@ -19,10 +19,8 @@ def way_back(compare: Comparison, desired: DesiredState, entries: Sequence[Entry
     """
     observed, engine = compare.observed, desired.engine
     parsed, contact = observed.parsed, observed.contact
-    lines = parsed.kept()
     theirs = observed.applied is None and not contact.takes_defaults
-    if theirs or contact.keeps_undeclared:
-        lines += [line for line in parsed.directives if is_unknown(line)]
+    lines = outlasting(parsed, everything=theirs or contact.keeps_undeclared)
     if observed.live is not None:
         clustered = compare.live.get("cluster-enabled") is True
         lines = following(lines, None if clustered else observed.replica_of)
@@ -57,8 +55,7 @@ def _is_told(
         default = default_value(option, engine)
         says, ran = (found.get(option.name, default) for found in (compare.in_file, values))
         same.append(says == ran or (None not in (says, ran) and compare.agree(option, says, ran)))
-    before = [*parsed.kept(), *filter(is_unknown, parsed.directives)]
-    written = {(line.name, line.arguments) for line in before}
+    written = {(line.name, line.arguments) for line in outlasting(parsed, everything=True)}
     return all(same) and written == {(line.name, line.arguments) for line in lines}
 
 
@@ -68,6 +65,9 @@ def following(lines: Sequence[conffile.Directive], primary: Optional[tuple[str, 
     return first + [line for line in lines if line.name not in ("replicaof", "slaveof")]
 
 
-def is_unknown(directive: conffile.Directive) -> bool:
-    """Such as an option of a module: of somebody else's server it stays."""
-    return catalog.find(directive.name) is None
+def outlasting(parsed: conffile.ConfFile, *, everything: bool) -> list[conffile.Directive]:
+    """The lines that set no option and outlast a new file. everything: as in a file that somebody else keeps, also those
+    that nobody knows, such as options of a module, and a default user without a password, which beats requirepass.
+    """
+    kept = [line for line in parsed.directives if line.kept or (everything and line.is_default_user)]
+    return kept + [line for line in parsed.directives if everything and catalog.find(line.name) is None]
