@@ -55,7 +55,12 @@ class Text(Kind):
 
 @dataclass(frozen=True)
 class Secret(Text):
-    """Text that is never shown. Value: str."""
+    """Text that is never shown. Value: str. A line break in a declared one is a mistake in YAML; a server may have any."""
+
+    def parse(self, text: str) -> str:
+        if re.search(r"[\x00\r\n]", text):
+            raise InvalidValue("secret text on one line")
+        return text
 
     def describe(self) -> str:
         return "secret text"

@@ -157,17 +157,25 @@ def build(
     }
     not_said = weak | assumed if contact.keeps_undeclared else weak
     typed = {name: value for name, value in desired.values.items() if name not in not_said}
-    readable = {name: value for name, value in in_file.items() if not isinstance(value, conffile.Unreadable)}
-    stays = left_by(contact, readable, observed.applied or {}, DATA_LOCATION) if manages_file and exact is None else {}
+    stays = left_by(contact, in_file, observed.applied or {}, DATA_LOCATION) if manages_file and exact is None else {}
+    stays = {name: value for name, value in stays.items() if name not in typed}
+    # what somebody else's server understands and we don't
+    unreadable = frozenset(
+        name for name, value in stays.items() if isinstance(value, conffile.Unreadable) and not contact.takes_defaults
+    )
     # no file and no server: nobody else has said anything that could win, and data may lie where the defaults say
     takes_defaults = contact.takes_defaults or (observed.file is None and observed.live is None)
     ours = {name: desired.values[name] for name in weak if name in desired.values} if takes_defaults else {}
-    left = {name: value for name, value in stays.items() if name not in typed and value != ours.get(name, ABSENT)}
+    left = {
+        name: value
+        for name, value in stays.items()
+        if value != ours.get(name, ABSENT) and not isinstance(value, conffile.Unreadable)
+    }
     desired = DesiredState(engine, {**ours, **left, **typed})
     decided = frozenset(desired.values) - frozenset(left)
     compare = Comparison(desired, observed, in_file, live, manages_file, frozenset(left))
     # without a file there is no declaration of the whole, only of some settings
-    withdrawn = _withdrawn(desired, in_file, observed, live) if manages_file else set()
+    withdrawn = _withdrawn(desired, in_file, observed, live) - unreadable if manages_file else set()
     names = {*desired.values, *withdrawn}
     entries = in_order(tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in names), live)
     beside = live.keys() - names
@@ -175,10 +183,10 @@ def build(
     problems = dangers(compare, entries, parsed, where, exact=exact is not None)
     if not manages_file:
         return Plan(compare, desired, entries, others, problems, decided, None, None, None, None)
-    kept = _kept(parsed, observed, in_file, desired, decided)
+    kept = [*_kept(parsed, observed, in_file, desired, decided), *parsed.lines_of(unreadable)]
     running = _as_it_runs(desired, entries)
     after = conffile.render(desired, instance, kept) if exact is None else exact
-    if contact.keeps_undeclared and _says_the_same(parsed, entries, kept):
+    if contact.keeps_undeclared and _says_the_same(parsed, entries, kept, unreadable):
         after = after if observed.file is None else observed.file
     return Plan(
         compare,
@@ -190,7 +198,7 @@ def build(
         observed.file,
         after,
         conffile.render(running, instance, kept),
-        way_back(compare, desired, entries, instance),
+        way_back(compare, desired, entries, instance, unreadable),
     )
 
 
@@ -221,9 +229,14 @@ def _withdrawn(
     }
 
 
-def _says_the_same(parsed: conffile.ConfFile, entries: Sequence[Entry], kept: Sequence[conffile.Directive]) -> bool:
+def _says_the_same(
+    parsed: conffile.ConfFile,
+    entries: Sequence[Entry],
+    kept: Sequence[conffile.Directive],
+    unreadable: frozenset[str],
+) -> bool:
     """Whether a file that somebody else wrote needs no change: its options and the lines that outlive a rewrite are right."""
-    before = outlasting(parsed, everything=True)
+    before = [*outlasting(parsed, everything=True), *parsed.lines_of(unreadable)]
     return not any(entry.file_differs for entry in entries) and _as_set(before) == _as_set(kept)
 
 

@@ -13,9 +13,11 @@ from .comparison import ABSENT, Comparison, Entry, How
 from .dangers import DATA_LOCATION
 
 
-def way_back(compare: Comparison, desired: DesiredState, entries: Sequence[Entry], instance: str) -> str:
+def way_back(
+    compare: Comparison, desired: DesiredState, entries: Sequence[Entry], instance: str, unreadable: frozenset[str]
+) -> str:
     """The configuration that the running server has before anything changes: the file of somebody else itself, where it
-    says all of that and no run of this project has finished.
+    says all of that and no run of this project has finished. unreadable: the options whose lines stay as they are.
     """
     observed, engine = compare.observed, desired.engine
     parsed, contact = observed.parsed, observed.contact
@@ -33,7 +35,7 @@ def way_back(compare: Comparison, desired: DesiredState, entries: Sequence[Entry
             values[entry.option.name] = ran
     if theirs and observed.file is not None and _is_told(values, compare, entries, lines):
         return observed.file
-    return conffile.render(DesiredState(engine, values), instance, lines)
+    return conffile.render(DesiredState(engine, values), instance, [*lines, *parsed.lines_of(unreadable)])
 
 
 def _ran_with(entry: Entry) -> Value:
