@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from ansible.module_utils.redis_ops.base.errors import InvalidInput
 from ansible.module_utils.redis_ops.server.connection import Credentials
 from instances import Lab, lab, some
 from servers import Refused
@@ -75,3 +78,45 @@ def test_the_next_start_accepts_the_passwords_that_the_running_server_accepts(la
     assert found == [gets_in(lab, password) for password in ("old", "new", "")]
     outcome = lab.converge({"requirepass": "new"}, adopt=adopt)
     assert not outcome.changed, outcome.actions
+
+
+def with_users(lab: Lab, password: str, *lines: str) -> Path:
+    users = lab.directory / "users.acl"
+    users.write_text(f"user default on >{password} {everything(lab)}\n")
+    lab.password = password
+    lab.begin(f"aclfile {users}", *lines)
+    return users
+
+
+@OLD_AND_NEW
+@ANSWERS
+def test_a_password_beside_an_aclfile_is_refused_until_the_aclfile_has_it(lab, adopt):
+    """Redis gave it to the running server, and the next start had the old one."""
+    with_users(lab, "one")
+    way_in = [Credentials("", "one")]
+    before = lab.everything()
+    with pytest.raises(InvalidInput, match="requirepass: the default user of the aclfile has another password"):
+        lab.converge({"requirepass": "two"}, adopt=adopt, credentials=way_in)
+    assert lab.everything() == before
+    assert (gets_in(lab, "one"), gets_in(lab, "two")) == (True, False)
+    lab.ask("ACL", "SETUSER", "default", "resetpass", ">two")
+    lab.client("two")("ACL", "SAVE")
+    lab.converge({"requirepass": "two"}, adopt=adopt, credentials=[Credentials("", "two")])
+    lab.password = "two"
+    for _ in range(2):
+        assert [gets_in(lab, password) for password in ("one", "two", "")] == [False, True, False]
+        lab.bounce()
+    assert not lab.converge({"requirepass": "two"}, adopt=adopt).changed
+
+
+@OLD_AND_NEW
+@ANSWERS
+def test_no_password_beside_an_aclfile_opens_nothing(lab, adopt):
+    """`requirepass: ''` made the default user of the running server one without a password."""
+    with_users(lab, "one", "requirepass one")
+    outcome = lab.converge({"requirepass": ""}, adopt=adopt, credentials=[Credentials("", "one")])
+    assert [item["option"] for item in outcome.pending_restart] == ["requirepass"]
+    for _ in range(2):
+        assert [gets_in(lab, password) for password in ("one", "")] == [True, False]
+        lab.bounce()
+    assert not lab.converge({"requirepass": ""}, adopt=adopt, credentials=[Credentials("", "one")]).pending_restart

@@ -16,7 +16,7 @@ from ..base.change import Change
 from ..base.errors import ApplyFailed, InvalidInput, RedisOpsError, told
 from ..base.files import Target
 from ..base.trees import make_directory
-from ..checks import data, eviction, tls_renewal, undone
+from ..checks import data, default_user, eviction, tls_renewal, undone
 from ..checks import start as starts
 from ..model import conffile
 from ..model.desired import MASK
@@ -54,6 +54,7 @@ def converge(
         aside.sweep_drafts(instance)
     view = observe(instance) if seen is None else seen
     problems = [*view.plan.problems, *(data.starting_empty(view) if instance.service else ())]
+    problems += default_user.problems(view)
     problems += [] if check else eviction.problems(view, queues_of(view) if queues is None else queues)
     if not (restart or rolling):
         problems += data.moving_later(view)
