@@ -306,6 +306,59 @@ def test_the_default_user_of_a_kept_server_stays_while_it_has_the_declared_passw
     assert ("user default" in result.file_after) is not changed
 
 
+LIMITS = "client-output-buffer-limit"
+FOUR = "replica 4gb 2gb 30"
+
+
+@pytest.mark.parametrize(
+    ("contact", "file", "applied", "lines", "limits"),
+    [
+        pytest.param(Contact.KEPT, FOUR, None, [FOUR, "normal 5mb 0 0"], "normal 5mb 0 0", id="kept"),
+        pytest.param(Contact.KEPT, f"normal 1 1 1 {FOUR}", None, [FOUR, "normal 5mb 0 0"], "normal 5mb 0 0", id="both"),
+        pytest.param(Contact.KEPT, "often", None, ["normal 5mb 0 0"], "normal 5mb 0 0", id="unreadable"),
+        pytest.param(
+            Contact.KEPT,
+            f"{FOUR} pubsub 1mb 1mb 1",
+            FOUR,
+            ["pubsub 1mb 1mb 1", "normal 5mb 0 0"],
+            "normal 5mb 0 0 replica 256mb 64mb 60",
+            id="declared by an earlier run",
+        ),
+        pytest.param(
+            Contact.REPLACED, FOUR, None, ["normal 5mb 0 0"], "normal 5mb 0 0 replica 256mb 64mb 60", id="replaced"
+        ),
+        pytest.param(
+            Contact.MANAGED, FOUR, FOUR, ["normal 5mb 0 0"], "normal 5mb 0 0 replica 256mb 64mb 60", id="withdrawn"
+        ),
+        pytest.param(
+            Contact.MANAGED, "replica 256mb 64mb 60", None, ["normal 5mb 0 0"], "normal 5mb 0 0", id="the default"
+        ),
+    ],
+)
+def test_classes_of_clients_that_nobody_declares(contact, file, applied, lines, limits):
+    """The next start has of them what the running server has: CONFIG SET takes each class for itself."""
+    live = {LIMITS: "normal 0 0 0 slave 4294967296 2147483648 30 pubsub 33554432 8388608 60"}
+    remembered = None if applied is None else {LIMITS: applied}
+    desired = desire(**{LIMITS: "normal 5mb 0 0"})
+    result = plan(desired, file=f"{LIMITS} {file}\n", live=live, contact=contact, applied=remembered)
+    written = [line for line in result.file_after.splitlines() if line.startswith(LIMITS)]
+    assert sorted(written) == sorted(f"{LIMITS} {line}" for line in lines)
+    [entry] = result.live
+    kind = entry.option.kind_at(REDIS_7)
+    assert entry.want == kind.parse(limits)
+    assert result.applied() == {LIMITS: kind.render(kind.parse("normal 5mb 0 0"))}
+    again = plan(
+        desired,
+        file=result.file_after,
+        live={LIMITS: f"{live[LIMITS]} {result.argument(entry)}"},
+        contact=contact,
+        applied=result.applied(),
+    )
+    assert not again.changed
+    back = ConfFile.parse(result.way_back).values(REDIS_7)[LIMITS]
+    assert result.way_back == f"{LIMITS} {file}\n" or back == kind.parse(live[LIMITS])
+
+
 @pytest.mark.parametrize(("highest", "refused"), [(-1, False), (15, False), (16, True), (40, True)])
 def test_fewer_databases_do_not_mix_keys(highest, refused):
     result = plan(desire(databases=16), live={"databases": "48"}, highest_database=highest)

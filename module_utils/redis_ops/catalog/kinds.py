@@ -351,6 +351,15 @@ class BufferLimits(Kind):
     def covers(self, want: Value, have: Value) -> bool:
         return set(want) <= set(have)
 
+    def filled(self, value: Value, other: Value) -> Value:
+        """With the classes of `other` that it does not name."""
+        named = self.names(value)
+        return tuple(sorted([*value, *(limit for limit in other if limit[0] not in named)]))
+
+    def names(self, value: Value) -> set[str]:
+        """The classes that a value names."""
+        return {limit[0] for limit in value}
+
     def describe(self) -> str:
         return "CLASS HARD SOFT SECONDS, such as 'replica 256mb 64mb 60', for " + ", ".join(self.classes)
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Optional
 
 from .. import catalog
-from ..base.engine import Engine
 from ..base.errors import Problem
-from ..catalog.kinds import BufferLimits, Kind, Value
-from ..catalog.option import Option, Origin
+from ..catalog.kinds import Kind, Value
+from ..catalog.option import Origin
 from ..model import conffile, default_user
 from ..model.desired import MASK, DesiredState, default_value, known
+from . import classes
 from .comparison import ABSENT, Absent, Comparison, Entry, How, Observed
 from .contact import left as left_by
 from .dangers import DATA_LOCATION, dangers
@@ -86,7 +86,7 @@ class Plan:
         Of a server that is kept as it is, only what a run has changed: the rest is not ours to take back later.
         """
         return {
-            entry.option.name: self.argument(entry)
+            entry.option.name: self._kind(entry).render(self.desired.values.get(entry.option.name, entry.want))
             for entry in self.entries
             if not entry.option.secret
             and (entry.option.name in self.decided or (not entry.declared and entry.how is How.RESTART))
@@ -148,7 +148,8 @@ def build(
     """
     engine, contact = desired.engine, observed.contact
     parsed = observed.parsed
-    in_file = {name: _whole(known(name), value, engine) for name, value in parsed.values(engine).items()}
+    written = parsed.values(engine)
+    in_file = {name: classes.whole(known(name), value, desired) for name, value in written.items()}
     live = {
         option.name: conffile.read_value(option, text, engine)
         for name, text in (observed.live or {}).items()
@@ -173,7 +174,8 @@ def build(
     }
     desired = DesiredState(engine, {**ours, **left, **typed})
     decided = frozenset(desired.values) - frozenset(left)
-    compare = Comparison(desired, observed, in_file, live, manages_file, frozenset(left))
+    asked = classes.asked(desired, written, observed)
+    compare = Comparison(asked, observed, in_file, live, manages_file, frozenset(left))
     # without a file there is no declaration of the whole, only of some settings
     withdrawn = _withdrawn(desired, in_file, observed, live) - unreadable if manages_file else set()
     names = {*desired.values, *withdrawn}
@@ -184,8 +186,9 @@ def build(
     if not manages_file:
         return Plan(compare, desired, entries, others, problems, decided, None, None, None, None)
     kept = [*_kept(parsed, observed, in_file, desired, decided), *parsed.lines_of(unreadable)]
-    running = _as_it_runs(desired, entries)
-    after = conffile.render(desired, instance, kept) if exact is None else exact
+    in_new_file = classes.in_file(desired, asked, written, observed)
+    running = _as_it_runs(in_new_file, entries)
+    after = conffile.render(in_new_file, instance, kept) if exact is None else exact
     if contact.keeps_undeclared and _says_the_same(parsed, entries, kept, unreadable):
         after = after if observed.file is None else observed.file
     return Plan(
@@ -200,14 +203,6 @@ def build(
         conffile.render(running, instance, kept),
         way_back(compare, desired, entries, instance, unreadable),
     )
-
-
-def _whole(option: Option, value: Value, engine: Engine) -> Value:
-    """A file may name some classes of clients only, as CONFIG REWRITE does; a server that reads it has all of them."""
-    kind, default = option.kind_at(engine), option.default_at(engine)
-    if not isinstance(kind, BufferLimits) or isinstance(value, conffile.Unreadable):
-        return value
-    return kind.parse(f"{default} {kind.render(value)}")
 
 
 def _withdrawn(

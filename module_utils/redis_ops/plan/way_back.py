@@ -56,7 +56,8 @@ def _is_told(
     for option in (entry.option for entry in entries):
         default = default_value(option, engine)
         says, ran = (found.get(option.name, default) for found in (compare.in_file, values))
-        same.append(says == ran or (None not in (says, ran) and compare.agree(option, says, ran)))
+        known = not any(value is None or isinstance(value, conffile.Unreadable) for value in (says, ran))
+        same.append(says == ran or (known and compare.agree(option, says, ran)))
     written = {(line.name, line.arguments) for line in outlasting(parsed, everything=True)}
     return all(same) and written == {(line.name, line.arguments) for line in lines}
 
