@@ -219,3 +219,18 @@ def test_a_restart_takes_nothing_back_that_only_the_running_server_has(lab, line
         assert lab.get("databases") == "20"
     assert int(lab.ask("DBSIZE")) == 100
     assert lab.ask("ROLE")[0] in ("master", b"master")
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("adopt", ["keep", "replace"])
+def test_a_next_start_has_the_classes_of_clients_that_the_running_server_has(lab, adopt):
+    """One class was declared; the next start had the defaults of the others, which went on running."""
+    lab.begin("client-output-buffer-limit slave 4gb 2gb 30", "client-output-buffer-limit pubsub 1mb 1mb 10")
+    wanted = {"client-output-buffer-limit": "normal 5mb 0 0"}
+    before = lab.get("client-output-buffer-limit").split()
+    lab.converge(wanted, adopt=adopt)
+    now = lab.get("client-output-buffer-limit").split()
+    assert (before[4:] == now[4:]) is (adopt == "keep")
+    lab.bounce()
+    assert lab.get("client-output-buffer-limit").split() == now
+    assert not lab.converge(wanted, adopt=adopt).changed

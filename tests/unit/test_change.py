@@ -94,6 +94,44 @@ def test_a_file_that_cannot_be_put_back_keeps_no_other_from_it(old, tmp_path, mo
     )
 
 
+def test_what_says_whose_a_file_is_stays_where_that_cannot_be_put_back(old, tmp_path, monkeypatch):
+    record = tmp_path / "record"
+    with Change() as change:
+        change.stage(Target(str(record)), "theirs")
+        change.stage(Target(str(old)), "2")
+        change.bind(str(record), str(old))
+        change.commit()
+        rename = os.rename
+
+        def refuses(source, target, **named):
+            if target == "old":
+                raise OSError(errno.EPERM, "Operation not permitted")
+            rename(source, target, **named)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "rename", refuses)
+            assert len(change.put_back().failed) == 1
+        assert record.read_text() == "theirs"
+
+
+def test_the_last_file_goes_back_first(old, tmp_path, monkeypatch):
+    """A run that is killed in between leaves what was written first."""
+    record = tmp_path / "record"
+    with Change() as change:
+        change.stage(Target(str(record)), "theirs")
+        change.stage(Target(str(old)), "2")
+        change.commit()
+        unlink, seen = os.unlink, []
+
+        def counted(path, **named):
+            seen.append((path, old.read_text()))
+            unlink(path, **named)
+
+        monkeypatch.setattr(os, "unlink", counted)
+        change.put_back()
+    assert ("record", "1") in seen
+
+
 def test_a_new_file_that_somebody_replaced_meanwhile_is_his(tmp_path):
     new = tmp_path / "new"
     with Change() as change:

@@ -58,7 +58,7 @@ def sdssplitargs(line: str) -> list[str] | None:  # noqa: C901, PLR0912 - as lon
                     done = True
                 else:
                     word += char
-            elif char in " \n\r\t\0":
+            elif char in " \n\r\t\0":  # a word without quotes may have \v and \f in it
                 done = True
             elif char in "\"'":
                 quoted = char
@@ -73,7 +73,7 @@ def sdssplitargs(line: str) -> list[str] | None:  # noqa: C901, PLR0912 - as lon
 
 
 @quick
-@given(st.text("ab'\"\\ \t#xfn07{}"))
+@given(st.text("ab'\"\\ \t\v#xfn07{}"))
 def test_words_are_those_of_sdssplitargs(line):
     assert conffile.split_arguments(line) == sdssplitargs(line)
 
@@ -110,6 +110,33 @@ def test_words_are_those_of_a_shell_where_both_mean_the_same(words):
 @given(st.lists(st.text(AWKWARD)))
 def test_quoted_words_are_read_back(words):
     assert sdssplitargs(" ".join(map(quote, words))) == words
+
+
+@quick
+@given(st.binary())
+def test_any_bytes_are_read_back(data):
+    """As a password may have, which CONFIG SET takes as it is. The line has no control character of its own."""
+    word = data.decode("utf-8", "surrogateescape")
+    line = f"requirepass {quote(word)}"
+    assert conffile.split_arguments(line) == ["requirepass", word]
+    assert sdssplitargs(line) == ["requirepass", word]
+    assert not re.search(r"[\x00-\x1f\x7f]", line)
+    assert ConfFile.parse(f"{line}\n").values(REDIS_7) == {"requirepass": word}
+
+
+@pytest.mark.parametrize("name", ["requirepass", "masterauth", "tls-key-file-pass", "user"])
+@pytest.mark.parametrize("spelled", ['"pa\\tss"', '"pa\\x09ss"', "'pa\tss'", '"pa\tss"'])
+def test_a_secret_is_known_however_an_error_spells_it(name, spelled):
+    line = f"{name} {spelled}" if name != "user" else f"user a on {spelled[0]}>{spelled[1:]}"
+    found = conffile.secrets_in(f"hz 10\n{line}\n")
+    assert {"pa\tss", "pa\\x09ss"} <= found
+    assert name == "user" or spelled.strip("\"'") in found
+
+
+def test_a_blank_that_ends_no_word_is_part_of_it():
+    """Redis parts words without quotes at blanks, tabs and line ends only."""
+    assert ConfFile.parse("requirepass a\vb\n").values(REDIS_7) == {"requirepass": "a\vb"}
+    assert ConfFile.parse("requirepass a\f\r\n").values(REDIS_7) == {"requirepass": "a\f"}
 
 
 def test_a_word_that_config_rewrite_escaped_is_read_as_utf_8():

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.catalog.option import Origin
-from ansible.module_utils.redis_ops.model.conffile import ConfFile, Unreadable, render
+from ansible.module_utils.redis_ops.model.conffile import ConfFile, Unreadable, quote, render
 from ansible.module_utils.redis_ops.model.desired import DesiredState, known
 from ansible.module_utils.redis_ops.plan.comparison import How, Observed
 from ansible.module_utils.redis_ops.plan.contact import Contact, left, sticky
@@ -277,3 +277,26 @@ def test_where_nobody_has_said_anything_our_places_count(contact):
     theirs = plan(ours, "dir /srv/theirs\nbind 0.0.0.0\nport 7001\n", contact, weak=weak).file_after.splitlines()
     assert "dir /srv/theirs" in theirs
     assert ("bind 0.0.0.0" in theirs) is (contact is not Contact.FRESH)
+
+
+@pytest.mark.parametrize("contact", [Contact.KEPT, Contact.FIRST, Contact.REPLACED])
+@pytest.mark.parametrize("line", ['dir "/d/\\x01"', 'unixsocket "/run/a\\tb"', 'aclfile "/etc/\\x01"'])
+def test_a_line_that_only_the_server_understands_stays(contact, line):
+    """Without it the server listens elsewhere, or lets others in."""
+    result = build(DesiredState(REDIS_7, {"hz": 20}), Observed(file=f"{line}\n", live={}, contact=contact), "x", "x")
+    [kept] = [found for found in ConfFile.parse(result.file_after).directives if found.name == line.split()[0]]
+    assert kept.arguments == ConfFile.parse(line).directives[0].arguments
+    again = build(
+        DesiredState(REDIS_7, {"hz": 20}), Observed(file=result.file_after, live={}, contact=contact), "x", "x"
+    )
+    assert not again.file_changed
+
+
+@pytest.mark.parametrize("name", ["requirepass", "masterauth", "tls-key-file-pass"])
+def test_a_secret_with_control_characters_stays(name):
+    for text in ("a\tb", "\x7f", "a\x00b", "two\nlines"):
+        file = f"{name} {quote(text)}\n"
+        result = build(
+            DesiredState(REDIS_7, {"hz": 20}), Observed(file=file, live={name: text}, contact=Contact.KEPT), "x", "x"
+        )
+        assert ConfFile.parse(result.file_after).values(REDIS_7)[name] == text

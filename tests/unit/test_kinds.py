@@ -41,6 +41,7 @@ READS = [
     (Text(), "", ""),
     (Secret(), "s3cret'#$", "s3cret'#$"),
     (Secret(), 'quo"te back\\slash', 'quo"te back\\slash'),
+    (Secret(), "tab\tescape\x1bdelete\x7f", "tab\tescape\x1bdelete\x7f"),
     (Path(), "/var//lib/./redis/", "/var/lib/redis"),
     (Path(), "", ""),
     (FileName(), "dump.rdb", "dump.rdb"),

@@ -168,6 +168,13 @@ SOCKET = "/run/redis/r.sock"
             id="the password stays until the users are there",
         ),
         pytest.param(
+            {"requirepass": "one", "aclfile": "/u"},
+            {"requirepass": "", "aclfile": "/u", "bind": "0.0.0.0"},
+            ["bind"],
+            {"requirepass"},
+            id="the users that are there already have it",
+        ),
+        pytest.param(
             {}, {"requirepass": "one", "bind": "0.0.0.0"}, ["requirepass", "bind"], set(), id="password first"
         ),
         pytest.param({"requirepass": "one", "bind": "0.0.0.0"}, {}, ["bind", "requirepass"], set(), id="password last"),

@@ -317,6 +317,59 @@ def test_the_default_user_of_a_kept_server_stays_while_it_has_the_declared_passw
     assert ("user default" in result.file_after) is not changed
 
 
+LIMITS = "client-output-buffer-limit"
+FOUR = "replica 4gb 2gb 30"
+
+
+@pytest.mark.parametrize(
+    ("contact", "file", "applied", "lines", "limits"),
+    [
+        pytest.param(Contact.KEPT, FOUR, None, [FOUR, "normal 5mb 0 0"], "normal 5mb 0 0", id="kept"),
+        pytest.param(Contact.KEPT, f"normal 1 1 1 {FOUR}", None, [FOUR, "normal 5mb 0 0"], "normal 5mb 0 0", id="both"),
+        pytest.param(Contact.KEPT, "often", None, ["normal 5mb 0 0"], "normal 5mb 0 0", id="unreadable"),
+        pytest.param(
+            Contact.KEPT,
+            f"{FOUR} pubsub 1mb 1mb 1",
+            FOUR,
+            ["pubsub 1mb 1mb 1", "normal 5mb 0 0"],
+            "normal 5mb 0 0 replica 256mb 64mb 60",
+            id="declared by an earlier run",
+        ),
+        pytest.param(
+            Contact.REPLACED, FOUR, None, ["normal 5mb 0 0"], "normal 5mb 0 0 replica 256mb 64mb 60", id="replaced"
+        ),
+        pytest.param(
+            Contact.MANAGED, FOUR, FOUR, ["normal 5mb 0 0"], "normal 5mb 0 0 replica 256mb 64mb 60", id="withdrawn"
+        ),
+        pytest.param(
+            Contact.MANAGED, "replica 256mb 64mb 60", None, ["normal 5mb 0 0"], "normal 5mb 0 0", id="the default"
+        ),
+    ],
+)
+def test_classes_of_clients_that_nobody_declares(contact, file, applied, lines, limits):
+    """The next start has of them what the running server has: CONFIG SET takes each class for itself."""
+    live = {LIMITS: "normal 0 0 0 slave 4294967296 2147483648 30 pubsub 33554432 8388608 60"}
+    remembered = None if applied is None else {LIMITS: applied}
+    desired = desire(**{LIMITS: "normal 5mb 0 0"})
+    result = plan(desired, file=f"{LIMITS} {file}\n", live=live, contact=contact, applied=remembered)
+    written = [line for line in result.file_after.splitlines() if line.startswith(LIMITS)]
+    assert sorted(written) == sorted(f"{LIMITS} {line}" for line in lines)
+    [entry] = result.live
+    kind = entry.option.kind_at(REDIS_7)
+    assert entry.want == kind.parse(limits)
+    assert result.applied() == {LIMITS: kind.render(kind.parse("normal 5mb 0 0"))}
+    again = plan(
+        desired,
+        file=result.file_after,
+        live={LIMITS: f"{live[LIMITS]} {result.argument(entry)}"},
+        contact=contact,
+        applied=result.applied(),
+    )
+    assert not again.changed
+    back = ConfFile.parse(result.way_back).values(REDIS_7)[LIMITS]
+    assert result.way_back == f"{LIMITS} {file}\n" or back == kind.parse(live[LIMITS])
+
+
 @pytest.mark.parametrize(("highest", "refused"), [(-1, False), (15, False), (16, True), (40, True)])
 def test_fewer_databases_do_not_mix_keys(highest, refused):
     result = plan(desire(databases=16), live={"databases": "48"}, highest_database=highest)
@@ -328,8 +381,31 @@ def test_the_way_back_has_what_runs_and_not_what_waits():
     live = {"databases": "8", "unixsocket": "", "maxmemory": "1048576"}
     wanted = desire(databases=32, maxmemory="2mb", unixsocket="/run/redis/s")
     result = plan(wanted, file="databases 8\nmaxmemory 1mb\n", live=live)
-    back = ConfFile.parse(result.file_running).values(REDIS_7)
-    assert back == {"databases": 8, "maxmemory": 2 * 1024**2}
+    running, back = (ConfFile.parse(text).values(REDIS_7) for text in (result.file_running, result.way_back))
+    assert running == {"databases": 8, "maxmemory": 2 * 1024**2}
+    assert back == {"databases": 8, "maxmemory": 1024**2}
+
+
+@pytest.mark.parametrize("contact", [Contact.KEPT, Contact.REPLACED, Contact.FIRST])
+@pytest.mark.parametrize(
+    ("live", "more", "itself"),
+    [
+        pytest.param({}, {}, True, id="as its file says"),
+        pytest.param({"maxmemory": "5mb"}, {}, False, id="changed since"),
+        pytest.param({}, {"replica_of": ("10.0.0.2", 6380)}, False, id="a replica since"),
+        pytest.param({}, {"applied": {}}, False, id="a run was here"),
+    ],
+)
+def test_the_way_back_of_a_first_contact_is_the_file_itself(contact, live, more, itself):
+    """Where it says what runs; it is always what ran, never what the run has set by then."""
+    file = "# mine\nmaxmemory 1mb\nsearch-threads 4\n"
+    live = {"maxmemory": "1048576", "hz": "10", **live}
+    result = plan(desire(maxmemory="2mb", hz=20), file=file, live=live, contact=contact, **more)
+    assert (result.way_back == file) is itself
+    back = ConfFile.parse(result.way_back)
+    assert back.values(REDIS_7)["maxmemory"] == (5 if "5mb" in live.values() else 1) * 1024**2
+    assert "hz" not in back.values(REDIS_7)
+    assert ("search-threads" in result.way_back) is (contact is not Contact.REPLACED or "applied" not in more)
 
 
 @pytest.mark.parametrize(

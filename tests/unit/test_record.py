@@ -146,6 +146,7 @@ def test_a_run_that_was_killed_knows_whose_server_it_is(contact, tmp_path):
     record.note_origin(contact)
     assert record.origin() is contact
     assert record.applied() is None
+    assert not record.is_damaged()
     before = Path(record.path).read_text()
     record.note_origin(Contact.REPLACED if contact is Contact.KEPT else Contact.KEPT)
     assert Path(record.path).read_text() == before

@@ -7,7 +7,6 @@ the running server and waited for; only then the file is replaced. A restart com
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -17,13 +16,11 @@ from ..base.change import Change
 from ..base.errors import ApplyFailed, InvalidInput, RedisOpsError, told
 from ..base.files import Target
 from ..base.trees import make_directory
-from ..catalog.kinds import Value
-from ..checks import data, eviction, tls_renewal, undone
+from ..checks import data, default_user, eviction, tls_renewal, undone
 from ..checks import start as starts
 from ..model import conffile
-from ..model.desired import MASK, DesiredState
+from ..model.desired import MASK
 from ..plan import plan
-from ..plan.contact import Contact
 from ..plan.eviction import Cause
 from ..platform.service import Service
 from ..server.datasets import Kind
@@ -33,7 +30,7 @@ from ..view.host import queues_of
 from ..view.instance import Instance, InstanceView
 from ..view.observe import look, observe
 from ..view.reach import answers
-from . import aside, renewal, starting, trial
+from . import aside, going_back, renewal, starting, trial
 from .foresee import Outcome, foresee, is_taken_over, stale_files
 from .live import RunningServer, wait
 
@@ -58,6 +55,7 @@ def converge(
         aside.sweep_drafts(instance)
     view = observe(instance) if seen is None else seen
     problems = [*view.plan.problems, *(data.starting_empty(view) if instance.service else ())]
+    problems += default_user.problems(view)
     problems += [] if check else eviction.problems(view, queues_of(view) if queues is None else queues)
     if not (restart or rolling):
         problems += data.moving_later(view)
@@ -92,23 +90,29 @@ def converge(
 
 @dataclass
 class _Change:
-    """The effects, in their order. loaded: of the TLS files, when this change made the server load them."""
+    """The effects, in their order. loaded: of the TLS files, when this change made the server load them. aof: whether its
+    data lies in an AOF, where a stop has told. first_record: what a first contact has noted, see Record.note_origin().
+    """
 
     instance: Instance
     view: InstanceView
     files: Change
     loaded: Optional[Mapping[str, str]] = None
+    aof: Optional[bool] = None
+    first_record: str = ""
 
     def start(self) -> None:
         """From stopped to serving. It starts as it would have without us, and the running server then switches."""
         self._make_directories()
         first = self.view.plan.file_after or ""
         if self.view.stored is not None and _loads_other(self.view):
-            first = self._with(first, appendonly=self.view.aof)
+            first = going_back.with_values(self.view, first, appendonly=self.view.aof)
         limited = not self.instance.accept_eviction and eviction.risk_of(self.view, NOT_LOOKED).cause is Cause.UNSEEN
         if limited:
             now = self.view.limit_now
-            first = self._with(first, **{"maxmemory": now.maxmemory, "maxmemory-policy": now.policy})
+            first = going_back.with_values(
+                self.view, first, **{"maxmemory": now.maxmemory, "maxmemory-policy": now.policy}
+            )
         self._stage_unit()
         if first != self.view.observed.file:
             self._lint(first)
@@ -198,12 +202,11 @@ class _Change:
         """Stop in order with everything on disk, start, and go back to the old files when that fails."""
         service = _required(self.instance.service)
         connection = self.view.connection
-        self.files.settle(self.view.record.last_good_path)  # it is what the way back goes to
         had = Content()
         if connection is not None:
             running = RunningServer(self.instance.where, self.view, connection)
             had = running.save()
-            running.save_at_stop()
+            self.aof = running.save_at_stop()
             connection.close()
         try:
             service.stop()
@@ -222,46 +225,18 @@ class _Change:
 
     def _go_back(self, *, was_running: bool) -> str:
         """Put the old files back, and the old server when there was one. Says how that went."""
-        service = _required(self.instance.service)
-        with contextlib.suppress(RedisOpsError):
-            service.stop()
-        changed = self.files.changed
-        last_good = self.view.record.last_good() if changed or was_running else None
-        if last_good is not None and self.view.config:
-            # a run before this one may have written a file that nobody ever started with: not one to go back to
-            with contextlib.suppress(OSError, RedisOpsError):  # then the file goes back that was there
-                text = last_good if was_running else self._with(last_good, appendonly=self.view.aof)
-                self.files.goes_back_to(self.view.config, text)
-        result = self.files.put_back()
-        left = f"; {result}" if result.failed else ""
-        if left and self.view.config and self.view.config.path not in result.back:
-            with contextlib.suppress(OSError, RedisOpsError):
-                self.view.record.keep(self.view.plan)  # what is in the file is ours, and a later run may take it out
-        if not changed and not was_running:
-            return "the server does not start; this run changed nothing"
-        if last_good is None and not was_running and self.view.contact is not Contact.FRESH:
-            return f"the server did not start; {result}"
-        if last_good is None and not was_running:
-            with contextlib.suppress(RedisOpsError):
-                service.forbid()  # what is back is not ours: the package's own settings must not run
-            self.view.record.note_mask()
-            return f"the server did not start; {result}, and it stays stopped"
-        try:
-            service.prepare()
-            service.start()
-            starting.wait_until_serving(self.view)
-        except (RedisOpsError, OSError) as error:
-            return f"the server did not start with the new settings, nor with the old ones ({told(error)}){left}"
-        if left:
-            return f"the server did not start with the new settings; it serves now{left}"
-        return "the server did not start with the new settings; the old file is back and the old settings serve"
+        back = going_back.Back(self.view, self.files, self.first_record, self._switch_aof)
+        return back.to_what_ran(aof=self.aof) if was_running else back.to_what_was_there()
 
-    def _with(self, text: str, **changed: Value) -> str:
-        """The same configuration with other values."""
-        engine, parsed = self.view.plan.desired.engine, conffile.ConfFile.parse(text)
-        return conffile.render(
-            DesiredState(engine, {**parsed.values(engine), **changed}), self.instance.name, parsed.kept()
-        )
+    def _switch_aof(self, on: bool) -> None:
+        """Of a server that was just started. Raises RedisOpsError, OSError."""
+        self.view = look(self.instance)
+        if self.view.connection is None:
+            raise ApplyFailed("the server does not answer")
+        if on:
+            self._set_aside()
+        RunningServer(self.instance.where, self.view, self.view.connection).switch_aof(on=on)
+        self.view.connection.close()
 
     def _make_directories(self) -> None:
         for target in self.view.missing_directories:
@@ -292,6 +267,7 @@ class _Change:
         """
         record = self.view.record
         record.keep_running(current, self.files.stage)
+        self._note_origin()
         self._stage_unit()
         if current.file_changed:
             self._stage_config(current.file_after or "")
@@ -301,8 +277,15 @@ class _Change:
 
     def _stage_config(self, text: str) -> None:
         if self.view.config:
-            self.view.record.note_origin(self.view.contact, self.files.stage)
+            self._note_origin()
             self.files.stage(self.view.config, text)
+
+    def _note_origin(self) -> None:
+        """Whose the server is stays known as long as a file of ours may be there."""
+        record, config = self.view.record, self.view.config
+        if config:
+            self.first_record = record.note_origin(self.view.contact, self.files.stage) or self.first_record
+            self.files.bind(record.path, config.path)
 
     def _stage_unit(self) -> None:
         """The drop-in of this project, and unit files of others that a person said to replace."""

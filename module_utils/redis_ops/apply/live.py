@@ -45,13 +45,26 @@ class RunningServer:
             )
         return persistence.Content.of(after)
 
-    def save_at_stop(self) -> None:
-        """What is written between the save and the stop counts as well, also where nothing is to be persisted."""
+    def save_at_stop(self) -> bool:
+        """What is written between the save and the stop counts as well, also where nothing is to be persisted. Returns
+        whether that is in an AOF.
+        """
         live = self.connection.config()
         pairs = [] if live.get("save") or live.get("appendonly") == "yes" else [("save", "3600 1")]
         if "nosave" in live.get("shutdown-on-sigterm", ""):
             pairs.append(("shutdown-on-sigterm", "default"))
         self.connection.set_config(pairs)
+        return live.get("appendonly") == "yes"
+
+    def switch_aof(self, *, on: bool) -> None:
+        """With everything on disk either way. Raises RedisOpsError."""
+        if not on:
+            self.save()  # what was safe in the AOF is safe in the dump before the AOF ends
+            self._set([("appendonly", "no")])
+            return
+        rewrite = Rewrite.begin(self.where, self.connection)
+        self._set([("appendonly", "yes")])
+        wait(rewrite.is_complete, "the first AOF to be written")
 
     def set_live(self) -> None:
         """All at once; then the AOF, for which it takes a while. When that fails, the rest goes back as well."""

@@ -58,6 +58,7 @@ class Change:
     """Files to be written. Use it as a context: at its end the drafts and the old files go away."""
 
     _files: dict[str, _File] = field(default_factory=dict)
+    _bound: dict[str, str] = field(default_factory=dict)
     _open: ExitStack = field(default_factory=ExitStack)
 
     def stage(self, target: Target, text: str) -> None:
@@ -96,6 +97,12 @@ class Change:
                 with naming(file.place.path):
                     os.unlink(file.place.names[0], dir_fd=file.place.directory.descriptor)
 
+    def bind(self, path: str, other: str) -> None:
+        """Let put_back() leave the file at `path` as it is by then where it can't put `other` back: one says what the
+        other is.
+        """
+        self._bound[path] = other
+
     def settle(self, path: str) -> None:
         """Let a file stay as it is now, whatever fails later."""
         file = self._files.get(path)
@@ -122,22 +129,24 @@ class Change:
         )
 
     def put_back(self) -> PutBack:
-        """Every file as it was before its first stage(); those that were not there go away. Each for itself: one that
-        cannot be put back does not keep the others from it, and what it was stays beside it until the next run.
+        """Every file as it was before its first stage(), the last one first; those that were not there go away. Each for
+        itself: one that cannot be put back does not keep the others from it, and what it was stays beside it until the
+        next run. See bind() for the exception.
         """
-        back, failed = [], []
-        for path, file in self._files.items():
-            if file.written is None and file.before is None:
+        back: list[str] = []
+        failed: dict[str, str] = {}
+        for path, file in reversed(self._files.items()):
+            if (file.written is None and file.before is None) or self._bound.get(path) in failed:
                 continue
             try:
                 self._put_back(file)
             except (OSError, RedisOpsError) as error:
                 kept = f" (what it was is {file.place.directory.at(file.before)})" if file.before else ""
-                failed.append(f"{told(error)}{kept}")
+                failed[path] = f"{told(error)}{kept}"
                 file.before = None
             else:
                 back.append(path)
-        return PutBack(tuple(back), tuple(failed))
+        return PutBack(tuple(back[::-1]), tuple(failed.values()))
 
     def close(self) -> None:
         """Remove the drafts and the old files; what is in force stays."""

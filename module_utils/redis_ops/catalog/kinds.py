@@ -55,7 +55,12 @@ class Text(Kind):
 
 @dataclass(frozen=True)
 class Secret(Text):
-    """Text that is never shown. Value: str."""
+    """Text that is never shown. Value: str. A line break in a declared one is a mistake in YAML; a server may have any."""
+
+    def parse(self, text: str) -> str:
+        if re.search(r"[\x00\r\n]", text):
+            raise InvalidValue("secret text on one line")
+        return text
 
     def describe(self) -> str:
         return "secret text"
@@ -345,6 +350,15 @@ class BufferLimits(Kind):
 
     def covers(self, want: Value, have: Value) -> bool:
         return set(want) <= set(have)
+
+    def filled(self, value: Value, other: Value) -> Value:
+        """With the classes of `other` that it does not name."""
+        named = self.names(value)
+        return tuple(sorted([*value, *(limit for limit in other if limit[0] not in named)]))
+
+    def names(self, value: Value) -> set[str]:
+        """The classes that a value names."""
+        return {limit[0] for limit in value}
 
     def describe(self) -> str:
         return "CLASS HARD SOFT SECONDS, such as 'replica 256mb 64mb 60', for " + ", ".join(self.classes)

@@ -1,4 +1,4 @@
-"""Does what is asked fit this host, and does it lose nothing? Every answer before anything is touched. Pure.
+"""Does what is asked fit this host, and does it lose nothing? Every answer before anything is touched.
 
 Facts come in as a HostView; verdicts go out as Problems (the run stops) and Findings (the run reports).
 """
@@ -13,7 +13,7 @@ from ..plan.contact import Contact
 from ..platform.layout import Product
 from ..platform.packages import Package
 from ..view.host import HostView, Seen
-from . import adoption, data, eviction, ports, product, room, shared, start, tls
+from . import adoption, data, default_user, eviction, ports, product, room, shared, start, tls
 from .unseen import problems as unseen_problems
 
 # ProtectHome and PrivateTmp of the package's unit
@@ -32,6 +32,7 @@ def problems(view: HostView, package: Package) -> list[Problem]:
         found += _name(seen)
         found += _owner(seen)
         found += _aclfile(seen)
+        found += default_user.problems(seen.view)
         found += _tls(view, seen)
         found += _hidden(view, seen)
     found += product.problems(view, package.engine)

@@ -17,6 +17,7 @@ from ..base.engine import Engine
 from ..base.errors import InvalidValue
 from ..catalog.kinds import BufferLimits, SavePoints, Value
 from ..catalog.option import Option
+from . import default_user
 from .desired import MASK, DesiredState, known
 
 HEADER_START = "# Managed by Ansible (redis_server, "
@@ -29,7 +30,7 @@ KEPT = """
 """
 _KEPT_DIRECTIVES = ("replicaof", "slaveof", "user", "loadmodule", "rename-command")  # they outlive a rewrite
 _BLANKS = " \t\r\v\f"  # isspace(3) in the C locale; str.isspace knows more than Redis does
-_PASSWORD_MARKS = (">", "<", "#", "!")  # of a `user` line: add, remove a password; add, remove a hash
+_ENDS = " \t\r"  # of a line, and of a word without quotes (config.c, sds.c sdssplitargs)
 
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "a": "\a"}
 
@@ -57,15 +58,18 @@ class Directive:
         return " ".join([self.name, *map(quote, self.arguments)])
 
     @property
-    def opens_default(self) -> bool:
-        """Whether it is the `user default on ... +@all` that CONFIG REWRITE leaves behind; it beats requirepass."""
-        words = {word.lower() for word in self.arguments[1:]}
-        return self.name == "user" and self.arguments[:1] == ("default",) and {"on", "~*", "+@all"} <= words
+    def is_default_user(self) -> bool:
+        """Whether it gives the rules of the default user, whose passwords beat requirepass."""
+        return self.name == "user" and self.arguments[:1] == ("default",)
 
     @property
     def kept(self) -> bool:
-        """Whether a rewrite by us must not lose it. A default user without a password is what there is without a line."""
-        return self.name in _KEPT_DIRECTIVES and not (self.opens_default and "nopass" in self.arguments)
+        """Whether a rewrite by us must not lose it. A default user that may do everything without a password, as CONFIG
+        REWRITE writes it down, is what there is without a line.
+        """
+        rules = self.arguments[1:]
+        says_nothing = default_user.is_unrestricted(rules) and default_user.passwords(rules) is None
+        return self.name in _KEPT_DIRECTIVES and not (self.is_default_user and says_nothing)
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class ConfFile:
         """Raises InvalidValue, with the line, when quotes do not close."""
         directives = []
         for number, line in enumerate(text.split("\n"), start=1):
-            stripped = line.strip(_BLANKS)
+            stripped = line.strip(_ENDS)
             if not stripped or stripped.startswith("#"):
                 continue
             words = split_arguments(stripped)
@@ -118,6 +122,11 @@ class ConfFile:
         """Command in upper case -> its new name, '' for one that was taken away."""
         lines = [line.arguments for line in self.directives if line.name == "rename-command"]
         return {words[0].upper(): words[1] for words in lines if len(words) == 2}
+
+    def lines_of(self, names: frozenset[str]) -> list[Directive]:
+        """The lines of the options with these canonical names."""
+        found = ((line, catalog.find(line.name)) for line in self.directives)
+        return [line for line, option in found if option is not None and option.name in names]
 
     def kept(self) -> list[Directive]:
         """The lines that a rewrite by us must not lose."""
@@ -166,9 +175,9 @@ def is_configuration(text: str) -> bool:
 
 
 def read_value(option: Option, text: str, engine: Engine) -> Value:
-    """The value, or Unreadable."""
+    """The value, or Unreadable. A secret that a server has is any text."""
     try:
-        return option.parse(text, engine)
+        return text if option.secret else option.parse(text, engine)
     except InvalidValue:
         return Unreadable(text)
 
@@ -206,8 +215,13 @@ def mask(text: str) -> str:
 
 
 def secrets_in(text: str) -> set[str]:
-    """The secret words of a file, to be kept out of an error that quotes it."""
-    return {word for line in text.split("\n") for word in _secret_words(line) if word}
+    """The secret words of a file, to be kept out of an error that quotes it: as they are, and as the file spells them."""
+    found = set()
+    for line in text.split("\n"):
+        words = [word for word in _secret_words(line) if word]
+        spelled = line.strip(_BLANKS).split(None, 1)[1:] if words else []
+        found |= {*words, *(quote(word).strip('"') for word in words), *(part.strip("\"'") for part in spelled)}
+    return found - {""}
 
 
 def _masked_line(line: str) -> str:
@@ -217,7 +231,7 @@ def _masked_line(line: str) -> str:
     shown = [words[0].lower(), *(MASK if word in _secret_words(line) else quote(word) for word in words[1:])]
     if words[0].lower() == "user":
         shown = [
-            word[0] + MASK if word.startswith(_PASSWORD_MARKS) and index else quote(word)
+            word[0] + MASK if word.startswith(default_user.PASSWORD_MARKS) and index else quote(word)
             for index, word in enumerate(words)
         ]
     return comment + " ".join(shown)
@@ -232,7 +246,7 @@ def _secret_words(line: str) -> list[str]:
     if option is not None and option.secret:
         return [word for word in words[1:] if word]
     if words[0].lower() == "user":
-        return [word[1:] for word in words[1:] if word.startswith(_PASSWORD_MARKS)]
+        return [word[1:] for word in words[1:] if word.startswith(default_user.PASSWORD_MARKS)]
     return []
 
 
@@ -248,7 +262,7 @@ def quote(argument: str) -> str:
     if argument and re.search(r"[\s\"'\\\x00-\x1f\x7f]", argument) is None:
         return argument
     escaped = argument.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\x{ord(found[0]):02x}", escaped) + '"'
 
 
 def split_arguments(line: str) -> Sequence[str] | None:
@@ -284,7 +298,7 @@ def _next_word(line: str, position: int) -> tuple[str, int]:
             word.append("'")
             position += 2
             continue
-        if not mark and char in _BLANKS:
+        if not mark and char in _ENDS:
             break
         if not mark and char in "\"'":
             mark = char

@@ -23,7 +23,21 @@ def in_order(entries: Sequence[Entry], live: Mapping[str, Value]) -> tuple[Entry
     live: canonical option name -> value of the running server.
     """
     # a way in that waits for a protection is not open yet, so the protections come first
-    return tuple(sorted(_with_last_way_in(_with_last_protection(entries), live), key=_rank))
+    return tuple(sorted(_with_last_way_in(_with_last_protection(_with_users(entries, live)), live), key=_rank))
+
+
+def _with_users(entries: Sequence[Entry], live: Mapping[str, Value]) -> list[Entry]:
+    """Where an aclfile has the users, CONFIG SET requirepass "" takes the password of the default user away until the next
+    start reads it again.
+    """
+    decides = live.get("aclfile") and any(entry.option.name == "aclfile" and entry.want for entry in entries)
+    reason = "the running server would let everybody in until it reads its aclfile again"
+    return [
+        replace(entry, how=How.RESTART, reason=reason)
+        if decides and entry.how is How.LIVE and entry.option.name == "requirepass" and not entry.want
+        else entry
+        for entry in entries
+    ]
 
 
 def _with_last_protection(entries: Sequence[Entry]) -> list[Entry]:

@@ -5,22 +5,22 @@ Drift is "the plan is not empty"; check mode, --diff, apply and every report are
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from .. import catalog
-from ..base.engine import Engine
 from ..base.errors import Problem
-from ..catalog.kinds import BufferLimits, Kind, Value
-from ..catalog.option import Option, Origin
-from ..model import conffile
+from ..catalog.kinds import Kind, Value
+from ..catalog.option import Origin
+from ..model import conffile, default_user
 from ..model.desired import MASK, DesiredState, default_value, known
+from . import classes
 from .comparison import ABSENT, Absent, Comparison, Entry, How, Observed
 from .contact import left as left_by
 from .dangers import DATA_LOCATION, dangers
 from .order import in_order
+from .way_back import following, outlasting, way_back
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Plan:
     decided: frozenset[str]
     file_before: Optional[str]
     file_after: Optional[str]
-    file_running: Optional[str]  # what the server runs with until its restart: the way back
+    file_running: Optional[str]  # what the server runs with once CONFIG SET is done, until its restart
+    way_back: Optional[str]  # what it ran with before: what a start that fails goes back to
 
     @property
     def live(self) -> list[Entry]:
@@ -85,7 +86,7 @@ class Plan:
         Of a server that is kept as it is, only what a run has changed: the rest is not ours to take back later.
         """
         return {
-            entry.option.name: self.argument(entry)
+            entry.option.name: self._kind(entry).render(self.desired.values.get(entry.option.name, entry.want))
             for entry in self.entries
             if not entry.option.secret
             and (entry.option.name in self.decided or (not entry.declared and entry.how is How.RESTART))
@@ -147,7 +148,8 @@ def build(
     """
     engine, contact = desired.engine, observed.contact
     parsed = observed.parsed
-    in_file = {name: _whole(known(name), value, engine) for name, value in parsed.values(engine).items()}
+    written = parsed.values(engine)
+    in_file = {name: classes.whole(known(name), value, desired) for name, value in written.items()}
     live = {
         option.name: conffile.read_value(option, text, engine)
         for name, text in (observed.live or {}).items()
@@ -156,28 +158,38 @@ def build(
     }
     not_said = weak | assumed if contact.keeps_undeclared else weak
     typed = {name: value for name, value in desired.values.items() if name not in not_said}
-    readable = {name: value for name, value in in_file.items() if not isinstance(value, conffile.Unreadable)}
-    stays = left_by(contact, readable, observed.applied or {}, DATA_LOCATION) if manages_file and exact is None else {}
+    stays = left_by(contact, in_file, observed.applied or {}, DATA_LOCATION) if manages_file and exact is None else {}
+    stays = {name: value for name, value in stays.items() if name not in typed}
+    # what somebody else's server understands and we don't
+    unreadable = frozenset(
+        name for name, value in stays.items() if isinstance(value, conffile.Unreadable) and not contact.takes_defaults
+    )
     # no file and no server: nobody else has said anything that could win, and data may lie where the defaults say
     takes_defaults = contact.takes_defaults or (observed.file is None and observed.live is None)
     ours = {name: desired.values[name] for name in weak if name in desired.values} if takes_defaults else {}
-    left = {name: value for name, value in stays.items() if name not in typed and value != ours.get(name, ABSENT)}
+    left = {
+        name: value
+        for name, value in stays.items()
+        if value != ours.get(name, ABSENT) and not isinstance(value, conffile.Unreadable)
+    }
     desired = DesiredState(engine, {**ours, **left, **typed})
     decided = frozenset(desired.values) - frozenset(left)
-    compare = Comparison(desired, observed, in_file, live, manages_file, frozenset(left))
+    asked = classes.asked(desired, written, observed)
+    compare = Comparison(asked, observed, in_file, live, manages_file, frozenset(left))
     # without a file there is no declaration of the whole, only of some settings
-    withdrawn = _withdrawn(desired, in_file, observed, live) if manages_file else set()
+    withdrawn = _withdrawn(desired, in_file, observed, live) - unreadable if manages_file else set()
     names = {*desired.values, *withdrawn}
     entries = in_order(tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in names), live)
     beside = live.keys() - names
     others = tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in beside)
     problems = dangers(compare, entries, parsed, where, exact=exact is not None)
     if not manages_file:
-        return Plan(compare, desired, entries, others, problems, decided, None, None, None)
-    kept = _kept(parsed, observed, desired, decided)
-    running = _as_it_runs(desired, entries)
-    after = conffile.render(desired, instance, kept) if exact is None else exact
-    if contact.keeps_undeclared and _says_the_same(parsed, entries, kept):
+        return Plan(compare, desired, entries, others, problems, decided, None, None, None, None)
+    kept = [*_kept(parsed, observed, in_file, desired, decided), *parsed.lines_of(unreadable)]
+    in_new_file = classes.in_file(desired, asked, written, observed)
+    running = _as_it_runs(in_new_file, entries)
+    after = conffile.render(in_new_file, instance, kept) if exact is None else exact
+    if contact.keeps_undeclared and _says_the_same(parsed, entries, kept, unreadable):
         after = after if observed.file is None else observed.file
     return Plan(
         compare,
@@ -189,15 +201,8 @@ def build(
         observed.file,
         after,
         conffile.render(running, instance, kept),
+        way_back(compare, desired, entries, instance, unreadable),
     )
-
-
-def _whole(option: Option, value: Value, engine: Engine) -> Value:
-    """A file may name some classes of clients only, as CONFIG REWRITE does; a server that reads it has all of them."""
-    kind, default = option.kind_at(engine), option.default_at(engine)
-    if not isinstance(kind, BufferLimits) or isinstance(value, conffile.Unreadable):
-        return value
-    return kind.parse(f"{default} {kind.render(value)}")
 
 
 def _withdrawn(
@@ -219,9 +224,14 @@ def _withdrawn(
     }
 
 
-def _says_the_same(parsed: conffile.ConfFile, entries: Sequence[Entry], kept: Sequence[conffile.Directive]) -> bool:
+def _says_the_same(
+    parsed: conffile.ConfFile,
+    entries: Sequence[Entry],
+    kept: Sequence[conffile.Directive],
+    unreadable: frozenset[str],
+) -> bool:
     """Whether a file that somebody else wrote needs no change: its options and the lines that outlive a rewrite are right."""
-    before = [*parsed.kept(), *filter(_is_unknown, parsed.directives)]
+    before = [*outlasting(parsed, everything=True), *parsed.lines_of(unreadable)]
     return not any(entry.file_differs for entry in entries) and _as_set(before) == _as_set(kept)
 
 
@@ -231,35 +241,39 @@ def _as_set(lines: Sequence[conffile.Directive]) -> set[tuple[str, tuple[str, ..
 
 
 def _kept(
-    parsed: conffile.ConfFile, observed: Observed, desired: DesiredState, decided: frozenset[str]
+    parsed: conffile.ConfFile,
+    observed: Observed,
+    in_file: Mapping[str, Value],
+    desired: DesiredState,
+    decided: frozenset[str],
 ) -> list[conffile.Directive]:
     """Lines to carry over. What the server says it follows beats what its file says it followed."""
     clustered = desired.get("cluster-enabled")  # then nodes.conf has it, and the file must not
-    password = "requirepass" in decided  # the default user's line would beat it
-    kept = [
-        line for line in parsed.kept() if not (line.opens_default and password and not _has_it(line, desired, observed))
-    ]
-    if observed.contact.keeps_undeclared:
-        kept += [directive for directive in parsed.directives if _is_unknown(directive)]
+    kept = outlasting(parsed, everything=observed.contact.keeps_undeclared)
+    if "requirepass" in decided:
+        found = [_with_password(line, in_file, desired, observed) if line.is_default_user else line for line in kept]
+        kept = [line for line in found if line is not None]
     if observed.live is None and not clustered:
         return kept
-    kept = [directive for directive in kept if directive.name not in ("replicaof", "slaveof")]
-    if observed.replica_of is not None and not clustered:
-        host, port = observed.replica_of
-        kept.insert(0, conffile.Directive("replicaof", (host, str(port)), 0))
-    return kept
+    return following(kept, None if clustered else observed.replica_of)
 
 
-def _has_it(line: conffile.Directive, desired: DesiredState, observed: Observed) -> bool:
-    """Whether the default user's line of a server that is kept has the declared password, so that it may stay."""
+def _with_password(
+    line: conffile.Directive, in_file: Mapping[str, Value], desired: DesiredState, observed: Observed
+) -> Optional[conffile.Directive]:
+    """The default user's line as the next start needs it to let in who gets in now: CONFIG SET requirepass replaces the
+    passwords, and no other rule. None where requirepass says all of it.
+    """
+    name, *rules = line.arguments
     password = str(desired.get("requirepass") or "")
-    words = (f">{password}", f"#{hashlib.sha256(password.encode('utf-8', 'surrogateescape')).hexdigest()}")
-    return observed.contact.keeps_undeclared and any(word in line.arguments for word in words)
-
-
-def _is_unknown(directive: conffile.Directive) -> bool:
-    """Such as an option of a module: of somebody else's server it stays."""
-    return catalog.find(directive.name) is None
+    has = in_file.get("requirepass") if observed.live is None else observed.live.get("requirepass")
+    found, wanted = default_user.passwords(rules), default_user.wanted(password)
+    keeps, whole = observed.contact.keeps_undeclared, default_user.is_unrestricted(rules)
+    if str(has or "") == password and (not password or (keeps and found is not None and found >= (wanted or found))):
+        return line  # nothing sets it: the passwords are those of the line
+    if found == wanted and (keeps or not whole):
+        return line
+    return None if whole else replace(line, arguments=(name, *default_user.with_password(rules, password)))
 
 
 def _as_it_runs(desired: DesiredState, entries: Sequence[Entry]) -> DesiredState:

@@ -213,13 +213,16 @@ def _contact(instance: Instance, text: Optional[str], *, has_data: bool, clients
     if instance.config is None or instance.exact is not None:
         return Contact.MANAGED
     origin = record_of(instance).origin()
-    if origin is Contact.KEPT and instance.adopt == REPLACE:
-        return Contact.REPLACED
+    said = {KEEP: Contact.KEPT, REPLACE: Contact.REPLACED}.get(instance.adopt)
+    if origin is Contact.KEPT and said is Contact.REPLACED:
+        return said
+    if origin is Contact.REPLACED and said is not None and record_of(instance).applied() is None:
+        return said  # no run has finished here, so that nothing was replaced
     if origin is not None or (text or "").startswith(conffile.HEADER_START):
         return origin or Contact.MANAGED
     if not (has_data or clients > 0 or _is_somebody_s(instance, text)):
         return Contact.FRESH
-    return {KEEP: Contact.KEPT, REPLACE: Contact.REPLACED}.get(instance.adopt, Contact.FIRST)
+    return said or Contact.FIRST
 
 
 def _is_somebody_s(instance: Instance, text: Optional[str]) -> bool:

@@ -68,12 +68,17 @@ class Record:
             return _CONTACTS[json.loads(text).get("origin", "")] if text else None
         return None
 
-    def note_origin(self, contact: Contact, writer: Callable[[Target, str], None] = write) -> None:
+    def note_origin(self, contact: Contact, writer: Callable[[Target, str], None] = write) -> str:
         """How this project came by the instance, before a first file of somebody else changes: a run after one that was
-        killed must not take the new file for one that everything in it is declared in.
+        killed, or that failed, must not take the new file for one that everything in it is declared in.
+
+        Returns the text of the record; '' where there is nothing to note, or a record already.
         """
-        if self.path and contact in _ORIGINS and not self.exists():
-            keep_private(self.path, text_of(origin=_ORIGINS[contact], **self.given, **self._first()), writer)
+        if not self.path or contact not in _ORIGINS or self.exists():
+            return ""
+        text = text_of(origin=_ORIGINS[contact], **self.given, **self._first())
+        keep_private(self.path, text, writer)
+        return text
 
     def first_target(self, config: Target) -> Target:
         """The configuration file with the mode and the owner that it had when this project came; as `config` has them where
@@ -105,7 +110,11 @@ class Record:
         keep_private(self.path, text_of(**{**found, "renaming": name}), writer)
 
     def is_damaged(self) -> bool:
-        """Whether a run was here and the record of it says nothing, or is gone."""
+        """Whether a run was here and the record of it says nothing, or is gone. A first run that did not finish leaves only
+        how this project came by the instance.
+        """
+        if self.origin() in (Contact.KEPT, Contact.REPLACED):
+            return False
         return self.applied() is None and any(map(_is_there, (self.path, self.last_good_path) if self.path else ()))
 
     def exists(self) -> bool:
@@ -145,7 +154,7 @@ class Record:
         """Whether it says what is applied, and the way back what runs."""
         if not self.path or (current.changes_nothing_of_others and not Path(self.path).exists()):
             return True
-        way_back = current.file_running is None or self.last_good() == current.file_running
+        way_back = current.way_back is None or self.last_good() == current.way_back
         return way_back and _read(self.path) == self._text(current)
 
     def keep(
@@ -162,8 +171,8 @@ class Record:
 
     def keep_running(self, current: Plan, writer: Callable[[Target, str], None] = write) -> None:
         """Before the file changes under a running server: the way back, also for a run after one that was killed."""
-        if self.path and current.file_running is not None:
-            keep_private(self.last_good_path, current.file_running, writer)
+        if self.path and current.way_back is not None:
+            keep_private(self.last_good_path, current.way_back, writer)
 
     def _first(self) -> dict[str, Mapping[str, str]]:
         """Mode and owner of the first configuration, as a field of a record: those of the file until there is a record."""
