@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.redis_ops.base.errors import InvalidInput
+from ansible.module_utils.redis_ops.model import acl
 from ansible.module_utils.redis_ops.server.connection import Credentials
 from instances import OLD_AND_NEW, ONE, Lab, lab
 
@@ -54,10 +55,10 @@ def test_users_that_the_server_wrote_to_its_file(lab):
         "ACL", "SETUSER", "app", "-get"
     )
     lab.ask("CONFIG", "REWRITE")
-    listed = lab.ask("ACL", "LIST")
+    users = acl.listed(lab.ask("ACL", "LIST"))
     lab.converge(RESTARTS, restart=True, adopt="keep")
     assert lab.get("databases") == "20"
-    assert lab.ask("ACL", "LIST") == listed
+    assert acl.listed(lab.ask("ACL", "LIST")) == users
 
 
 @OLD_AND_NEW
