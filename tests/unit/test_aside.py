@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,31 @@ def test_of_a_directory_that_servers_share_only_the_own_files_are_set_aside(tmp_
     assert {path.name for path in moved.iterdir()} == own
     assert {path.name for path in directory.iterdir()} == theirs
     assert all((directory / part).read_text() == part for part in theirs)
+
+
+def test_a_run_that_was_killed_on_the_way_leaves_nothing_that_a_start_loads(tmp_path: Path, monkeypatch):
+    """A manifest without its files keeps a server from starting, and half of the files are loaded for the whole."""
+    directory = tmp_path / "appendonlydir"
+    directory.mkdir()
+    names = ["appendonly.aof.1.base.rdb", "appendonly.aof.1.incr.aof", "appendonly.aof.manifest"]
+    for name in names:
+        (directory / name).write_text("file appendonly.aof.1.base.rdb seq 1 type b\n")
+    store = Store.of({"dir": str(tmp_path)}, Engine.parse("redis 7.0.15"))
+
+    def killed(source: str, *_: object, **__: object) -> None:
+        if source == "appendonly.aof.1.base.rdb":
+            raise KeyboardInterrupt
+        rename(source, *_, **__)
+
+    rename = os.rename
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            aside.set_parts_aside(store, None)
+    assert not (directory / "appendonly.aof.manifest").exists()
+    aside.set_parts_aside(store, None)
+    assert list(directory.iterdir()) == []
+    assert sorted(path.name for path in tmp_path.rglob("appendonly.aof.*")) == names
 
 
 def test_other_files_in_the_directory_are_no_concern_of_the_copies(tmp_path: Path):

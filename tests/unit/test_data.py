@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,13 @@ def test_the_remedy_of_a_dump_beside_an_empty_aof_is_accepted(tmp_path, names, s
     """appendonly: 'no' for one run loads the dump; not where a newer log may lie beside it."""
     [off] = several({"name": "default", "settings": {"appendonly": False, "dir": str(tmp_path)}})
     assert bool(told(lay(tmp_path, *names), aof=True, one=off)) is stops
+
+
+def test_a_profile_does_not_say_that_a_dump_is_loaded_instead_of_an_aof(tmp_path):
+    """The AOF may lie on a disk that is not mounted."""
+    [off] = several({"name": "default", "settings": {"appendonly": False, "dir": str(tmp_path)}})
+    assert told(lay(tmp_path, "dump.rdb"), aof=True, one=off) == []
+    assert told(lay(tmp_path, "dump.rdb"), aof=True, one=replace(off, assumed=frozenset({"appendonly"})))
 
 
 def test_a_declared_place_with_data_is_what_a_start_loads(tmp_path):

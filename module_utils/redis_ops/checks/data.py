@@ -62,9 +62,13 @@ def _loads_all(view: InstanceView) -> bool:
     """
     if view.connection is None and view.stored is not None:
         return True
-    found = datasets.loaded(view.wanted_store, aof=bool(view.plan.desired.get("appendonly")))
-    beside = view.data if view.connection is None else []
-    return found is not None and all(one == found for one in beside)
+    aof = bool(view.plan.desired.get("appendonly"))
+    found = datasets.loaded(view.wanted_store, aof=aof)
+    if view.connection is not None:
+        return found is not None
+    # an AOF may be away for a while, such as one on a disk that is not mounted: to load a dump instead is a person's word
+    typed = aof == view.aof or "appendonly" not in view.instance.assumed | view.instance.weak
+    return typed and found is not None and all(one == found for one in view.data)
 
 
 def moving_later(view: InstanceView) -> Iterator[Problem]:
