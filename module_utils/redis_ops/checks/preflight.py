@@ -13,7 +13,7 @@ from ..plan.contact import Contact
 from ..platform.layout import Product
 from ..platform.packages import Package
 from ..view.host import HostView, Seen
-from . import adoption, data, default_user, eviction, ports, product, room, shared, start, tls
+from . import adoption, data, default_user, eviction, ports, product, replication, room, shared, start, tls
 from .unseen import problems as unseen_problems
 
 # ProtectHome and PrivateTmp of the package's unit
@@ -39,6 +39,7 @@ def problems(view: HostView, package: Package) -> list[Problem]:
     found += _package(view, package)
     found += shared.problems(view)
     found += ports.problems(view)
+    found += replication.problems(view)
     found += room.problems(view)
     return list(dict.fromkeys(found))
 
@@ -47,7 +48,13 @@ def findings(view: HostView, wanted: Product) -> list[Finding]:
     """What works and is worth knowing."""
     found = [finding for seen in view.instances for finding in _of_instance(seen)]
     found += [finding for seen in view.instances for finding in eviction.findings(seen.view, seen.place.queues)]
-    return [*found, *shared.findings(view), *ports.findings(view, wanted), *room.findings(view)]
+    return [
+        *found,
+        *shared.findings(view),
+        *ports.findings(view, wanted),
+        *replication.findings(view),
+        *room.findings(view),
+    ]
 
 
 def _package(view: HostView, package: Package) -> Iterator[Problem]:

@@ -18,7 +18,7 @@ from ..server.queues.result import Answer, Budget
 from ..server.queues.search import search
 from ..view.host import Place
 from ..view.instance import Instance, InstanceView
-from . import data, start, tls_findings, undone
+from . import data, replication, start, tls_findings, undone
 
 BRIEFLY = Budget(seconds=2)  # of every run that verifies; a change that evicts is searched for longer
 KEY_PREFIX = "redis_ops:verify:"
@@ -46,6 +46,7 @@ def verify(snapshot: InstanceView, place: Optional[Place] = None) -> list[Findin
             )
         ]
     found = [_settings(instance, snapshot), _ping(instance, connection), _own_key(instance, snapshot, connection)]
+    found += replication.link(snapshot, connection)
     found += _persistence(instance, snapshot)
     found += start.findings(snapshot)
     found += undone.findings(snapshot) if instance.config is not None else ()
