@@ -316,6 +316,21 @@ def test_no_addresses_at_all_wait_for_a_restart_where_config_set_takes_none(engi
     assert hows(found) == {"bind": how}
 
 
+def test_a_class_of_clients_that_is_not_declared_any_more_takes_no_other_with_it():
+    file, live = "normal 5mb 0 0 replica 4gb 2gb 30", "normal 5242880 0 0 slave 4294967296 2147483648 30 pubsub 1 1 1"
+    result = plan(
+        desire(hz=10),
+        file=f"{LIMITS} {file}\n",
+        live={LIMITS: live, "hz": "10"},
+        contact=Contact.KEPT,
+        applied={LIMITS: "normal 5242880 0 0"},
+    )
+    assert [result.argument(entry) for entry in result.live] == ["normal 0 0 0"]
+    kind = known(LIMITS).kind_at(REDIS_7)
+    assert ConfFile.parse(result.file_after).values(REDIS_7)[LIMITS] == kind.parse(FOUR)
+    assert LIMITS not in result.applied()
+
+
 LIMITS = "client-output-buffer-limit"
 FOUR = "replica 4gb 2gb 30"
 
