@@ -234,3 +234,8 @@ def test_a_next_start_has_the_classes_of_clients_that_the_running_server_has(lab
     lab.bounce()
     assert lab.get("client-output-buffer-limit").split() == now
     assert not lab.converge(wanted, adopt=adopt).changed
+    lab.converge({}, adopt=adopt)  # the one class goes back to its default, and the others are not ours
+    for _ in range(2):
+        assert lab.get("client-output-buffer-limit").split() == ["normal", "0", "0", "0", *now[4:]]
+        lab.bounce()
+    assert not lab.converge({}, adopt=adopt).changed

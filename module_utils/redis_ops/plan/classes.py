@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .. import catalog
+from ..base.engine import Engine
 from ..catalog.kinds import BufferLimits, Value
 from ..catalog.option import Option
 from ..model import conffile
@@ -22,6 +23,17 @@ def whole(option: Option, value: Value, desired: DesiredState) -> Value:
     if not isinstance(kind, BufferLimits) or isinstance(value, conffile.Unreadable):
         return value
     return kind.filled(value, default_value(option, desired.engine))
+
+
+def parted(
+    written: Mapping[str, Value], typed: Mapping[str, Value], observed: Observed, engine: Engine
+) -> dict[str, Value]:
+    """The options of a kept server of which an earlier run declared some classes and nobody declares any now, without a
+    class: what the file says of the others is somebody else's.
+    """
+    names = (observed.applied or {}).keys() & written.keys() - typed.keys()
+    kinds = {name: known(name).kind_at(engine) for name in names} if observed.contact.keeps_undeclared else {}
+    return {name: () for name, kind in kinds.items() if isinstance(kind, BufferLimits)}
 
 
 def asked(desired: DesiredState, written: Mapping[str, Value], observed: Observed) -> DesiredState:

@@ -163,6 +163,9 @@ class Comparison:
             return How.RESTART, f"set live, {option.name} would leave the data behind"
         if apply is not Apply.LIVE:
             return How.RESTART, f"Redis reads {option.name} at start only"
+        if option.name == "bind" and not want and not self.desired.engine.reached("redis 7.0"):
+            # config.c of 6.2: no words are "Too many bind addresses"; and its protected mode asks for no address at all
+            return How.RESTART, "Redis 6.2 gives up its addresses at a start only"
         limit = self.observed.open_files
         if option.name == "maxclients" and limit is not None and limit < want + RESERVED_FILES:
             return How.RESTART, f"the running process may open {limit} files"

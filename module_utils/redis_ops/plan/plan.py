@@ -172,8 +172,9 @@ def build(
         for name, value in stays.items()
         if value != ours.get(name, ABSENT) and not isinstance(value, conffile.Unreadable)
     }
-    desired = DesiredState(engine, {**ours, **left, **typed})
-    decided = frozenset(desired.values) - frozenset(left)
+    parted = classes.parted(written, typed, observed, engine) if manages_file and exact is None else {}
+    desired = DesiredState(engine, {**ours, **left, **parted, **typed})
+    decided = frozenset(desired.values) - frozenset(left) - frozenset(parted)
     asked = classes.asked(desired, written, observed)
     compare = Comparison(asked, observed, in_file, live, manages_file, frozenset(left))
     # without a file there is no declaration of the whole, only of some settings
