@@ -6,8 +6,7 @@ import hashlib
 
 import pytest
 from ansible.module_utils.redis_ops.base.engine import Engine
-from ansible.module_utils.redis_ops.drift import acl
-from ansible.module_utils.redis_ops.model import default_user
+from ansible.module_utils.redis_ops.model import acl, default_user
 from ansible.module_utils.redis_ops.model.conffile import ConfFile
 from ansible.module_utils.redis_ops.model.desired import DesiredState
 from ansible.module_utils.redis_ops.plan.comparison import Observed
