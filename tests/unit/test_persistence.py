@@ -221,7 +221,8 @@ def test_functions_are_data_as_keys_are(info, holds):
     ("before", "after", "missing"),
     [
         ({"db0": {"keys": 5}}, {}, "its 5 keys"),
-        ({"db0": {"keys": 5}}, {"db1": {"keys": 1}}, ""),
+        ({"db0": {"keys": 5}}, {"db1": {"keys": 3}}, ""),
+        ({"db0": {"keys": 1000}}, {"db0": {"keys": 10}}, "990 of its 1000 keys"),
         ({"db0": {"keys": 5, "expires": 5}}, {}, ""),
         ({"number_of_libraries": 3}, {"number_of_libraries": 1}, "2 of its 3 libraries of functions"),
         ({"number_of_libraries": 1}, {"number_of_libraries": 2}, ""),

@@ -150,11 +150,14 @@ class Content:
         return cls(keys(info, lasting=True), libraries(info))
 
     def missing(self, info: Mapping[str, Any]) -> str:
-        """What of it a server with this INFO came back without, for people; '' for nothing. Keys may go meanwhile, all of them
-        only where they were not loaded. A library goes only when somebody deletes it.
+        """What of it a server with this INFO came back without, for people; '' for nothing. Keys may go meanwhile, most of
+        them only where others were loaded. A library goes only when somebody deletes it.
         """
-        if self.keys and not keys(info):
+        lost_keys = self.keys - keys(info)
+        if lost_keys == self.keys > 0:
             return f"its {self.keys} keys"
+        if lost_keys > self.keys / 2:
+            return f"{lost_keys} of its {self.keys} keys"
         lost = self.libraries - libraries(info)
         return f"{lost} of its {self.libraries} libraries of functions" if lost > 0 else ""
 
