@@ -227,6 +227,36 @@ def test_a_name_and_a_port_change_hands_in_one_run(here):
     assert here.ask(b["port"], "CONFIG", "GET", "dir")[1] == str(here.data("c"))
 
 
+@OLD_AND_NEW
+@pytest.mark.parametrize("provisioned", [True, False])
+def test_an_instance_without_a_record_is_not_renamed_to_an_empty_one(here, provisioned):
+    """Field: the run asked to stop the server that holds the port, and the run after it started the new name empty."""
+    port = here.begin("a", "save 3600 1")
+    here.fill(port, 100)
+    kept = {"name": "a", "port": port, "adopt": "keep"}
+    if provisioned:
+        converged(here, kept)
+    for _ in range(2):  # running, then stopped
+        with pytest.raises(
+            InvalidInput, match=r"instance c: renamed_from: no run has changed instance a so far"
+        ) as raised:
+            here.converge(renamed(kept, "c"))
+        assert "stop that process" not in str(raised.value)
+        assert not here.config("c").exists()
+        here.service("a").stop()
+    here.service("a").start()
+    until(lambda: here.keys(port) == 100, "the keys")
+    # both remedies
+    places = {"config": str(here.config("a")), "service": here.layout("a").service}
+    converged(here, {**kept, "name": "c", **places})
+    assert here.keys(port) == 100
+    changed = {**kept, "settings": {"timeout": 9}}
+    converged(here, changed)
+    converged(here, renamed(changed, "c"))
+    assert here.keys(port) == 100
+    assert here.ask(port, "CONFIG", "GET", "dir")[1] == str(here.data("c"))
+
+
 # --- other ports ------------------------------------------------------------------------------------------------------
 
 
