@@ -429,6 +429,15 @@ def test_a_file_beside_the_data_of_the_default_instance_stays(here):
     assert (here.data("default") / "users.acl").exists()
 
 
+def test_the_nodes_of_a_cluster_that_the_default_instance_is_none_of_stay(here):
+    """Field: they were of another server in its directory."""
+    begin(here, "default")
+    (here.data("default") / "nodes.conf").write_text("of another server")
+    work.rename(*view_of(here, "default"))
+    assert (here.data("default") / "nodes.conf").exists()
+    assert not (here.data("new") / "nodes.conf").exists()
+
+
 def test_a_declared_directory_stays(here):
     begin(here)
     work.rename(*view_of(here, settings={"dir": str(here.data("old"))}))
