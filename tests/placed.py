@@ -21,7 +21,7 @@ from ansible.module_utils.redis_ops.platform import host, layout, service, units
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS, Layout, Product
 from ansible.module_utils.redis_ops.platform.packages import Package
 from ansible.module_utils.redis_ops.platform.units import Unit
-from ansible.module_utils.redis_ops.view import declared, observe
+from ansible.module_utils.redis_ops.view import declared, observe, strangers
 from ansible.module_utils.redis_ops.view import host as view_of_host
 from ansible.module_utils.redis_ops.view.declared import Declared
 
@@ -183,6 +183,7 @@ class Placed:
         patch.setattr(Declared, "units", lambda _, resolved: {one.layout.service: self._unit(one) for one in resolved})
         patch.setattr(view_of_host, "look_at_units", lambda names: {name: self._service(name).unit() for name in names})
         patch.setattr(view_of_host, "strangers", lambda *_, **__: [])
+        patch.setattr(strangers, "of_units", list)
         patch.setattr(view_of_host, "must_be_root", lambda: None)
         patch.setattr(observe.packages, "is_untouched", lambda *_: False)
         patch.setattr(preflight, "HIDDEN_BY_SANDBOX", ())

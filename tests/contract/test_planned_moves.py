@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ansible.module_utils.redis_ops.apply import instances as work
 from ansible.module_utils.redis_ops.apply import live, removal, rename, starting
 from ansible.module_utils.redis_ops.base import moves
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed, InvalidInput
+from ansible.module_utils.redis_ops.platform import processes
 from instances import OLD_AND_NEW, ONE, PATIENCE, PAUSE, Process, binary_of, until
 from placed import HOST, Placed, renamed
 from ports import quiet_port
@@ -227,6 +229,36 @@ def test_a_name_and_a_port_change_hands_in_one_run(here):
     assert here.ask(b["port"], "CONFIG", "GET", "dir")[1] == str(here.data("c"))
 
 
+@OLD_AND_NEW
+@pytest.mark.parametrize("provisioned", [True, False])
+def test_an_instance_without_a_record_is_not_renamed_to_an_empty_one(here, provisioned):
+    """Field: the run asked to stop the server that holds the port, and the run after it started the new name empty."""
+    port = here.begin("a", "save 3600 1")
+    here.fill(port, 100)
+    kept = {"name": "a", "port": port, "adopt": "keep"}
+    if provisioned:
+        converged(here, kept)
+    for _ in range(2):  # running, then stopped
+        with pytest.raises(
+            InvalidInput, match=r"instance c: renamed_from: no run has changed instance a so far"
+        ) as raised:
+            here.converge(renamed(kept, "c"))
+        assert "stop that process" not in str(raised.value)
+        assert not here.config("c").exists()
+        here.service("a").stop()
+    here.service("a").start()
+    until(lambda: here.keys(port) == 100, "the keys")
+    # both remedies
+    places = {"config": str(here.config("a")), "service": here.layout("a").service}
+    converged(here, {**kept, "name": "c", **places})
+    assert here.keys(port) == 100
+    changed = {**kept, "settings": {"timeout": 9}}
+    converged(here, changed)
+    converged(here, renamed(changed, "c"))
+    assert here.keys(port) == 100
+    assert here.ask(port, "CONFIG", "GET", "dir")[1] == str(here.data("c"))
+
+
 # --- other ports ------------------------------------------------------------------------------------------------------
 
 
@@ -410,6 +442,53 @@ def test_the_data_goes_with_a_typed_confirmation(here, settings, name):
     assert one["left"] == []
     assert [path for path in here.data(name).rglob("*") if path.is_file() and "stays" not in str(path)] == []
     assert here.keys(stays["port"]) == 5
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("lines", [("cluster-enabled yes",), ("appendonly yes", "appendfilename b.aof")], ids=str)
+@pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
+def test_the_data_of_a_neighbour_stays(here, monkeypatch, lines, running):
+    """Field: nodes.conf and the append-only file of a server in the same directory were deleted under it."""
+    # some servers of the tests run in a loader, whose name the kernel tells
+    monkeypatch.setattr(processes, "_COMMANDS", re.compile(r"(redis|valkey)-server|ld-linux"))
+    shared = here.root / "srv"
+    shared.mkdir()
+    port = here.begin("a", f"dir {shared}", "save 3600 1", "dbfilename a.rdb")
+    here.fill(port, 10)
+    other = here.begin("other", f"dir {shared}", "dbfilename b.rdb", *lines)
+    if "appendonly yes" in lines:
+        here.fill(other, 70)
+    kept = here.entry("stays")
+    converged(here, {"name": "a", "port": port, "adopt": "keep", "settings": {"timeout": 5}})
+    if not running:
+        here.service("other").kill()
+    theirs = [path for path in shared.rglob("*") if path.name == "nodes.conf" or "b.aof" in path.name]
+    assert theirs
+    if running:
+        pid = here.service("other").pid()
+        for check in (True, False):
+            with pytest.raises(InvalidInput, match=f"{shared} has the data of process {pid}, which runs"):
+                here.remove("a", data=[f"{HOST}/a"], entries=[kept], check=check)
+        assert here.keys(port) == 10
+        here.remove("a", entries=[kept])
+        assert (shared / "a.rdb").exists()
+    else:
+        here.remove("a", data=[f"{HOST}/a"], entries=[kept])
+        assert not (shared / "a.rdb").exists()
+    assert [path for path in theirs if not path.exists()] == []
+
+
+@OLD_AND_NEW
+def test_the_file_of_a_cluster_node_goes_with_its_data(here):
+    shared = here.root / "srv"
+    shared.mkdir()
+    port = here.begin("node", f"dir {shared}", "cluster-enabled yes", "cluster-config-file mine.conf")
+    here.ask(port, "CLUSTER", "ADDSLOTS", *map(str, range(16384)))
+    until(lambda: "cluster_state:ok" in here.ask(port, "CLUSTER", "INFO"), "the cluster")
+    (shared / "nodes.conf").write_text("of another node")
+    converged(here, {"name": "node", "port": port, "adopt": "keep", "settings": {"timeout": 5}})
+    here.remove("node", data=[f"{HOST}/node"], entries=[here.entry("stays")])
+    assert [path.name for path in shared.iterdir()] == ["nodes.conf"]
 
 
 @ONE

@@ -11,7 +11,12 @@ import pytest
 from ansible.module_utils.redis_ops.apply import removal
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed, InvalidInput
 from ansible.module_utils.redis_ops.model.conffile import HEADER_START
+from ansible.module_utils.redis_ops.platform.places import identity
+from ansible.module_utils.redis_ops.platform.processes import Process
+from ansible.module_utils.redis_ops.platform.units import Unit
+from ansible.module_utils.redis_ops.view import neighbours
 from ansible.module_utils.redis_ops.view.record import Record
+from ansible.module_utils.redis_ops.view.strangers import Stranger
 from killed import EFFECTS, killed_at
 from placed import HOST, Placed, stopped
 
@@ -233,6 +238,103 @@ def test_the_append_only_file_of_another_server_in_the_same_directory_stays(here
     here.config("cache").write_text(f"{HEADER_START}\nport 7001\ndir {parts.parent}\nappendfilename a.aof\n")
     here.remove("cache", data=[f"{HOST}/cache"])
     assert sorted(path.name for path in parts.iterdir()) == theirs
+
+
+# --- a directory that others use as well -------------------------------------------------------------------------------
+
+
+def in_one_directory(here: Placed, *others: str) -> Path:
+    """The instance 'cache' and others in one directory, each with a dump of its own."""
+    shared = here.root / "srv/shared"
+    shared.mkdir(parents=True)
+    for name in ("cache", *others):
+        begin(here, name)
+        (shared / f"{name}.rdb").write_text("x" * 9000)
+        here.config(name).write_text(f"{HEADER_START}\nport 7001\ndir {shared}\ndbfilename {name}.rdb\n")
+    return shared
+
+
+def test_another_instance_with_the_same_directory_stops_the_deletion(here):
+    shared = in_one_directory(here, "beside")
+    line = refused(here, "cache", data=[f"{HOST}/cache"])
+    assert line.startswith(
+        f"redis_server_remove_data: {HOST}/cache: {shared} has the data of instance beside, as well;"
+    )
+    here.remove("cache")
+    assert (shared / "cache.rdb").exists()
+
+
+def test_both_go_with_their_data(here):
+    shared = in_one_directory(here, "beside")
+    assert "instance beside" in refused(here, "cache", "beside", data=[f"{HOST}/cache"])
+    here.remove("cache", "beside", data=[f"{HOST}/cache", f"{HOST}/beside"])
+    assert list(shared.iterdir()) == []
+
+
+def test_a_declared_instance_that_no_run_has_changed_counts(here):
+    shared = in_one_directory(here)
+    here.config("kept").write_text(f"port 7002\ndir {shared}\ndbfilename kept.rdb\n")
+    kept = {"name": "kept", "port": 7002, "adopt": "keep"}
+    assert "instance kept" in refused(here, "cache", data=[f"{HOST}/cache"], entries=[kept])
+
+
+def test_an_instance_that_can_not_be_looked_at(here):
+    """Its directory may be the same one, unless that has the name of the one that goes."""
+    in_one_directory(here, "beside")
+    here.config("beside").unlink()
+    here.config("beside").mkdir()
+    line = refused(here, "cache", data=[f"{HOST}/cache"])
+    assert "whether instance beside has its data in" in line
+    assert "could not be determined" in line
+    here.config("cache").write_text(f"{HEADER_START}\nport 7001\ndir {here.data('cache')}\n")
+    assert here.remove("cache", data=[f"{HOST}/cache"])["removed"][0]["left"] == []
+
+
+@pytest.mark.parametrize("below", ["", "/sub"])
+def test_a_unit_of_somebody_else_that_uses_the_directory_through_a_link(here, monkeypatch, below):
+    begin(here)
+    (here.data("cache") / "sub").mkdir()
+    link = here.root / "link"
+    link.symlink_to(here.data("cache"))
+    directory = f"{link}{below}"
+    theirs = Stranger("redis", "", Unit("redis-shop"), None, directory=directory, place=identity(directory))
+    monkeypatch.setattr(neighbours.strangers, "of_units", lambda: [theirs])
+    assert "has the data of redis-shop.service, as well" in refused(here, "cache", data=[f"{HOST}/cache"])
+
+
+@pytest.mark.parametrize(("pid", "stops"), [(0, True), (4711, False)], ids=["stopped", "its process tells"])
+def test_a_unit_whose_directory_can_not_be_told(here, monkeypatch, pid, stops):
+    in_one_directory(here)
+    theirs = Stranger("redis", "", Unit("redis-shop", pid=pid), None)
+    monkeypatch.setattr(neighbours.strangers, "of_units", lambda: [theirs])
+    if stops:
+        line = refused(here, "cache", data=[f"{HOST}/cache"])
+        assert "whether redis-shop.service has its data in" in line
+        assert "could not be determined" in line
+    else:
+        here.remove("cache", data=[f"{HOST}/cache"])
+
+
+def test_a_server_in_a_container_that_has_the_directory(here, monkeypatch):
+    """Its path is another one there."""
+    begin(here)
+    place = identity(str(here.data("cache")))
+    process = Process(4711, "", "redis", "/usr/bin/redis-server", "/data", (), (), 0, contained=True, place=place)
+    monkeypatch.setattr(neighbours.processes, "all_servers", lambda: [process])
+    assert "has the data of process 4711, which runs, as well" in refused(here, "cache", data=[f"{HOST}/cache"])
+
+
+@pytest.mark.parametrize(
+    ("line", "goes"), [("", False), ("cluster-enabled no\n", False), ("cluster-enabled yes\n", True)]
+)
+def test_only_a_cluster_node_has_a_file_of_nodes(here, line, goes):
+    shared = in_one_directory(here)
+    for name in ("nodes.conf", "other.rdb", "other.aof"):
+        (shared / name).write_text("x" * 9000)
+    with here.config("cache").open("a") as file:
+        file.write(line)
+    here.remove("cache", data=[f"{HOST}/cache"])
+    assert sorted(path.name for path in shared.iterdir()) == [*["nodes.conf"][goes:], "other.aof", "other.rdb"]
 
 
 def test_where_nothing_says_where_the_data_is_nothing_is_deleted(here):

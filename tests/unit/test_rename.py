@@ -18,11 +18,14 @@ from ansible.module_utils.redis_ops.checks import preflight
 from ansible.module_utils.redis_ops.model.conffile import HEADER_START
 from ansible.module_utils.redis_ops.model.declaration import Declaration, problems
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS, Layout
+from ansible.module_utils.redis_ops.platform.sockets import Listener
+from ansible.module_utils.redis_ops.platform.units import Unit
 from ansible.module_utils.redis_ops.server.persistence import Content
 from ansible.module_utils.redis_ops.view import host, observe
 from ansible.module_utils.redis_ops.view.host import HostView, Seen
 from ansible.module_utils.redis_ops.view.instance import InstanceView
 from ansible.module_utils.redis_ops.view.record import Record
+from ansible.module_utils.redis_ops.view.strangers import Stranger
 from killed import EFFECTS, killed_at
 from placed import Placed, renamed, stopped
 
@@ -142,8 +145,9 @@ def test_a_name_typed_wrong_makes_no_empty_instance(here):
     with pytest.raises(InvalidInput) as raised:
         look(here, renamed({"name": "cahce", "port": 7002}, "new"))
     assert str(raised.value) == (
-        "instance new: renamed_from: this host has no instance cahce; expected one of those that nobody declares any more: "
-        "cache; correct it, or remove renamed_from for a new and empty instance new"
+        "instance new: renamed_from: this host has no record of an instance cahce; expected one of those that nobody declares "
+        "any more: cache; correct it; adopt cahce under that name first if somebody else set it up; or remove renamed_from "
+        "for a new and empty instance new"
     )
 
 
@@ -173,6 +177,114 @@ def test_a_configuration_of_somebody_else_is_not_replaced(here):
     here.config("new").write_text("port 7001\n")
     [line] = refused(here, renamed(OLD, "new"))
     assert f"{here.config('new')} is there already" in line
+
+
+# --- an instance of which there is no record --------------------------------------------------------------------------
+
+
+def told_of_old(here: Placed, strangers: tuple[Stranger, ...] = (), **more: Any) -> list[str]:
+    view = host.look(here.declared(renamed({**OLD, **more}, "new")), here.package, somaxconn=0)
+    return [str(one) for one in preflight.problems(replace(view, strangers=strangers), here.package)]
+
+
+def somebody_s_file(here: Placed) -> str:
+    here.config("old").write_text("port 7001\n")
+    return f"{here.config('old')} is there"
+
+
+def data_alone(here: Placed) -> str:
+    here.data("old").mkdir(parents=True)
+    (here.data("old") / "dump.rdb").write_text("REDIS" * 2000)
+    return f"{here.data('old')}/dump.rdb (dump, 10000 bytes) is there"
+
+
+def append_only_file_alone(here: Placed) -> str:
+    parts = here.data("old") / "appendonlydir"
+    parts.mkdir(parents=True)
+    (parts / "appendonly.aof.1.incr.aof").write_text("x" * 500)
+    (parts / "appendonly.aof.manifest").write_text("file appendonly.aof.1.incr.aof seq 1 type i\n")
+    return f"{parts} (append-only file, 500 bytes) is there"
+
+
+def somebody_s_unit(here: Placed) -> str:
+    service = here.service("old")
+    unit = replace(service.unit(), fragment=f"/etc/systemd/system/{service.name}.service")
+    service.unit = lambda: unit
+    return f"{service.name}.service is there"
+
+
+def unit_with_another_file(here: Placed) -> str:
+    service = here.service("old")
+    unit = replace(service.unit(), command=("/usr/bin/redis-server", "/srv/other.conf"))
+    service.unit = lambda: unit
+    return f"{service.name}.service is there"
+
+
+def file_that_is_none(here: Placed) -> str:
+    here.config("old").mkdir()
+    return "it could not be looked at: "
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        somebody_s_file,
+        data_alone,
+        append_only_file_alone,
+        somebody_s_unit,
+        unit_with_another_file,
+        file_that_is_none,
+    ],
+)
+def test_what_is_there_of_an_instance_without_a_record_stops_the_run(here, place):
+    there = place(here)
+    [line] = [line for line in told_of_old(here) if "rename" in line]
+    assert line.startswith(
+        "instance new: renamed_from: no run has changed instance old so far, so that it can not be renamed"
+    )
+    assert there in line
+    assert "adopt: keep" in line
+    assert "\n" not in line
+
+
+def test_on_a_host_that_has_nothing_of_it_the_instance_is_new(here):
+    """Also beside servers whose names are others."""
+    others = [Stranger("redis", "", Unit(name, loaded=True), None) for name in ("redis-older", "redis-cold", "old")]
+    assert told_of_old(here, tuple(others)) == []
+
+
+@pytest.mark.parametrize("unit", ["redis-old", "redis@old", "my-valkey_old"])
+def test_a_unit_of_somebody_else_that_has_the_old_name(here, unit):
+    [line] = told_of_old(here, (Stranger("redis", "", Unit(unit, loaded=True), None, config="/srv/x.conf"),))
+    assert f"({unit}.service is there)" in line
+    assert f"config: /srv/x.conf, service: {unit} and adopt: keep" in line
+
+
+def test_what_the_package_brings_for_the_old_name_is_not_an_instance(here, monkeypatch):
+    here.config("default").write_text("port 6379\n")
+    monkeypatch.setattr(observe.packages, "is_untouched", lambda *_: True)
+    assert told_of_old(here, name="default") == []
+
+
+def test_the_new_name_is_there_and_the_old_one_again(here):
+    """The inventory may keep renamed_from when the name is given to another server later."""
+    begin(here, "new")
+    somebody_s_file(here)
+    assert [line for line in told_of_old(here) if "rename" in line] == []
+
+
+def test_its_own_file_and_unit_keep_their_data_under_every_name(here):
+    somebody_s_file(here)
+    places = {"config": str(here.config("old")), "service": here.service("old").name, "adopt": "keep"}
+    assert [line for line in told_of_old(here, **places) if "rename" in line] == []
+
+
+@pytest.mark.parametrize(("name", "told"), [("redis-server", False), ("nginx", True)])
+def test_nobody_is_asked_to_stop_the_server_that_may_have_the_keys(here, monkeypatch, name, told):
+    monkeypatch.setattr(host.sockets, "tcp_listener", lambda _: Listener(4711, name))
+    lines = told_of_old(here)
+    assert any("stop that process" in line for line in lines) is told
+    assert any(f"port has {name} (pid 4711)" in line for line in lines) is not told
 
 
 # --- carried out ------------------------------------------------------------------------------------------------------
@@ -315,6 +427,15 @@ def test_a_file_beside_the_data_of_the_default_instance_stays(here):
     begin(here, "default", f"aclfile {here.data('default')}/users.acl")
     work.rename(*view_of(here, "default"))
     assert (here.data("default") / "users.acl").exists()
+
+
+def test_the_nodes_of_a_cluster_that_the_default_instance_is_none_of_stay(here):
+    """Field: they were of another server in its directory."""
+    begin(here, "default")
+    (here.data("default") / "nodes.conf").write_text("of another server")
+    work.rename(*view_of(here, "default"))
+    assert (here.data("default") / "nodes.conf").exists()
+    assert not (here.data("new") / "nodes.conf").exists()
 
 
 def test_a_declared_directory_stays(here):

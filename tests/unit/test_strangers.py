@@ -11,7 +11,7 @@ from ansible.module_utils.redis_ops.platform import packages, processes, units
 from ansible.module_utils.redis_ops.platform.processes import Process
 from ansible.module_utils.redis_ops.platform.units import Unit
 from ansible.module_utils.redis_ops.view import strangers as view
-from ansible.module_utils.redis_ops.view.strangers import Stranger, dormant, strangers
+from ansible.module_utils.redis_ops.view.strangers import Stranger, dormant, of_units, strangers
 
 PACKAGE = Unit(
     "redis-server",
@@ -184,6 +184,31 @@ def test_what_neither_runs_nor_starts_at_boot(found, monkeypatch, tmp_path, frag
     monkeypatch.setattr(packages, "is_untouched", lambda *_: untouched)
     assert names(dormant()) == (["redis-server.service"] if expected else [])
     assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"enabled": False, "pid": 7}, True),
+        ({"enabled": True}, True),
+        ({"enabled": False, "fragment": "/etc/systemd/system/redis-shop.service"}, True),
+        ({"enabled": False, "fragment": "/usr/lib/systemd/system/redis-shop.service"}, False),
+        ({"enabled": True, "loaded": False}, False),
+    ],
+    ids=["runs", "starts at boot", "somebody's unit", "of a package, unused", "not loaded"],
+)
+def test_where_the_file_of_a_unit_has_the_data(found, facts, expected):
+    found.here.units = {"redis-shop": replace(OWN, **facts)}
+    found.here.files = {"/srv/shop.conf": "dir /srv/data\n"}
+    assert [one.directory for one in of_units()] == (["/srv/data"] if expected else [])
+
+
+def test_a_unit_whose_name_says_nothing_is_found_by_its_process(found, monkeypatch):
+    found.here.units = {"shop": replace(OWN, name="shop", pid=7)}
+    found.here.files = {"/srv/shop.conf": "dir data\n"}
+    found.here.processes = [replace(SERVER, unit="shop")]
+    monkeypatch.setattr(units, "candidates", list)
+    assert [one.directory for one in of_units()] == ["/srv/data"]
 
 
 @pytest.mark.parametrize("kind", ["fifo", "link to an endless file", "somebody's secret"])

@@ -18,9 +18,11 @@ from ..model.conffile import HEADER_START
 from ..plan.contact import Contact
 from ..platform.layout import LOCK, PRODUCTS, STATE_DIRECTORY
 from ..platform.packages import preferences_path
+from ..platform.places import identity
 from ..server import datasets, persistence
 from ..view.declared import Declared, is_managed, remembered
 from ..view.instance import Instance, InstanceView, record_of
+from ..view.neighbours import Neighbour, neighbours
 from ..view.observe import look
 from . import aside
 from .live import RunningServer
@@ -56,6 +58,9 @@ def remove(declared: Declared, request: Request, *, check: bool) -> dict[str, An
     Raises InvalidInput, and RedisOpsError for a server that can't be looked at, before anything is touched; ApplyFailed.
     """
     views = [look(instance) for instance in _instances(declared, request)]
+    leaving = [view for view in views if request.deletes(view.instance.name) and _data(view)]
+    if leaving and (problems := list(_shared(leaving, neighbours(leaving, _others(declared, leaving)), request))):
+        raise InvalidInput(problems)
     done: list[dict[str, Any]] = []
     for view in views:
         try:
@@ -139,6 +144,36 @@ def _wrong_confirmations(request: Request, wanted: Sequence[Instance]) -> Iterat
         )
 
 
+def _others(declared: Declared, leaving: Sequence[InstanceView]) -> list[Instance]:
+    """The instances that keep their data: those that this host remembers, and those that are declared."""
+    declared_ones = [declared.instance(one) for one in declared.resolved(declared.engine())]
+    by_state = {instance.state: instance for instance in (*_managed(declared), *declared_ones)}
+    gone = {view.instance.state for view in leaving}
+    return [instance for state, instance in by_state.items() if state not in gone]
+
+
+def _shared(leaving: Sequence[InstanceView], others: Sequence[Neighbour], request: Request) -> Iterator[Problem]:
+    """Data that would be deleted beside that of another server. Whose a file is can't be told for certain then."""
+    for view in leaving:
+        directory, own = str(view.store.directory), _has_its_name(view)
+        place = identity(directory)
+        for other in others:
+            if place in other.places or (own and place in other.above):
+                found = f"{directory} has the data of {other.name}, as well"
+            elif not other.places and not own:
+                found = f"whether {other.name} has its data in {directory} could not be determined"
+            else:
+                continue
+            yield Problem(
+                f"redis_server_remove_data: {request.host}/{view.instance.name}",
+                found,
+                "a directory that no other server uses",
+                f"move the data of that server first, or leave out {request.host}/{view.instance.name}, and delete the files "
+                "yourself; nothing was removed",
+            )
+            break
+
+
 def _steps(view: InstanceView, request: Request) -> Iterator[Step]:
     """The data goes while the file still says where it is."""
     service, config, record = view.instance.service, view.config, record_of(view.instance)
@@ -187,21 +222,27 @@ def _data(view: InstanceView) -> list[str]:
     """The paths of its data: its directory where that has its name, else the files in it that are its own. A server that
     runs writes a dump before it stops.
     """
-    store, layout, config = view.store, view.instance.layout, view.config
+    store, config = view.store, view.config
     if view.observed.file is None and view.connection is None and "dir" not in view.plan.desired.values:
         return []  # nothing says where it is
     directory = str(store.directory)
     names = {*moves.names_in(directory, config.owner if config else None)}
     names |= {store.rdb.name} if view.connection is not None else set()
-    if layout is not None and not layout.is_default and directory == layout.settings(0)["dir"]:
+    if _has_its_name(view):
         return [directory] if names else []
-    own = {store.rdb.name, store.old_aof.name, QUARANTINE, str(view.plan.desired.get("cluster-config-file") or "")}
+    own = {store.rdb.name, store.old_aof.name, QUARANTINE, view.cluster_file}
     parts = store.aof.parent.name if store.aof != store.old_aof else ""
     found = [f"{directory}/{name}" for name in sorted(names & {*own, parts})]
     if datasets.others_parts(store):  # of another server, which shares the directory
         found.remove(str(store.aof.parent))
         found += [f"{store.aof.parent}/{name}" for name in datasets.own_parts(store)]
     return found
+
+
+def _has_its_name(view: InstanceView) -> bool:
+    """Whether its data directory is the one that the package keeps for an instance of its name alone."""
+    layout = view.instance.layout
+    return layout is not None and not layout.is_default and str(view.store.directory) == layout.settings(0)["dir"]
 
 
 def _delete(view: InstanceView, path: str) -> None:

@@ -30,9 +30,6 @@ from . import aside
 from .foresee import Outcome
 from .live import RunningServer
 
-# Of the files that a server keeps in its data directory, those that `Store` does not name
-_CLUSTER = "cluster-config-file"
-
 
 def what(old: Layout, new: Layout) -> str:
     """For people."""
@@ -209,8 +206,7 @@ def _names(view: InstanceView, source: str, target: str) -> list[str]:
 def _own(view: InstanceView) -> set[str]:
     """The names that its files have."""
     store = view.store
-    cluster = str(view.plan.desired.get(_CLUSTER) or "")
-    return {store.rdb.name, store.old_aof.name, store.aof.parent.name, cluster} - {store.directory.name, ""}
+    return {store.rdb.name, store.old_aof.name, store.aof.parent.name, view.cluster_file} - {store.directory.name, ""}
 
 
 def _owner(view: InstanceView) -> Union[str, int, None]:

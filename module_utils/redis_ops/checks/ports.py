@@ -10,13 +10,16 @@ from ..platform.layout import Product
 from ..platform.sockets import Listener
 from ..view.host import HostView, Seen
 from ..view.strangers import Stranger
+from . import renames
 
 
 def problems(view: HostView) -> Iterator[Problem]:
     """What must be mended first. Ports that change hands between instances of this host are no problem."""
     ours = {seen.view.unit.pid for seen in view.instances if seen.view.unit}
     for seen in view.instances:
-        for name, listener in seen.place.listeners.items():
+        # nobody is asked to stop the server whose keys the instance shall have
+        listeners = {} if renames.is_unrecorded(view, seen) else seen.place.listeners
+        for name, listener in listeners.items():
             if listener.pid not in ours or not listener.pid:
                 port = seen.view.plan.desired.get(name)
                 yield _taken(f"{seen.where}: {name}", port, listener, view.strangers)

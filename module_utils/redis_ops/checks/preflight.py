@@ -13,7 +13,7 @@ from ..plan.contact import Contact
 from ..platform.layout import Product
 from ..platform.packages import Package
 from ..view.host import HostView, Seen
-from . import adoption, data, default_user, eviction, ports, product, replication, room, shared, start, tls
+from . import adoption, data, default_user, eviction, ports, product, renames, replication, room, shared, start, tls
 from .unseen import problems as unseen_problems
 
 # ProtectHome and PrivateTmp of the package's unit
@@ -29,7 +29,7 @@ def problems(view: HostView, package: Package) -> list[Problem]:
         found += start.problems(seen)
         found += eviction.problems(seen.view, seen.place.queues)
         found += data.problems(seen)
-        found += _name(seen)
+        found += renames.problems(view, seen)
         found += _owner(seen)
         found += _aclfile(seen)
         found += default_user.problems(seen.view)
@@ -64,25 +64,6 @@ def _package(view: HostView, package: Package) -> Iterator[Problem]:
             f"{package.in_the_way} is somebody's own unit, whose name the package's unit takes as its alias",
             "no unit of that name",
             "declare its server (make adopt writes the lines), or give the unit another name and run systemctl daemon-reload",
-        )
-
-
-def _name(seen: Seen) -> Iterator[Problem]:
-    if seen.place.name_taken:
-        yield Problem(
-            f"{seen.where}: renamed_from",
-            seen.place.name_taken,
-            "a name that nothing on this host has",
-            "remove renamed_from, or choose another name",
-        )
-    begun, successor = seen.place.half_renamed, seen.view.instance.successor
-    if begun and (successor is None or successor.instance != begun):
-        old = seen.view.instance.name
-        yield Problem(
-            seen.where,
-            f"an earlier run began to rename {old} to {begun}, and did not end",
-            f"an instance named {begun} with renamed_from: {old}",
-            "declare that and run again; it can get another name afterwards",
         )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from .. import catalog
 from ..base.engine import Engine
@@ -35,7 +35,8 @@ class Resolved:
     settings: without secrets, as they may be shown. desired: with them. weak: the names of settings that are this
     project's own defaults for its places, such as bind. assumed: those that a profile has which nobody typed.
     adopt, accept_eviction, accept_empty: what a person said of this instance. successor: where it lives after it was
-    renamed, while it still lives where `layout` says; None when it is not to be renamed.
+    renamed, while it still lives where `layout` says; None when it is not to be renamed. unrecorded: where an instance with
+    the name in `renamed_from` would be, while this host has a record of neither name; None otherwise.
     """
 
     layout: Layout
@@ -49,6 +50,7 @@ class Resolved:
     accept_eviction: bool = False
     accept_empty: bool = False
     successor: Optional[Layout] = None
+    unrecorded: Optional[Layout] = None
 
     @property
     def name(self) -> str:
@@ -58,6 +60,14 @@ class Resolved:
     @property
     def where(self) -> str:
         return f"instance {self.name}"
+
+
+class _Layouts(NamedTuple):
+    """Where an instance lives now, and `successor` and `unrecorded` as in Resolved."""
+
+    now: Layout
+    successor: Optional[Layout] = None
+    unrecorded: Optional[Layout] = None
 
 
 def resolve(
@@ -102,14 +112,14 @@ def resolve(
 def _instance(
     declaration: Declaration,
     entry: Mapping[str, Any],
-    layouts: tuple[Layout, Optional[Layout]],
+    layouts: _Layouts,
     engine: Engine,
     memory: int,
 ) -> Resolved:
     name = str(entry["name"])
     said_profile = str(entry.get("profile") or declaration.profile)
     profile = said_profile or DEFAULT_PROFILE
-    layout, successor = layouts
+    layout = layouts.now
     port = entry.get("port")
     ours = canonical(layout.settings(DEFAULT_PORT if port is None else int(port)))
     said = {
@@ -135,19 +145,24 @@ def _instance(
         adopt=str(entry.get("adopt") or declaration.adopt),
         accept_eviction=_said(entry, "accept_eviction", declaration.accept_eviction),
         accept_empty=_said(entry, "accept_empty", declaration.accept_empty),
-        successor=successor,
+        successor=layouts.successor,
+        unrecorded=layouts.unrecorded,
     )
 
 
 def _layouts(
     entry: Mapping[str, Any], product: Product, is_managed: Callable[[Layout], bool], *, systemd: bool
-) -> tuple[Layout, Optional[Layout]]:
-    """Where the instance lives, and where it will when it is to be renamed."""
+) -> _Layouts:
     layout = Layout(
         product, str(entry["name"]), systemd, str(entry.get("config") or ""), str(entry.get("service") or "")
     )
     before = replace(layout, instance=str(entry.get("renamed_from") or layout.instance))
-    return (before, layout) if before != layout and is_managed(before) else (layout, None)
+    if before == layout:
+        return _Layouts(layout)
+    if is_managed(before):
+        return _Layouts(before, successor=layout)
+    # with the file and the unit of the old name, the instance keeps its data whatever its name is
+    return _Layouts(layout, unrecorded=before if before.moves_to(layout) and not is_managed(layout) else None)
 
 
 def _renamed_from_nobody(
@@ -163,9 +178,10 @@ def _renamed_from_nobody(
         if left and old and one.successor is None and one.name not in remembered:
             yield Problem(
                 f"{one.where}: renamed_from",
-                f"this host has no instance {old}",
+                f"this host has no record of an instance {old}",
                 f"one of those that nobody declares any more: {', '.join(left)}",
-                f"correct it, or remove renamed_from for a new and empty instance {one.name}",
+                f"correct it; adopt {old} under that name first if somebody else set it up; or remove renamed_from for a new "
+                f"and empty instance {one.name}",
             )
 
 

@@ -15,6 +15,7 @@ from ..base.files import Target, read
 from ..base.owners import must_be_root
 from ..model.conffile import HEADER_START
 from ..model.resolve import Resolved
+from ..plan.contact import Contact
 from ..plan.eviction import widens
 from ..platform import access, host, sockets
 from ..platform.packages import Package
@@ -41,6 +42,7 @@ class Place:
     that no interface has. owner: who owns the data directory, when the server's user can't write it.
     elsewhere: data of the instance that its configuration does not name. queues: a search for job queues, made only where
     the change lets keys be evicted that are protected now. name_taken: what has the name already that the instance gets.
+    unrecorded: what is on this host of the instance that `renamed_from` names, where no run has left a record of it.
     half_renamed: the name that a run which ended early began to give it, '' for none. directory: what its data directory
     really is.
     """
@@ -54,6 +56,7 @@ class Place:
     elsewhere: Sequence[DataSet] = ()
     queues: Search = NOT_LOOKED
     name_taken: str = ""
+    unrecorded: str = ""
     half_renamed: str = ""
     directory: Identity = ""
 
@@ -127,7 +130,8 @@ def look(declared: Declared, package: Package, *, somaxconn: int) -> HostView:
         instance = declared.instance(one)
         try:
             view = observe.look(instance, units[one.layout.service])
-            seen.append(Seen(one, view, _place(view), _taken_over(view)))
+            place = replace(_place(view), unrecorded=_unrecorded(declared, one))
+            seen.append(Seen(one, view, place, _taken_over(view)))
         except RedisOpsError as error:
             unseen.append(Unseen(one, error, _tls_of(one, instance)))
         except OSError as error:
@@ -192,6 +196,28 @@ def _name_taken(view: InstanceView) -> str:
         return f"{new.config} is there already"
     unit = look_at_units([new.service])[new.service] if new.service != old.service else None
     return f"{new.service} runs already" if unit is not None and unit.pid else ""
+
+
+def _unrecorded(declared: Declared, one: Resolved) -> str:
+    """What is there of an instance without a record that shall be renamed; '' for nothing but what the package brings."""
+    layout = one.unrecorded
+    if layout is None:
+        return ""
+    instance = replace(declared.undeclared(layout), settings={"dir": layout.settings(0)["dir"]})
+    try:
+        view = observe.look(instance)
+    except (RedisOpsError, OSError) as error:
+        return f"it could not be looked at: {told(error)}"
+    if view.connection is not None:
+        view.connection.close()
+    unit = view.unit
+    if view.own_file:
+        return f"{layout.config} is there"
+    if view.data:
+        return f"{view.data[0]} is there"
+    if unit is not None and (unit.fragment_is_foreign or view.unclear or (view.startup and not view.starts_ours)):
+        return f"{layout.service}.service is there"
+    return f"{layout.service}.service runs, and is in use" if view.contact is not Contact.FRESH else ""
 
 
 def _half_renamed(view: InstanceView) -> str:

@@ -188,6 +188,15 @@ class InstanceView:
         return datasets.loaded(self.store, aof=aof)
 
     @property
+    def cluster_file(self) -> str:
+        """The file beside its data in which a node of a cluster keeps its id; '' for a server that is none."""
+        compare = self.plan.compare
+        known = {**self.plan.desired.values, **compare.in_file, **self.observed.commanded, **compare.live}
+        if known.get("cluster-enabled") is not True:
+            return ""
+        return str(known.get("cluster-config-file") or self.plan.desired.get("cluster-config-file") or "")
+
+    @property
     def missing_directories(self) -> list[Target]:
         """Those that a run has to make. The one of the configuration is made as Debian's packages make it: CONFIG REWRITE
         writes there. Where no server is installed, its package makes it.

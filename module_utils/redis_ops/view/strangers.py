@@ -87,6 +87,21 @@ def dormant() -> list[Stranger]:
     return [one for one in found if one.unit and (one.unit.fragment_is_foreign or _is_somebody_s(one))]
 
 
+def of_units() -> list[Stranger]:
+    """Each server that runs, starts at boot or was set up by somebody, by what the file of its unit says. One that runs may
+    have another directory by now.
+    """
+    running = [process.unit for process in processes.all_servers() if process.unit]
+    seen = {unit.name: unit for unit in units.look([*units.candidates(), *running]).values()}
+    known = _instances()
+    found = [_of_unit(unit, known) for unit in seen.values() if _starts_a_server(unit)]
+    return [
+        one
+        for one in found
+        if one.unit and (one.unit.pid or one.unit.enabled or one.unit.fragment_is_foreign or _is_somebody_s(one))
+    ]
+
+
 def _stopped() -> list[Unit]:
     """Every unit that would start a server and has not. An alias counts as the unit that it stands for."""
     seen = {unit.name: unit for unit in units.look(units.candidates()).values()}
