@@ -6,7 +6,7 @@ import pytest
 from ansible.module_utils.redis_ops.base.errors import InvalidInput
 from ansible.module_utils.redis_ops.model import acl
 from ansible.module_utils.redis_ops.server.connection import Credentials
-from instances import OLD_AND_NEW, ONE, Lab, lab
+from instances import OLD_AND_NEW, ONE, Lab, lab, laboratory, until
 
 __all__ = ["lab"]
 
@@ -113,3 +113,19 @@ def test_a_limit_of_the_file_counts_at_the_next_start(lab):
     with pytest.raises(InvalidInput, match=r"20,000 keys, about .*, may not be evicted now"):
         lab.converge({"maxmemory-policy": "allkeys-lru"}, adopt="keep")
     assert lab.get("maxmemory-policy") == "noeviction"
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("lines", [(), ("appendonly yes",)], ids=["dump", "AOF"])
+def test_keys_that_only_a_writable_replica_has(lab, lines):
+    """The full sync after a restart drops them."""
+    with laboratory(lab.program, lab.directory.parent / "primary") as primary:
+        primary.begin()
+        primary.fill(100)
+        lab.begin(f"replicaof 127.0.0.1 {primary.port}", "replica-read-only no", *lines)
+        until(lambda: lab.info()["master_link_status"] == "up", "the first sync")
+        until(lambda: lab.info()["aof_rewrite_in_progress"] == "0", "the AOF that follows a sync")
+        lab.ask("SET", "mine", "1")
+        is_refused(lab, "a replica that takes writes and has 101 keys")
+        lab.converge(RESTARTS, restart=True, adopt="keep", accept_empty=True)
+        assert lab.get("databases") == "20"

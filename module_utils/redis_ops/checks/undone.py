@@ -25,7 +25,7 @@ from ..model.startup import SUPERVISION
 from ..plan.comparison import ABSENT
 from ..plan.contact import sticky
 from ..plan.dangers import DATA_LOCATION
-from ..server.persistence import Store
+from ..server.persistence import Store, keys
 from ..view.instance import InstanceView
 from . import undone_users
 
@@ -58,6 +58,7 @@ def _undone(view: InstanceView) -> Iterator[tuple[str, str, str]]:
     lines = _next_lines(view)
     values = {**lines.values(view.plan.desired.engine), **view.observed.commanded}
     yield from _role(view, lines)
+    yield from _own_keys(view)
     yield from _modules(view, lines)
     if not view.goes_back:
         yield from _options(view, values)
@@ -84,6 +85,25 @@ def _role(view: InstanceView, lines: conffile.ConfFile) -> Iterator[tuple[str, s
     if not view.goes_back:
         remedy = f"let the server write its file (CONFIG REWRITE), or {remedy}"
     yield "replicaof", f"it {_following(now)}, and its next start {_following(then)}", remedy
+
+
+def _own_keys(view: InstanceView) -> Iterator[tuple[str, str, str]]:
+    """Of a replica that takes writes: the first thing after a restart is a full sync, which drops what its primary lacks.
+
+    INFO does not say which keys are its own, so that any key counts. A replica in a cluster sends every write to its primary.
+    """
+    live, there = view.plan.compare.live, keys(view.info)
+    clustered, read_only = live.get("cluster-enabled") is True, live.get("replica-read-only") is not False
+    if view.observed.replica_of is None or clustered or read_only or not there or view.instance.accept_empty:
+        return
+    remedy = (
+        "move its own keys to another server, or set replica-read-only yes on the running server and let it sync first"
+    )
+    yield (
+        "replica-read-only",
+        f"it is a replica that takes writes and has {there:,} keys; its next start drops those that its primary lacks",
+        f"{remedy}; or accept that they go: accept_empty: true for instance {view.instance.name}",
+    )
 
 
 def _primary(arguments: Sequence[str]) -> Optional[tuple[str, int]]:
