@@ -129,3 +129,55 @@ def test_keys_that_only_a_writable_replica_has(lab, lines):
         is_refused(lab, "a replica that takes writes and has 101 keys")
         lab.converge(RESTARTS, restart=True, adopt="keep", accept_empty=True)
         assert lab.get("databases") == "20"
+
+
+def begin_node(lab: Lab, *lines: str) -> str:
+    """A node with all slots; its identity."""
+    lab.begin("cluster-enabled yes", *lines)
+    lab.ask("CLUSTER", "ADDSLOTS", *map(str, range(16384)))
+    until(lambda: "cluster_state:ok" in lab.ask("CLUSTER", "INFO"), "the cluster to serve")
+    return lab.ask("CLUSTER", "MYID")
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("keys", [0, 10])
+@pytest.mark.parametrize("restart", [True, False])
+@pytest.mark.parametrize("name", ["cluster-config-file", "dir"])
+def test_another_place_of_the_nodes_file(lab, name, restart, keys):
+    """The node would come back as another one, without its slots."""
+    identity = begin_node(lab)
+    for number in range(keys):
+        lab.ask("SET", f"key:{number}", "1")
+    (lab.directory / "other").mkdir()
+    before = lab.everything()
+    declared = {name: "other.conf" if name != "dir" else str(lab.directory / "other")}
+    with pytest.raises(InvalidInput, match=f"{name}: .*(its nodes.conf is at|data lies at)"):
+        lab.converge(declared, restart=restart, adopt="keep")
+    assert lab.everything() == before
+    lab.bounce()
+    assert lab.ask("CLUSTER", "MYID") == identity
+    assert "cluster_slots_assigned:16384" in lab.ask("CLUSTER", "INFO")
+
+
+@OLD_AND_NEW
+def test_a_nodes_file_that_was_renamed_in_the_configuration(lab):
+    identity = begin_node(lab, "cluster-config-file a.conf")
+    lab.config_path.write_text(lab.text.replace("a.conf", "b.conf"))
+    before = lab.everything()
+    with pytest.raises(InvalidInput, match=r"cluster-config-file: .* its next start reads .*/b\.conf"):
+        lab.converge({"tcp-backlog": 300}, restart=True, adopt="keep")
+    assert lab.everything() == before
+    lab.converge({"tcp-backlog": 300, "cluster-config-file": "a.conf"}, restart=True, adopt="keep")
+    assert lab.ask("CLUSTER", "MYID") == identity
+    assert "cluster_slots_assigned:16384" in lab.ask("CLUSTER", "INFO")
+
+
+@ONE
+def test_a_stopped_node_at_another_place(lab):
+    begin_node(lab)
+    lab.service.stop()
+    (lab.directory / "other").mkdir()
+    before = lab.everything()
+    with pytest.raises(InvalidInput, match=r"dir: .*its nodes\.conf is at"):
+        lab.converge({"dir": str(lab.directory / "other")}, restart=True, adopt="keep")
+    assert lab.everything() == before

@@ -137,6 +137,7 @@ READS_AND_OWN_KEY = {
     "INFO",
     "PING",
     "SCAN",
+    "CLUSTER MYID",
     "CONFIG GET",
     "ACL LIST",
     "MODULE LIST",

@@ -287,3 +287,26 @@ def test_a_replica_that_takes_writes_drops_its_own_keys():
 )
 def test_a_replica_without_keys_of_its_own(live, info):
     assert of_a_replica(live, info, settings=live or None) == []
+
+
+NODE = {"cluster-enabled": "yes", "dir": "/nonexistent"}
+NODE_FILE = "cluster-enabled yes\ndir /nonexistent\n"
+
+
+@pytest.mark.parametrize("live", [{}, {"cluster-config-file": "a.conf"}], ids=["6.2", "7.0"])
+@pytest.mark.parametrize("own", [{"/nonexistent/a.conf"}, set()], ids=["known", "unknown"])
+def test_another_nodes_file(live, own):
+    """Its next start would be another node."""
+    [text] = told(f"{NODE_FILE}cluster-config-file b.conf\n", {**NODE, **live}, observed={"nodes": frozenset(own)})
+    assert text.startswith("cluster-config-file: ")
+    assert "/nonexistent/b.conf, with which it would be another node" in text
+    assert ("/nonexistent/a.conf" in text) is bool(own)
+
+
+@pytest.mark.parametrize("name", ["a.conf", "/nonexistent/a.conf"])
+def test_the_nodes_file_of_this_node(name):
+    own = {"nodes": frozenset({"/nonexistent/a.conf"})}
+    assert (
+        told(f"{NODE_FILE}cluster-config-file {name}\n", {**NODE, "cluster-config-file": "a.conf"}, observed=own) == []
+    )
+    assert told(f"{NODE_FILE}cluster-config-file {name}\n", NODE, observed=own) == []
