@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from ansible.module_utils.redis_ops.apply import converge as apply
+from ansible.module_utils.redis_ops.apply import starting
 from ansible.module_utils.redis_ops.base.errors import InvalidInput
+from ansible.module_utils.redis_ops.base.findings import Status
+from ansible.module_utils.redis_ops.checks.verify import verify
 from ansible.module_utils.redis_ops.model import acl
 from ansible.module_utils.redis_ops.server.connection import Credentials
 from instances import OLD_AND_NEW, ONE, Lab, lab, laboratory, until
@@ -181,3 +187,32 @@ def test_a_stopped_node_at_another_place(lab):
     with pytest.raises(InvalidInput, match=r"dir: .*its nodes\.conf is at"):
         lab.converge({"dir": str(lab.directory / "other")}, restart=True, adopt="keep")
     assert lab.everything() == before
+
+
+def goes_on(lab: Lab) -> None:
+    """A run that starts the server, and succeeds."""
+    outcome, view = apply.converge(lab.instance({"tcp-backlog": 300}, adopt="keep"), restart=True, check=False)
+    assert outcome.changed
+    assert [found.actual for found in verify(view) if found.status is Status.FAIL and found.id == "verify.key"] == []
+    view.connection.close()
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_node_serves_when_the_run_ends(lab, stopped):
+    """It says CLUSTERDOWN for two seconds after a start."""
+    begin_node(lab)
+    if stopped:
+        lab.service.stop()
+    goes_on(lab)
+    assert "cluster_state:ok" in lab.ask("CLUSTER", "INFO")
+    assert lab.ask("SET", "key", "1") == "OK"
+
+
+@ONE
+def test_a_node_that_did_not_serve_is_not_waited_for(lab):
+    lab.begin("cluster-enabled yes")
+    lab.ask("CLUSTER", "ADDSLOTS", "1")
+    began = time.monotonic()
+    assert lab.converge({"tcp-backlog": 300}, restart=True, adopt="keep").changed
+    assert time.monotonic() - began < starting.CLUSTER_TIMEOUT / 2

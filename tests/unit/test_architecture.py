@@ -137,6 +137,7 @@ READS_AND_OWN_KEY = {
     "INFO",
     "PING",
     "SCAN",
+    "CLUSTER INFO",
     "CLUSTER MYID",
     "CONFIG GET",
     "ACL LIST",
