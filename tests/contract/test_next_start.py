@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from ansible.module_utils.redis_ops.apply import converge as apply
+from ansible.module_utils.redis_ops.apply import starting
 from ansible.module_utils.redis_ops.base.errors import InvalidInput
+from ansible.module_utils.redis_ops.base.findings import Status
+from ansible.module_utils.redis_ops.checks.verify import verify
 from ansible.module_utils.redis_ops.model import acl
 from ansible.module_utils.redis_ops.server.connection import Credentials
-from instances import OLD_AND_NEW, ONE, Lab, lab
+from instances import OLD_AND_NEW, ONE, Lab, lab, laboratory, until
 
 __all__ = ["lab"]
 
@@ -113,3 +119,100 @@ def test_a_limit_of_the_file_counts_at_the_next_start(lab):
     with pytest.raises(InvalidInput, match=r"20,000 keys, about .*, may not be evicted now"):
         lab.converge({"maxmemory-policy": "allkeys-lru"}, adopt="keep")
     assert lab.get("maxmemory-policy") == "noeviction"
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("lines", [(), ("appendonly yes",)], ids=["dump", "AOF"])
+def test_keys_that_only_a_writable_replica_has(lab, lines):
+    """The full sync after a restart drops them."""
+    with laboratory(lab.program, lab.directory.parent / "primary") as primary:
+        primary.begin()
+        primary.fill(100)
+        lab.begin(f"replicaof 127.0.0.1 {primary.port}", "replica-read-only no", *lines)
+        until(lambda: lab.info()["master_link_status"] == "up", "the first sync")
+        until(lambda: lab.info()["aof_rewrite_in_progress"] == "0", "the AOF that follows a sync")
+        lab.ask("SET", "mine", "1")
+        is_refused(lab, "a replica that takes writes and has 101 keys")
+        lab.converge(RESTARTS, restart=True, adopt="keep", accept_empty=True)
+        assert lab.get("databases") == "20"
+
+
+def begin_node(lab: Lab, *lines: str) -> str:
+    """A node with all slots; its identity."""
+    lab.begin("cluster-enabled yes", *lines)
+    lab.ask("CLUSTER", "ADDSLOTS", *map(str, range(16384)))
+    until(lambda: "cluster_state:ok" in lab.ask("CLUSTER", "INFO"), "the cluster to serve")
+    return lab.ask("CLUSTER", "MYID")
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("keys", [0, 10])
+@pytest.mark.parametrize("restart", [True, False])
+@pytest.mark.parametrize("name", ["cluster-config-file", "dir"])
+def test_another_place_of_the_nodes_file(lab, name, restart, keys):
+    """The node would come back as another one, without its slots."""
+    identity = begin_node(lab)
+    for number in range(keys):
+        lab.ask("SET", f"key:{number}", "1")
+    (lab.directory / "other").mkdir()
+    before = lab.everything()
+    declared = {name: "other.conf" if name != "dir" else str(lab.directory / "other")}
+    with pytest.raises(InvalidInput, match=f"{name}: .*(its nodes.conf is at|data lies at)"):
+        lab.converge(declared, restart=restart, adopt="keep")
+    assert lab.everything() == before
+    lab.bounce()
+    assert lab.ask("CLUSTER", "MYID") == identity
+    assert "cluster_slots_assigned:16384" in lab.ask("CLUSTER", "INFO")
+
+
+@OLD_AND_NEW
+def test_a_nodes_file_that_was_renamed_in_the_configuration(lab):
+    identity = begin_node(lab, "cluster-config-file a.conf")
+    lab.config_path.write_text(lab.text.replace("a.conf", "b.conf"))
+    before = lab.everything()
+    with pytest.raises(InvalidInput, match=r"cluster-config-file: .* its next start reads .*/b\.conf"):
+        lab.converge({"tcp-backlog": 300}, restart=True, adopt="keep")
+    assert lab.everything() == before
+    lab.converge({"tcp-backlog": 300, "cluster-config-file": "a.conf"}, restart=True, adopt="keep")
+    assert lab.ask("CLUSTER", "MYID") == identity
+    assert "cluster_slots_assigned:16384" in lab.ask("CLUSTER", "INFO")
+
+
+@ONE
+def test_a_stopped_node_at_another_place(lab):
+    begin_node(lab)
+    lab.service.stop()
+    (lab.directory / "other").mkdir()
+    before = lab.everything()
+    with pytest.raises(InvalidInput, match=r"dir: .*its nodes\.conf is at"):
+        lab.converge({"dir": str(lab.directory / "other")}, restart=True, adopt="keep")
+    assert lab.everything() == before
+
+
+def goes_on(lab: Lab) -> None:
+    """A run that starts the server, and succeeds."""
+    outcome, view = apply.converge(lab.instance({"tcp-backlog": 300}, adopt="keep"), restart=True, check=False)
+    assert outcome.changed
+    assert [found.actual for found in verify(view) if found.status is Status.FAIL and found.id == "verify.key"] == []
+    view.connection.close()
+
+
+@OLD_AND_NEW
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_node_serves_when_the_run_ends(lab, stopped):
+    """It says CLUSTERDOWN for two seconds after a start."""
+    begin_node(lab)
+    if stopped:
+        lab.service.stop()
+    goes_on(lab)
+    assert "cluster_state:ok" in lab.ask("CLUSTER", "INFO")
+    assert lab.ask("SET", "key", "1") == "OK"
+
+
+@ONE
+def test_a_node_that_did_not_serve_is_not_waited_for(lab):
+    lab.begin("cluster-enabled yes")
+    lab.ask("CLUSTER", "ADDSLOTS", "1")
+    began = time.monotonic()
+    assert lab.converge({"tcp-backlog": 300}, restart=True, adopt="keep").changed
+    assert time.monotonic() - began < starting.CLUSTER_TIMEOUT / 2

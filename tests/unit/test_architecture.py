@@ -137,6 +137,8 @@ READS_AND_OWN_KEY = {
     "INFO",
     "PING",
     "SCAN",
+    "CLUSTER INFO",
+    "CLUSTER MYID",
     "CONFIG GET",
     "ACL LIST",
     "MODULE LIST",

@@ -22,8 +22,8 @@ MOST = {
     "redis_package": 50,
     "redis_drift": 240,
     "redis_config": 230,
-    "redis_instances": 255,
-    "redis_restore": 255,
+    "redis_instances": 265,
+    "redis_restore": 265,
     "redis_load_preflight": 280,
 }
 MOST_OF_OTHERS = 215

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from ansible.module_utils.redis_ops.apply import starting
 from ansible.module_utils.redis_ops.apply.starting import Log
-from ansible.module_utils.redis_ops.base.errors import ApplyFailed, ServerUnreachable
+from ansible.module_utils.redis_ops.base.errors import ApplyFailed, CommandRefused, ServerUnreachable
 from ansible.module_utils.redis_ops.base.files import Target
 from ansible.module_utils.redis_ops.platform.units import Unit
+from ansible.module_utils.redis_ops.server.cluster import State
 from ansible.module_utils.redis_ops.server.persistence import Content
-from views import several, unit_of, view_of
+from views import Server, several, unit_of, view_of
 
 [ONE] = several({"name": "default", "settings": {"logfile": ""}})
 PACKAGE = unit_of(ONE)
@@ -27,6 +29,9 @@ class Service:
 
     def unit(self) -> Unit:
         return self._unit
+
+    def pid(self) -> int:
+        return 7
 
     def prepare(self) -> None:
         self.done.append("prepare")
@@ -132,3 +137,69 @@ def test_the_reason_of_a_failed_start_is_the_server_s_own(monkeypatch):
         with pytest.raises(ApplyFailed) as raised:
             starting.start(view_of(ONE, service=service), had=NOTHING)
         assert str(raised.value) == told
+
+
+class Cluster(Server):
+    """A node that says one thing after the other about its cluster, the last one for ever."""
+
+    says: tuple[Any, ...] = ()
+
+    def call(self, *words: str) -> Any:
+        assert words == ("CLUSTER INFO",)
+        super().call(*words)
+        said, self.says = self.says[0], self.says[1:] or self.says
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+
+def says(state: str, slots: int = 16384) -> str:
+    return f"cluster_state:{state}\r\ncluster_slots_assigned:{slots}\r\ncluster_known_nodes:1\r\n"
+
+
+def asked(monkeypatch, before: State | None, *said: Any, node: bool = True) -> int:
+    """How often a node was asked after its start. said: what it answers."""
+    server = Cluster()
+    server.says = said
+    monkeypatch.setattr(starting, "connect", lambda *_: server)
+    monkeypatch.setattr(starting, "read", lambda _: "")
+    monkeypatch.setattr(starting.live, "POLL", 0.001)
+    monkeypatch.setattr(starting, "CLUSTER_TIMEOUT", 0.05)
+    nodes = frozenset({"/srv/nodes.conf"}) if node else None
+    try:
+        starting.wait_for_cluster(view_of(ONE, service=Service(), observed={"nodes": nodes}), before)
+    finally:
+        assert server.closed is bool(server.called)
+    return len(server.called)
+
+
+SERVED, DOWN = State(ok=True, slots=16384), State(ok=False, slots=16384)
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "times"),
+    [
+        pytest.param(SERVED, [says("ok")], 1, id="serves"),
+        pytest.param(SERVED, [says("fail"), says("fail"), says("ok")], 3, id="serves soon"),
+        pytest.param(SERVED, [says("fail", 16), says("ok", 16)], 2, id="without all slots"),
+        pytest.param(None, [says("fail"), says("ok")], 2, id="did not run"),
+        pytest.param(None, [says("fail", 16383)], 1, id="did not run and can't serve"),
+        pytest.param(None, [CommandRefused("ERR unknown command 'CLUSTER'")], 1, id="does not tell"),
+        pytest.param(SERVED, [CommandRefused("ERR unknown command 'CLUSTER'")], 1, id="tells no longer"),
+        pytest.param(DOWN, [says("fail")], 0, id="was down before"),
+    ],
+)
+def test_a_node_is_waited_for_until_it_serves(monkeypatch, before, said, times):
+    assert asked(monkeypatch, before, *said) == times
+
+
+def test_only_a_node_is_asked(monkeypatch):
+    assert asked(monkeypatch, None, says("fail"), node=False) == 0
+
+
+def test_a_node_that_does_not_serve_again(monkeypatch):
+    with pytest.raises(
+        ApplyFailed, match=r"0\.05 s after its restart the server runs with its new settings, and cluster_state"
+    ):
+        asked(monkeypatch, SERVED, says("fail"))
+    assert asked(monkeypatch, None, says("fail")) > 1, "nobody knows whether it served before"

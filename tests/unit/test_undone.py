@@ -40,10 +40,11 @@ def told(
     *users: Any,
     settings: dict[str, Any] | None = None,
     modules: Any = (),
+    entry: dict[str, Any] | None = None,
     **view: Any,
 ) -> list[str]:
     """What is wrong with a restart of a server that somebody else set up."""
-    [one] = several({"name": "default", "settings": settings or {"hz": "10"}})
+    [one] = several({"name": "default", "settings": settings or {"hz": "10"}, **(entry or {})})
     server = Listing(live=live)
     server.users = users or (OPEN,)
     server.modules = modules
@@ -252,3 +253,60 @@ def test_modules_that_can_not_be_listed():
     [text] = told("", {}, modules=AccessDenied("127.0.0.1:6379: NOPERM"))
     assert text == "loadmodule: whether its next start has its modules can't be told: 127.0.0.1:6379: NOPERM"
     assert told("", {}, modules=CommandRefused("ERR unknown command 'MODULE'")) == []
+
+
+PRIMARY = ("10.0.0.1", 6379)
+HAS_KEYS = {"role": "slave", "db0": {"keys": 5, "expires": 0}}
+
+
+def of_a_replica(live: dict[str, str], info: dict[str, Any], **view: Any) -> list[str]:
+    return told("replicaof 10.0.0.1 6379\n", live, observed={"replica_of": PRIMARY}, info=info, **view)
+
+
+def test_a_replica_that_takes_writes_drops_its_own_keys():
+    lines = "replicaof 10.0.0.1 6379\nreplica-read-only no\n"
+    view = {"observed": {"replica_of": PRIMARY}, "info": HAS_KEYS}
+    [text] = told(lines, {"replica-read-only": "no"}, **view)
+    assert text == (
+        "replica-read-only: it is a replica that takes writes and has 5 keys; its next start drops those that its primary lacks"
+    )
+    [declared] = told(lines, {"replica-read-only": "no"}, settings={"replica-read-only": "yes"}, **view)
+    assert declared == text, "it has the keys until it syncs"
+    accepted = told(lines, {"replica-read-only": "no"}, entry={"accept_empty": True}, **view)
+    assert accepted == []
+
+
+@pytest.mark.parametrize(
+    ("live", "info"),
+    [
+        pytest.param({"replica-read-only": "yes"}, HAS_KEYS, id="takes no writes"),
+        pytest.param({}, HAS_KEYS, id="does not say"),
+        pytest.param({"replica-read-only": "no"}, {"role": "slave"}, id="has no key"),
+        pytest.param({"replica-read-only": "no", "cluster-enabled": "yes"}, HAS_KEYS, id="in a cluster"),
+    ],
+)
+def test_a_replica_without_keys_of_its_own(live, info):
+    assert of_a_replica(live, info, settings=live or None) == []
+
+
+NODE = {"cluster-enabled": "yes", "dir": "/nonexistent"}
+NODE_FILE = "cluster-enabled yes\ndir /nonexistent\n"
+
+
+@pytest.mark.parametrize("live", [{}, {"cluster-config-file": "a.conf"}], ids=["6.2", "7.0"])
+@pytest.mark.parametrize("own", [{"/nonexistent/a.conf"}, set()], ids=["known", "unknown"])
+def test_another_nodes_file(live, own):
+    """Its next start would be another node."""
+    [text] = told(f"{NODE_FILE}cluster-config-file b.conf\n", {**NODE, **live}, observed={"nodes": frozenset(own)})
+    assert text.startswith("cluster-config-file: ")
+    assert "/nonexistent/b.conf, with which it would be another node" in text
+    assert ("/nonexistent/a.conf" in text) is bool(own)
+
+
+@pytest.mark.parametrize("name", ["a.conf", "/nonexistent/a.conf"])
+def test_the_nodes_file_of_this_node(name):
+    own = {"nodes": frozenset({"/nonexistent/a.conf"})}
+    assert (
+        told(f"{NODE_FILE}cluster-config-file {name}\n", {**NODE, "cluster-config-file": "a.conf"}, observed=own) == []
+    )
+    assert told(f"{NODE_FILE}cluster-config-file {name}\n", NODE, observed=own) == []

@@ -23,6 +23,8 @@ from ..model.desired import MASK
 from ..plan import plan
 from ..plan.eviction import Cause
 from ..platform.service import Service
+from ..server import cluster
+from ..server.cluster import State
 from ..server.datasets import Kind
 from ..server.persistence import Content
 from ..server.queues.result import NOT_LOOKED, Search
@@ -82,6 +84,7 @@ def converge(
         after.record.keep(after.plan, loaded=change.loaded)
         after.record.keep_running(after.plan)
         after.record.forget_mask()
+        change.wait_for_cluster()
     except (RedisOpsError, OSError) as error:
         raise ApplyFailed(_without_secrets(told(error), view.plan)) from None
     outcome.pending_restart = after.owed_restarts()
@@ -92,6 +95,8 @@ def converge(
 class _Change:
     """The effects, in their order. loaded: of the TLS files, when this change made the server load them. aof: whether its
     data lies in an AOF, where a stop has told. first_record: what a first contact has noted, see Record.note_origin().
+    started: the look before the server was started; None where it was not. cluster: what a node said of its cluster before
+    it was stopped.
     """
 
     instance: Instance
@@ -100,6 +105,8 @@ class _Change:
     loaded: Optional[Mapping[str, str]] = None
     aof: Optional[bool] = None
     first_record: str = ""
+    started: Optional[InstanceView] = None
+    cluster: Optional[State] = None
 
     def start(self) -> None:
         """From stopped to serving. It starts as it would have without us, and the running server then switches."""
@@ -205,6 +212,7 @@ class _Change:
         had = Content()
         if connection is not None:
             running = RunningServer(self.instance.where, self.view, connection)
+            self.cluster = cluster.state(connection) if self.view.observed.nodes is not None else None
             had = running.save()
             self.aof = running.save_at_stop()
             connection.close()
@@ -216,12 +224,18 @@ class _Change:
 
     def _start(self, *, had: Content, was_running: bool) -> None:
         began = datetime.now(timezone.utc)
+        self.started = self.view
         try:
             starting.start(self.view, had=had)
             if self.view.tls is not None:
                 self.loaded = tls_renewal.Loaded.of(self.view.tls, began).as_record()
         except ApplyFailed as error:
             raise ApplyFailed(f"{self.instance.where}: {self._go_back(was_running=was_running)}: {error}") from None
+
+    def wait_for_cluster(self) -> None:
+        """Until a node that was started serves as before. Raises ApplyFailed."""
+        if self.started is not None:
+            starting.wait_for_cluster(self.started, self.cluster)
 
     def _go_back(self, *, was_running: bool) -> str:
         """Put the old files back, and the old server when there was one. Says how that went."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
@@ -14,11 +14,14 @@ from ..base.files import Target, look, read, tail
 from ..model.conffile import ConfFile
 from ..model.startup import parse
 from ..platform.service import LOAD_TIMEOUT, START_TIMEOUT, Service
-from ..server import persistence
+from ..server import cluster, persistence
+from ..server.cluster import State
+from ..server.connection import Connection
 from ..view.instance import InstanceView
 from ..view.reach import connect
 from . import live
 
+CLUSTER_TIMEOUT = 30.0  # seconds until a node that was started must serve its slots
 DEATH_GRACE = 10.0  # seconds without a process after a start until it counts as dead
 LINES = 3  # of a server's log that explain why it did not start
 WAYS_IN = ("port", "tls-port", "bind", "requirepass", "protected-mode", "tls-auth-clients")
@@ -63,17 +66,11 @@ def _must_start_ours(view: InstanceView, service: Service) -> None:
 
 def wait_until_serving(view: InstanceView) -> Mapping[str, Any]:
     """INFO of the server once it has loaded its data. Raises RedisOpsError when it does not serve."""
-    instance, service = view.instance, view.instance.service
-    if service is None or view.config is None:
-        raise ApplyFailed("this needs a service and a configuration file")
-    engine = view.plan.desired.engine
-    lines = ConfFile.parse(read(view.config) or "")
-    values, renamed = lines.values(engine), lines.renamed_commands()
-    plain = replace(instance, settings={})
+    service, way_in = _way_in(view)
     began = time.monotonic()
     while True:
         try:
-            connection = connect(plain, values, engine, service.pid(), renamed)
+            connection = way_in()
             info = connection.info()
             connection.close()
             if not int(info.get("loading", 0)):
@@ -87,6 +84,45 @@ def wait_until_serving(view: InstanceView) -> Mapping[str, Any]:
         if time.monotonic() - began > LOAD_TIMEOUT:
             raise ServerUnreachable(f"not serving after {LOAD_TIMEOUT:g} s")
         time.sleep(live.POLL)
+
+
+def wait_for_cluster(view: InstanceView, before: Optional[State]) -> None:
+    """Until a node that was started serves its slots. It does not for its first two seconds (cluster.c,
+    CLUSTER_WRITABLE_DELAY), and for longer where it must meet other nodes again.
+
+    view: as it was before the start. before: its state then, None where it did not run or did not tell. A node whose cluster
+    was down is not waited for. Raises ApplyFailed when it was not down before and stays so.
+    """
+    if view.observed.nodes is None or (before is not None and not before.ok):
+        return
+    connection = _way_in(view)[1]()
+    try:
+        began = time.monotonic()
+        now = cluster.state(connection)
+        while now is not None and not now.ok and (before is not None or now.slots == cluster.SLOTS):
+            if time.monotonic() - began > CLUSTER_TIMEOUT:
+                break
+            time.sleep(live.POLL)
+            now = cluster.state(connection)
+    finally:
+        connection.close()
+    if before is not None and now is not None and not now.ok:
+        raise ApplyFailed(
+            f"{view.instance.where}: {CLUSTER_TIMEOUT:g} s after its restart the server runs with its new settings, and "
+            "cluster_state is not ok, as it was before; see CLUSTER INFO and CLUSTER NODES for the nodes that it does not reach"
+        )
+
+
+def _way_in(view: InstanceView) -> tuple[Service, Callable[[], Connection]]:
+    """The service, and how to connect to what it started with the file that is there. Raises RedisOpsError."""
+    instance, service = view.instance, view.instance.service
+    if service is None or view.config is None:
+        raise ApplyFailed("this needs a service and a configuration file")
+    engine = view.plan.desired.engine
+    lines = ConfFile.parse(read(view.config) or "")
+    values, renamed = lines.values(engine), lines.renamed_commands()
+    plain = replace(instance, settings={})
+    return service, lambda: connect(plain, values, engine, service.pid(), renamed)
 
 
 @dataclass

@@ -11,6 +11,7 @@ fewer databases than the data has the server does not start, and an aclfile brin
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Optional
 
 from .. import catalog
@@ -20,12 +21,13 @@ from ..base.text import printable
 from ..catalog.kinds import Value
 from ..catalog.option import Option
 from ..model import conffile
-from ..model.desired import default_value
+from ..model.desired import default_value, known
 from ..model.startup import SUPERVISION
 from ..plan.comparison import ABSENT
 from ..plan.contact import sticky
 from ..plan.dangers import DATA_LOCATION
-from ..server.persistence import Store
+from ..server.cluster import CONFIG_FILE
+from ..server.persistence import Store, keys
 from ..view.instance import InstanceView
 from . import undone_users
 
@@ -58,6 +60,8 @@ def _undone(view: InstanceView) -> Iterator[tuple[str, str, str]]:
     lines = _next_lines(view)
     values = {**lines.values(view.plan.desired.engine), **view.observed.commanded}
     yield from _role(view, lines)
+    yield from _own_keys(view)
+    yield from _node(view, values)
     yield from _modules(view, lines)
     if not view.goes_back:
         yield from _options(view, values)
@@ -84,6 +88,48 @@ def _role(view: InstanceView, lines: conffile.ConfFile) -> Iterator[tuple[str, s
     if not view.goes_back:
         remedy = f"let the server write its file (CONFIG REWRITE), or {remedy}"
     yield "replicaof", f"it {_following(now)}, and its next start {_following(then)}", remedy
+
+
+def _own_keys(view: InstanceView) -> Iterator[tuple[str, str, str]]:
+    """Of a replica that takes writes: the first thing after a restart is a full sync, which drops what its primary lacks.
+
+    INFO does not say which keys are its own, so that any key counts. A replica in a cluster sends every write to its primary.
+    """
+    live, there = view.plan.compare.live, keys(view.info)
+    clustered, read_only = live.get("cluster-enabled") is True, live.get("replica-read-only") is not False
+    if view.observed.replica_of is None or clustered or read_only or not there or view.instance.accept_empty:
+        return
+    remedy = (
+        "move its own keys to another server, or set replica-read-only yes on the running server and let it sync first"
+    )
+    yield (
+        "replica-read-only",
+        f"it is a replica that takes writes and has {there:,} keys; its next start drops those that its primary lacks",
+        f"{remedy}; or accept that they go: accept_empty: true for instance {view.instance.name}",
+    )
+
+
+def _node(view: InstanceView, values: Mapping[str, Value]) -> Iterator[tuple[str, str, str]]:
+    """The name of nodes.conf. Its directory is that of the data, see _location()."""
+    nodes, name = (
+        view.observed.nodes,
+        str(values.get(CONFIG_FILE) or default_value(known(CONFIG_FILE), view.plan.desired.engine)),
+    )
+    directory = str(view.store.directory)
+    then = str(Path(view.observed.real_paths.get(directory, directory), name))
+    if nodes is None or then in nodes:
+        return
+    now = ", ".join(map(printable, sorted(nodes)))
+    what = (
+        f"the nodes.conf of this node is {now}"
+        if now
+        else "which nodes.conf is that of this node could not be determined (Redis 6.2 does not report its name)"
+    )
+    yield (
+        CONFIG_FILE,
+        f"{what}, and its next start reads {printable(then)}, with which it would be another node of no cluster",
+        f"declare {CONFIG_FILE} with the name that the running server has, or let the server write its file (CONFIG REWRITE)",
+    )
 
 
 def _primary(arguments: Sequence[str]) -> Optional[tuple[str, int]]:
@@ -131,7 +177,7 @@ def _options(view: InstanceView, values: Mapping[str, Value]) -> Iterator[tuple[
     settled = {entry.option.name for entry in view.plan.entries if not entry.left}
     for option in catalog.options_at(engine):
         name, runs = option.name, compare.live.get(option.name, ABSENT)
-        if name in settled or not _is_guarded(option) or _is_of_cluster(view, name):
+        if name in settled or not _is_guarded(option) or _is_of_cluster(view, name) or _is_of_node(view, name):
             continue
         boot = values.get(name, default_value(option, engine))
         if (
@@ -182,6 +228,11 @@ def _is_guarded(option: Option) -> bool:
 def _is_of_cluster(view: InstanceView, name: str) -> bool:
     """A node of a cluster has one database, whatever its file says."""
     return name == "databases" and view.plan.compare.live.get("cluster-enabled") is True
+
+
+def _is_of_node(view: InstanceView, name: str) -> bool:
+    """The place of nodes.conf is judged by _node()."""
+    return name == CONFIG_FILE and view.observed.nodes is not None
 
 
 def _differs(view: InstanceView, option: Option, runs: Value, boot: Value) -> str:

@@ -49,6 +49,7 @@ class Observed:
     replica_of: (host, port) of the primary that the running server follows.
     real_paths: declared or found path -> the path behind symbolic links.
     commanded: canonical option name -> value that the command of the next start gives.
+    nodes: where a start finds the nodes.conf of this node of a cluster; empty when that can't be told; None for no node.
     """
 
     file: Optional[str] = None
@@ -65,6 +66,7 @@ class Observed:
     real_paths: Mapping[str, str] = field(default_factory=dict)
     contact: Contact = Contact.MANAGED
     commanded: Mapping[str, Value] = field(default_factory=dict)
+    nodes: Optional[frozenset[str]] = None
 
     @property
     def parsed(self) -> conffile.ConfFile:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath as Path
 
 from ..base.errors import Problem
+from ..base.text import printable
 from ..catalog.kinds import Value
 from ..model import conffile
-from ..model.desired import default_value
+from ..model.desired import default_value, known
 from .comparison import ABSENT, Comparison, Entry
 
 # Where the data lies. Another value does not move the data: the server would start empty beside it.
 DATA_LOCATION = ("dir", "dbfilename", "appenddirname", "appendfilename")
+# Where a node of a cluster has its nodes.conf. Another value does not move the file: the server would start as another node.
+NODE_LOCATION = ("dir", "cluster-config-file")
 
 
 def dangers(
@@ -59,7 +63,38 @@ def _of_entry(compare: Comparison, entry: Entry, place: str) -> list[Problem]:
                 "stop the server, move its files to the new place yourself, and run again",
             )
         ]
-    return []
+    return _other_node(compare, entry, place)
+
+
+def _other_node(compare: Comparison, entry: Entry, place: str) -> list[Problem]:
+    """Of a node of a cluster, also of one without any key."""
+    nodes = compare.observed.nodes
+    changes = not entry.left and (entry.file_differs or entry.live_differs)
+    if nodes is None or entry.option.name not in NODE_LOCATION or not changes:
+        return []
+    then = _next_nodes_file(compare)
+    if then in nodes:
+        return []
+    now = ", ".join(map(printable, sorted(nodes)))
+    what = f"is at {now}" if now else "could not be found (Redis 6.2 does not report its name)"
+    return [
+        Problem(
+            place,
+            f"this is a node of a cluster, its nodes.conf {what}, and a start with {printable(then)} would be another node, "
+            "without its slots",
+            f"{entry.option.name} as it is" if now else "the nodes.conf that has the identity of this node",
+            "take the declaration out; or stop the server, move its files to the new place yourself, and run again",
+        )
+    ]
+
+
+def _next_nodes_file(compare: Comparison) -> str:
+    """The path of nodes.conf with everything that is declared."""
+    observed = compare.observed
+    values = {**compare.desired.values, **observed.commanded}
+    directory = str(values.get("dir") or compare.live.get("dir") or observed.directory)
+    name = values.get("cluster-config-file") or default_value(known("cluster-config-file"), compare.desired.engine)
+    return str(Path(observed.real_paths.get(directory, directory), str(name)))
 
 
 def _fewer_databases(compare: Comparison, entry: Entry, place: str) -> list[Problem]:

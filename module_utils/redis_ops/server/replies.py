@@ -113,6 +113,8 @@ SHAPES: Mapping[str, Callable[[Reply], bool]] = {
     "BGREWRITEAOF": _is_text,
     "BGSAVE": _is_text,
     "CLIENT LIST": _is_text,
+    "CLUSTER INFO": _is_text,
+    "CLUSTER MYID": _is_text,
     "CONFIG GET": _is_config,
     "CONFIG SET": lambda reply: reply == "OK",
     "DEL": _is_number,

@@ -26,7 +26,7 @@ from ..platform.access import account
 from ..platform.units import Unit
 from ..server import connection as server
 from ..server import datasets, persistence
-from . import included, tls
+from . import included, nodes, tls
 from .instance import Instance, InstanceView, record_of
 from .reach import connection_of
 
@@ -67,7 +67,10 @@ def look(instance: Instance, unit: Optional[Unit] = None) -> InstanceView:
     if instance.config is not None and text is None:
         in_file = {**_without_a_file(desired, startup, engine), **in_file}
     store = _store(in_file, live, startup, engine)
-    observed = _observed(instance, unit, startup, engine, text, lines, info, live, in_file, store)
+    observed = replace(
+        _observed(instance, unit, startup, engine, text, lines, info, live, in_file, store),
+        nodes=nodes.own_files(instance, connection, live, in_file, store, engine),
+    )
     plan = build(
         desired,
         observed,
