@@ -12,6 +12,7 @@ from ansible.module_utils.redis_ops.base.findings import Status
 from ansible.module_utils.redis_ops.checks.verify import verify
 from ansible.module_utils.redis_ops.model import acl
 from ansible.module_utils.redis_ops.server.connection import Credentials
+from ansible.module_utils.redis_ops.server.persistence import SAVES, at_work
 from instances import OLD_AND_NEW, ONE, Lab, lab, laboratory, until
 
 __all__ = ["lab"]
@@ -130,7 +131,7 @@ def test_keys_that_only_a_writable_replica_has(lab, lines):
         primary.fill(100)
         lab.begin(f"replicaof 127.0.0.1 {primary.port}", "replica-read-only no", *lines)
         until(lambda: lab.info()["master_link_status"] == "up", "the first sync")
-        until(lambda: lab.info()["aof_rewrite_in_progress"] == "0", "the AOF that follows a sync")
+        until(lambda: not at_work(lab.info(), SAVES), "the AOF that follows a sync")
         lab.ask("SET", "mine", "1")
         is_refused(lab, "a replica that takes writes and has 101 keys")
         lab.converge(RESTARTS, restart=True, adopt="keep", accept_empty=True)
