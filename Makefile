@@ -66,7 +66,7 @@ LOADED := $(addprefix tests/contract/test_,load_on_a_server.py jobs.py verdicts.
 
 contract: setup-contract ## hold the catalogue against real servers of several versions
 	@scripts/fetch-servers
-	pytest tests/contract --numprocesses 2 --dist loadfile $(LOADED:%=--ignore %)
+	pytest tests/contract --numprocesses 3 --dist worksteal $(LOADED:%=--ignore %)
 	pytest $(LOADED)
 
 molecule: setup-molecule ## provision test hosts from bare to verified (SCENARIO=name for one)

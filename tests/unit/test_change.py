@@ -94,11 +94,13 @@ def test_a_file_that_cannot_be_put_back_keeps_no_other_from_it(old, tmp_path, mo
     )
 
 
-def test_what_says_whose_a_file_is_stays_where_that_cannot_be_put_back(old, tmp_path, monkeypatch):
+@pytest.mark.parametrize("first", ["record", "old"])
+def test_what_says_whose_a_file_is_stays_where_that_cannot_be_put_back(old, tmp_path, monkeypatch, first):
     record = tmp_path / "record"
+    texts = {record: "theirs", old: "2"}
     with Change() as change:
-        change.stage(Target(str(record)), "theirs")
-        change.stage(Target(str(old)), "2")
+        for path in sorted(texts, key=lambda path: path.name != first):
+            change.stage(Target(str(path)), texts[path])
         change.bind(str(record), str(old))
         change.commit()
         rename = os.rename

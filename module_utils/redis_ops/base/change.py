@@ -131,11 +131,11 @@ class Change:
     def put_back(self) -> PutBack:
         """Every file as it was before its first stage(), the last one first; those that were not there go away. Each for
         itself: one that cannot be put back does not keep the others from it, and what it was stays beside it until the
-        next run. See bind() for the exception.
+        next run. See bind() for the exception; such a file comes after all others.
         """
         back: list[str] = []
         failed: dict[str, str] = {}
-        for path, file in reversed(self._files.items()):
+        for path, file in sorted(reversed(self._files.items()), key=lambda item: item[0] in self._bound):
             if (file.written is None and file.before is None) or self._bound.get(path) in failed:
                 continue
             try:
