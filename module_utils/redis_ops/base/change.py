@@ -135,7 +135,9 @@ class Change:
         """
         back: list[str] = []
         failed: dict[str, str] = {}
-        for path, file in sorted(reversed(self._files.items()), key=lambda item: item[0] in self._bound):
+        in_turn = list(reversed(self._files.items()))
+        in_turn.sort(key=lambda item: item[0] in self._bound)
+        for path, file in in_turn:
             if (file.written is None and file.before is None) or self._bound.get(path) in failed:
                 continue
             try:
