@@ -94,7 +94,7 @@ def test_the_package_s_own_instance_gets_a_name_and_another_port(host):
         host, redis_server_instances=[renamed({**own, "name": "defualt"}, "sessions"), QUEUE], redis_server_restart=True
     )
     assert not wrong.ok
-    assert wrong.says("renamed_from", "no instance defualt", "default", title="error"), str(wrong)
+    assert wrong.says("renamed_from", "no record of an instance defualt", "default", title="error"), str(wrong)
     swapped = [renamed({**own, "port": 6402}, "sessions"), {**QUEUE, "port": 6401}]
     run = plays.provision(host, redis_server_instances=swapped, redis_server_restart=True)
     assert run.ok, str(run)
