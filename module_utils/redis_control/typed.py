@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from ..redis_ops.base.errors import Problem
 from ..redis_ops.base.text import printable
-from ..redis_ops.edge import arguments
+from ..redis_ops.edge.arguments import ARGUMENTS, declaration_of
 from ..redis_ops.model import declaration
 from . import core_version
 
@@ -46,7 +46,7 @@ def of_declaration(given: Any) -> list[Problem]:
     """given: the parameter `declaration` of a module, as it was typed."""
     if not isinstance(given, Mapping):
         return [Problem("declaration", "is no mapping", "what redis_server_declaration holds", "pass that variable")]
-    known = arguments.ARGUMENTS["declaration"]["options"]
+    known = ARGUMENTS["declaration"]["options"]
     foreign = [
         Problem(f"declaration: {name}", "is no part of a declaration", f"one of {', '.join(known)}", "correct it")
         for name in given
@@ -55,7 +55,7 @@ def of_declaration(given: Any) -> list[Problem]:
     missing = [name for name in ("instances", "profiles") if name not in given]
     if missing:
         return [Problem("declaration", f"lacks {', '.join(missing)}", "what redis_server_declaration holds", "add it")]
-    return [*foreign, *declaration.problems(arguments.declaration_of(given))]
+    return [*foreign, *declaration.problems(declaration_of(given))]
 
 
 def caller(variables: Mapping[str, Any]) -> str:

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..base.errors import FileRefused, Problem, told
-from ..base.files import Target, read
 from ..base.text import printable
 from ..model import default_user
 from ..view.instance import InstanceView
+from ..view.users import of_aclfile
 
 _REMEDY = (
     "give the default user that password in the aclfile (ACL SETUSER default resetpass >PASSWORD, then ACL SAVE), or declare "
@@ -43,14 +43,13 @@ def _aclfile(view: InstanceView) -> str:
 
 def _differs(view: InstanceView, path: str, password: str) -> str:
     """What the default user of the file has instead; '' where it has this password alone."""
-    owner, group = (view.config.owner, view.config.group) if view.config else (None, None)
     try:
-        text = read(Target(str(view.store.directory / path), owner=owner, group=group))
+        users = of_aclfile(view, path)
     except (FileRefused, OSError) as error:
         return f"whether the default user has it in the aclfile can't be told: {told(error)}"
-    if text is None:
+    if users is None:
         return f"the aclfile {printable(path)} does not exist"
-    rules = next((words[2:] for words in map(str.split, text.split("\n")) if words[:2] == ["user", "default"]), None)
+    rules = next((words[1:] for words in users if words[:1] == ["default"]), None)
     found = None if rules is None else default_user.passwords(rules)
     if found == default_user.wanted(password):
         return ""

@@ -33,7 +33,6 @@ from . import undone_users
 
 # Beside what decides who gets in and what the server is part of: which data a start loads and keeps, and what is evicted
 _OF_DATA = ("appendonly", "maxmemory", "maxmemory-policy", "save")
-_FOLLOWS = ("replicaof", "slaveof")
 _SHOWN = 5  # names of users in one text
 WHY = "Redis documentation, CONFIG REWRITE: what is set live is gone after a restart"
 
@@ -77,7 +76,7 @@ def _next_lines(view: InstanceView) -> conffile.ConfFile:
 
 def _role(view: InstanceView, lines: conffile.ConfFile) -> Iterator[tuple[str, str, str]]:
     """Whom it follows. Of a cluster's node nodes.conf has it."""
-    found = [line.arguments for line in lines.directives if line.name in _FOLLOWS]
+    found = [line.arguments for line in lines.directives if line.name in conffile.FOLLOWS]
     then = _primary(found[-1]) if found else None
     now = view.observed.replica_of
     if then == now or view.plan.compare.live.get("cluster-enabled") is True:
@@ -111,10 +110,8 @@ def _own_keys(view: InstanceView) -> Iterator[tuple[str, str, str]]:
 
 def _node(view: InstanceView, values: Mapping[str, Value]) -> Iterator[tuple[str, str, str]]:
     """The name of nodes.conf. Its directory is that of the data, see _location()."""
-    nodes, name = (
-        view.observed.nodes,
-        str(values.get(CONFIG_FILE) or default_value(known(CONFIG_FILE), view.plan.desired.engine)),
-    )
+    nodes = view.observed.nodes
+    name = str(values.get(CONFIG_FILE) or default_value(known(CONFIG_FILE), view.plan.desired.engine))
     directory = str(view.store.directory)
     then = str(Path(view.observed.real_paths.get(directory, directory), name))
     if nodes is None or then in nodes:
@@ -174,7 +171,7 @@ def _modules(view: InstanceView, lines: conffile.ConfFile) -> Iterator[tuple[str
 
 def _options(view: InstanceView, values: Mapping[str, Value]) -> Iterator[tuple[str, str, str]]:
     engine, compare = view.plan.desired.engine, view.plan.compare
-    settled = {entry.option.name for entry in view.plan.entries if not entry.left}
+    settled = view.plan.settled
     for option in catalog.options_at(engine):
         name, runs = option.name, compare.live.get(option.name, ABSENT)
         if name in settled or not _is_guarded(option) or _is_of_cluster(view, name) or _is_of_node(view, name):
@@ -198,7 +195,7 @@ def _options(view: InstanceView, values: Mapping[str, Value]) -> Iterator[tuple[
 
 def _location(view: InstanceView, values: Mapping[str, Value]) -> Iterator[tuple[str, str, str]]:
     """Data sets under another name, which the next start would load or begin empty."""
-    settled = {entry.option.name for entry in view.plan.entries if not entry.left}
+    settled = view.plan.settled
     live, engine = view.plan.compare.live, view.plan.desired.engine
     runs = {name: live[name] for name in DATA_LOCATION if name in live}
     boot = {name: values[name] for name in DATA_LOCATION if name in values and name not in settled}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..base.errors import AccessDenied, CommandRefused, FileRefused, told
-from ..base.files import Target, read
 from ..base.text import printable
 from ..catalog.kinds import Value
 from ..model import acl, conffile, load_user
 from ..view.instance import InstanceView
+from ..view.users import of_aclfile
 
 _SHOWN = 5  # names of users in one text
 _OPENED = ("acl-pubsub-default", "allchannels")
@@ -70,11 +70,10 @@ def _changed(
 
 def _written(view: InstanceView, lines: conffile.ConfFile, values: Mapping[str, Value]) -> dict[str, acl.User]:
     """Users of the files that the next start reads. Raises FileRefused, OSError."""
-    path, config = str(values.get("aclfile") or ""), view.config
+    path = str(values.get("aclfile") or "")
     stored: Sequence[Sequence[str]] = [line.arguments for line in lines.directives if line.name == "user"]
     if path:
-        owner, group = (config.owner, config.group) if config else (None, None)
-        stored = acl.of_file(read(Target(str(view.store.directory / path), owner=owner, group=group)) or "")
+        stored = of_aclfile(view, path) or ()
     option, opened = _OPENED
     found = acl.users(stored, opened=str(values.get(option, view.plan.compare.live.get(option))) == opened)
     # a file of users resets the default one

@@ -7,7 +7,7 @@ from typing import Optional
 
 from ..base.findings import Finding
 from ..model import conffile
-from ..view.record import FOLLOWS, foreign_lines, shown
+from ..view.record import foreign_lines, shown
 from .options import RUN
 from .states import State, found
 
@@ -56,4 +56,4 @@ def role(live: str, now: conffile.ConfFile, then: Optional[conffile.ConfFile], w
 
 def _followed(parsed: conffile.ConfFile) -> list[Sequence[str]]:
     """Host and port of each line that makes a replica."""
-    return [line.arguments for line in parsed.directives if line.name in FOLLOWS]
+    return [line.arguments for line in parsed.directives if line.name in conffile.FOLLOWS]

@@ -15,7 +15,7 @@ from ..base.engine import Engine
 
 KEEPS_RULES = "redis 7.2"
 HIDES_SANITIZE = "valkey 9.0"  # its ACL LIST has neither sanitize-payload nor skip-sanitize-payload
-_SYNONYMS = {
+SYNONYMS = {
     "allkeys": "~*",
     "allchannels": "&*",
     "allcommands": "+@all",
@@ -35,7 +35,7 @@ class Grant:
 
     def take(self, rule: str) -> None:
         """One rule, as ACL SETUSER takes it. One that is not known here is passed over: nobody could compare it."""
-        word = _SYNONYMS.get(rule.lower(), rule)
+        word = SYNONYMS.get(rule.lower(), rule)
         low = word.lower()
         if low == "resetkeys":
             self.keys = {}
@@ -151,12 +151,17 @@ class User:
 
     def _password(self, word: str) -> None:
         mark, text = word[0], word[1:]
-        hashed = text.lower() if mark in "#!" else hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        known = text.lower() if mark in "#!" else hashed(text)
         if mark in "<!":
-            self.passwords.discard(hashed)
+            self.passwords.discard(known)
         else:
-            self.passwords.add(hashed)
+            self.passwords.add(known)
             self.nopass = False
+
+
+def hashed(password: str) -> str:
+    """As a server lists a password: SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(password.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def parse(words: Iterable[str], *, opened: bool = False) -> User:
@@ -182,7 +187,7 @@ def _joined(words: Iterable[str]) -> Iterator[str]:
 
 def of_file(text: str) -> list[Sequence[str]]:
     """The users of an aclfile, which knows no quotes: name and rules of each."""
-    lines = [line.split() for line in text.splitlines()]
+    lines = [line.split() for line in text.split("\n")]
     return [words[1:] for words in lines if words[:1] == ["user"]]
 
 

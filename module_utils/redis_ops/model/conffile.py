@@ -28,7 +28,8 @@ HEADER = """\
 KEPT = """
 # Kept as found: written by Redis, Sentinel or an operator, and not the inventory's to decide
 """
-_KEPT_DIRECTIVES = ("replicaof", "slaveof", "user", "loadmodule", "rename-command")  # they outlive a rewrite
+FOLLOWS = ("replicaof", "slaveof")  # one option under two names
+_KEPT_DIRECTIVES = (*FOLLOWS, "user", "loadmodule", "rename-command")  # they outlive a rewrite
 _BLANKS = " \t\r\v\f"  # isspace(3) in the C locale; str.isspace knows more than Redis does
 _ENDS = " \t\r"  # of a line, and of a word without quotes (config.c, sds.c sdssplitargs)
 

@@ -49,6 +49,11 @@ class Plan:
         return [entry for entry in self.entries if entry.how is How.LIVE]
 
     @property
+    def settled(self) -> frozenset[str]:
+        """The options whose value a run decides, after it if not now; others stay as they are."""
+        return frozenset(entry.option.name for entry in self.entries if not entry.left)
+
+    @property
     def pending_restart(self) -> list[Entry]:
         return [entry for entry in self.entries if entry.how is How.RESTART]
 
@@ -238,7 +243,7 @@ def _says_the_same(
 
 def _as_set(lines: Sequence[conffile.Directive]) -> set[tuple[str, tuple[str, ...]]]:
     """Who a server follows is its own to decide, and no reason to write its file."""
-    return {(line.name, line.arguments) for line in lines if line.name not in ("replicaof", "slaveof")}
+    return {(line.name, line.arguments) for line in lines if line.name not in conffile.FOLLOWS}
 
 
 def _kept(

@@ -65,7 +65,7 @@ def _is_told(
 def following(lines: Sequence[conffile.Directive], primary: Optional[tuple[str, int]]) -> list[conffile.Directive]:
     """The lines with the primary that the server follows; None for no one."""
     first = [conffile.Directive("replicaof", (primary[0], str(primary[1])), 0)] if primary is not None else []
-    return first + [line for line in lines if line.name not in ("replicaof", "slaveof")]
+    return first + [line for line in lines if line.name not in conffile.FOLLOWS]
 
 
 def outlasting(parsed: conffile.ConfFile, *, everything: bool) -> list[conffile.Directive]:

@@ -122,11 +122,10 @@ class InstanceView:
         """
         desired, live = self.plan.desired, self.plan.compare.live
         at_start = {name: desired.get(name) for name in _LIMIT}
-        settled = {entry.option.name for entry in self.plan.entries if not entry.left}
         after_run = {
             name: live[name]
             for name in _LIMIT
-            if name not in settled and not isinstance(live.get(name, Unreadable("")), Unreadable)
+            if name not in self.plan.settled and not isinstance(live.get(name, Unreadable("")), Unreadable)
         }
         limits = [
             Limit(int(one["maxmemory"]), str(one["maxmemory-policy"])) for one in ({**at_start, **after_run}, at_start)

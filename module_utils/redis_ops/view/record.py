@@ -14,11 +14,10 @@ from .. import catalog
 from ..base.errors import FileRefused, InvalidValue
 from ..base.files import Target, look, read, write
 from ..base.statefile import digest, files_in, forget, keep_private, text_of
-from ..model.conffile import ConfFile, Directive
+from ..model.conffile import FOLLOWS, ConfFile, Directive
 from ..plan.contact import Contact
 from ..plan.plan import Plan
 
-FOLLOWS = ("replicaof", "slaveof")  # one option under two names
 # A module for one instance asks nobody what to do on first contact, and keeps what is not declared
 _ORIGINS = {Contact.FIRST: "kept", Contact.KEPT: "kept", Contact.REPLACED: "replaced"}
 _CONTACTS = {"": Contact.MANAGED, "kept": Contact.KEPT, "replaced": Contact.REPLACED}
