@@ -149,6 +149,11 @@ def test_an_aclfile_knows_no_quotes_either():
     assert acl.of_file(text) == [["default", "on", "nopass", "~*", "&*", "+@all"], ["a", "on", '>o"ne', "~x"]]
 
 
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\x0b", "\x1c"])
+def test_a_line_of_an_aclfile_ends_where_the_server_ends_it(end):
+    assert acl.of_file(f"user a on ~x{end}user b on\n") == [["a", "on", "~x", "user", "b", "on"]]
+
+
 # --- the user of a load test ------------------------------------------------------------------------------------------
 
 LOAD = "redis_ops_load_k3x9w2ab_until_20261126T213000Z"

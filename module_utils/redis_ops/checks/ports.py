@@ -53,12 +53,10 @@ def findings(view: HostView, product: Product) -> Iterator[Finding]:
 def remedy_of(stranger: Stranger, product: Product) -> str:
     """What to do about a server that nobody declared."""
     if stranger.unit is None:
-        stop = f"kill {stranger.pid}{stranger.stays}"
-        return f"make adopt describes it; nothing starts it at boot, so stop it if nobody needs it: {stop}"
-    stop = f"systemctl disable --now {stranger.unit.name}{stranger.stays}"
+        return f"make adopt describes it; nothing starts it at boot, so stop it if nobody needs it: {stranger.stop}"
     if stranger.instance and stranger.product == product.name:
-        return f"declare instance {stranger.instance} again, or run: {stop}"
-    return f"declare it (make adopt writes the lines), or run: {stop}"
+        return f"declare instance {stranger.instance} again, or run: {stranger.stop}"
+    return f"declare it (make adopt writes the lines), or run: {stranger.stop}"
 
 
 def _taken(place: str, port: int, listener: Listener, strangers: Sequence[Stranger]) -> Problem:

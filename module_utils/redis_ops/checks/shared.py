@@ -93,5 +93,5 @@ def _named(stranger: Stranger) -> str:
 
 def _stop(stranger: Stranger) -> str:
     if stranger.unit is not None:
-        return f": declare it (make adopt writes the lines), or run: systemctl disable --now {stranger.unit.name}{stranger.stays}"
-    return f", and stop it if nobody needs it: kill {stranger.pid}{stranger.stays}"
+        return f": declare it (make adopt writes the lines), or run: {stranger.stop}"
+    return f", and stop it if nobody needs it: {stranger.stop}"

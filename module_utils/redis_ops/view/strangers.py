@@ -52,6 +52,12 @@ class Stranger:
         return f" ({'; '.join(parts)})" if parts else ""
 
     @property
+    def stop(self) -> str:
+        """The command that ends it, and what becomes of its keys."""
+        command = f"systemctl disable --now {self.unit.name}" if self.unit is not None else f"kill {self.pid}"
+        return f"{command}{self.stays}"
+
+    @property
     def name(self) -> str:
         """As a person finds it on the host."""
         if self.unit is not None:
@@ -74,16 +80,17 @@ def strangers(declared: Sequence[Unit], *, systemd: bool) -> list[Stranger]:
     running = [found for found in processes.all_servers() if found.pid not in pids and not found.contained]
     known = _instances()
     seen = units.look(found.unit for found in running if found.unit) if systemd else {}
-    found = [_of_process(process, seen.get(process.unit), known) for process in running if process.unit not in names]
+    found = [_stranger(seen.get(process.unit), process, known) for process in running if process.unit not in names]
     if systemd:
         busy = names | {process.unit for process in running}
-        found += [_of_unit(unit, known) for unit in _stopped() if unit.enabled and unit.name not in busy]
+        found += [_stranger(unit, None, known) for unit in _stopped() if unit.enabled and unit.name not in busy]
     return found
 
 
 def dormant() -> list[Stranger]:
     """Servers that do not run and do not start at boot, of which somebody wrote the unit or the configuration."""
-    found = [_of_unit(unit, _instances()) for unit in _stopped() if not unit.enabled]
+    known = _instances()
+    found = [_stranger(unit, None, known) for unit in _stopped() if not unit.enabled]
     return [one for one in found if one.unit and (one.unit.fragment_is_foreign or _is_somebody_s(one))]
 
 
@@ -94,7 +101,7 @@ def of_units() -> list[Stranger]:
     running = [process.unit for process in processes.all_servers() if process.unit]
     seen = {unit.name: unit for unit in units.look([*units.candidates(), *running]).values()}
     known = _instances()
-    found = [_of_unit(unit, known) for unit in seen.values() if _starts_a_server(unit)]
+    found = [_stranger(unit, None, known) for unit in seen.values() if _starts_a_server(unit)]
     return [
         one
         for one in found
@@ -113,40 +120,26 @@ def _is_somebody_s(stranger: Stranger) -> bool:
     return Path(stranger.config).is_file() and not packages.is_untouched(package, stranger.config)
 
 
-def _of_process(process: Process, unit: Optional[Unit], known: dict[str, tuple[str, str]]) -> Stranger:
-    product, instance = known.get(process.unit, ("", ""))
-    product = product or ("valkey" if "valkey" in process.program else "redis")
-    startup = _startup(unit)
-    values = _values(unit)
+def _stranger(unit: Optional[Unit], process: Optional[Process], known: Mapping[str, tuple[str, str]]) -> Stranger:
+    """What runs says where its data is; of a server that does not run, the command and the file of its unit say it."""
+    startup, values = _startup(unit), _values(unit)
+    if process is not None:
+        name, program = process.unit, process.program
+        directory, place = process.directory, process.place
+    else:
+        name, program = unit.name if unit else "", startup.program if startup else ""
+        directory = _directory(startup, values)
+        place = identity(directory)
+    product, instance = known.get(name, ("", ""))
     return Stranger(
-        product,
-        instance,
-        unit if process.unit else None,
-        process,
-        max(process.resident, _maxmemory(values)),
-        process.directory,
-        startup.config if startup else "",
-        process.place,
-        Store.of({**values, "dir": process.directory}, _ANY_ENGINE) if values is not None else None,
-        bool(values and values.get("appendonly")),
-    )
-
-
-def _of_unit(unit: Unit, known: dict[str, tuple[str, str]]) -> Stranger:
-    product, instance = known.get(unit.name, ("", ""))
-    startup = _startup(unit)
-    product = product or ("valkey" if startup and "valkey" in startup.program else "redis")
-    values = _values(unit)
-    directory = _directory(startup, values)
-    return Stranger(
-        product,
+        product or ("valkey" if "valkey" in program else "redis"),
         instance,
         unit,
-        None,
-        _maxmemory(values),
+        process,
+        max(process.resident if process else 0, _maxmemory(values)),
         directory,
         startup.config if startup else "",
-        identity(directory),
+        place,
         Store.of({**values, "dir": directory}, _ANY_ENGINE) if values is not None else None,
         bool(values and values.get("appendonly")),
     )
