@@ -411,6 +411,20 @@ def test_the_way_back_has_what_runs_and_not_what_waits():
     assert back == {"databases": 8, "maxmemory": 1024**2}
 
 
+@pytest.mark.parametrize(
+    "waits", [{"unixsocket": "/proc/redis.sock"}, {"databases": 32, "unixsocket": "/run/redis/s"}, {"port": 6400}]
+)
+def test_the_way_back_of_a_file_of_ours_is_that_file(waits):
+    """Declared values that are the defaults of Redis keep their lines."""
+    ran = {"hz": 10, "databases": 16, "timeout": 0, "port": 6379, "maxmemory": "1mb", "appendonly": True}
+    live = {"hz": "10", "databases": "16", "timeout": "0", "port": "6379", "maxmemory": "1048576", "appendonly": "yes"}
+    file = plan(desire(**ran)).file_after
+    result = plan(desire(**{**ran, **waits}), file=file, live={**live, "unixsocket": ""}, applied={"hz": "10"})
+    kept = [line for line in file.splitlines() if line.partition(" ")[0] not in waits]
+    assert [line for line in result.way_back.splitlines() if line.partition(" ")[0] not in waits] == kept
+    assert ConfFile.parse(result.way_back).values(REDIS_7).get("unixsocket") is None
+
+
 @pytest.mark.parametrize("contact", [Contact.KEPT, Contact.REPLACED, Contact.FIRST])
 @pytest.mark.parametrize(
     ("live", "more", "itself"),

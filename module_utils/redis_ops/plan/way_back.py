@@ -28,11 +28,12 @@ def way_back(
         lines = following(lines, None if clustered else observed.replica_of)
     values = dict(desired.values)
     for entry in entries:
-        ran = _ran_with(entry)
-        if ran is ABSENT or ran == default_value(entry.option, engine):
-            values.pop(entry.option.name, None)
+        name, ran = entry.option.name, _ran_with(entry)
+        told = ran in (values.get(name, ABSENT), compare.in_file.get(name, ABSENT))
+        if ran is ABSENT or (ran == default_value(entry.option, engine) and not told):
+            values.pop(name, None)
         else:
-            values[entry.option.name] = ran
+            values[name] = ran
     if theirs and observed.file is not None and _is_told(values, compare, entries, lines):
         return observed.file
     return conffile.render(DesiredState(engine, values), instance, [*lines, *parsed.lines_of(unreadable)])
