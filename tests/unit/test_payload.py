@@ -21,7 +21,7 @@ MOST = {
     "redis_kernel": 50,
     "redis_package": 50,
     "redis_drift": 240,
-    "redis_config": 230,
+    "redis_config": 235,
     "redis_instances": 265,
     "redis_restore": 265,
     "redis_load_preflight": 280,

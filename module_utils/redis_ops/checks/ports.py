@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from .. import catalog
 from ..base.errors import Problem
 from ..base.findings import Finding, Status
+from ..catalog.option import Trait
 from ..platform.layout import Product
 from ..platform.sockets import Listener
 from ..view.host import HostView, Seen
@@ -75,7 +77,7 @@ def _taken(place: str, port: int, listener: Listener, strangers: Sequence[Strang
 
 def _no_way_in(seen: Seen) -> Iterator[Problem]:
     desired = seen.view.plan.desired
-    if not any(desired.get(name) for name in ("port", "tls-port", "unixsocket")):
+    if not any(desired.get(name) for name in catalog.with_trait(Trait.WAY_IN)):
         yield Problem(
             f"{seen.where}: port",
             "port and tls-port are 0 and there is no unixsocket, so nobody could connect",
