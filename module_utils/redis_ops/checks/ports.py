@@ -8,7 +8,8 @@ from .. import catalog
 from ..base.errors import Problem
 from ..base.findings import Finding, Status
 from ..catalog.option import Trait
-from ..platform.layout import Product
+from ..platform.layout import PRODUCTS
+from ..platform.packages import Product
 from ..platform.sockets import Listener
 from ..view.host import HostView, Seen
 from ..view.strangers import Stranger
@@ -69,7 +70,7 @@ def _taken(place: str, port: int, listener: Listener, strangers: Sequence[Strang
                 place,
                 f"{port} is taken by {stranger.name}: {whose}, which the inventory does not declare",
                 "a free port",
-                remedy_of(stranger, Product(stranger.product)),
+                remedy_of(stranger, PRODUCTS[stranger.product]),
             )
     told = f"{port} is taken by {listener.name}" + (f" (pid {listener.pid})" if listener.pid else "")
     return Problem(place, told, "a free port", "stop that process or choose another port")

@@ -17,7 +17,8 @@ from ..base.engine import Engine
 from ..base.errors import InvalidInput, Problem
 from ..base.units import format_memory
 from ..catalog.option import Trait
-from ..platform.layout import Layout, Product
+from ..platform.layout import Layout
+from ..platform.packages import Product
 from . import declaration as typed
 from .declaration import BASED_ON, DEFAULT_PROFILE, KEEP, Declaration, canonical
 from .desired import DesiredState

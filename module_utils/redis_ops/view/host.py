@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -109,8 +110,9 @@ class HostView:
     def needs_package(self) -> bool:
         """Whether any instance runs the package's program. One that somebody compiled does not."""
         return any(
-            seen.view.startup is None or seen.view.startup.program in (seen.view.instance.binary, "redis-server")
-            for seen in self.instances
+            view.startup is None
+            or view.startup.program in (view.instance.binary, posixpath.basename(view.instance.binary))
+            for view in (seen.view for seen in self.instances)
         )
 
     def close(self) -> None:
