@@ -56,7 +56,8 @@ actions:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.redis_ops.edge import run
-from ansible.module_utils.redis_ops.platform import install, packages
+from ansible.module_utils.redis_ops.platform import install
+from ansible.module_utils.redis_ops.platform.current import here
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 
 
@@ -70,7 +71,7 @@ def main() -> None:
     )
 
     def work() -> dict:
-        package = packages.package(PRODUCTS[module.params["product"]], module.params["version"])
+        package = here().packages.package(PRODUCTS[module.params["product"]], module.params["version"])
         return install.converge(package, check=module.check_mode)
 
     run.answer(module, lambda: run.in_turn(work, {}, "" if module.check_mode else "provision"))

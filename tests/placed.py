@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import grp
 import os
 import pwd
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,15 @@ import pytest
 from ansible.module_utils.redis_ops.apply import aside, removal, restoration
 from ansible.module_utils.redis_ops.apply.instances import Result, converge_all
 from ansible.module_utils.redis_ops.base.engine import Engine
-from ansible.module_utils.redis_ops.checks import preflight
 from ansible.module_utils.redis_ops.model import resolve
 from ansible.module_utils.redis_ops.model.declaration import LAYERS, Declaration
-from ansible.module_utils.redis_ops.platform import host, layout, service, units
-from ansible.module_utils.redis_ops.platform.layout import PRODUCTS, Layout, Product
-from ansible.module_utils.redis_ops.platform.packages import Package
+from ansible.module_utils.redis_ops.platform import current, host, layout, units
+from ansible.module_utils.redis_ops.platform.debian import DEBIAN, packages
+from ansible.module_utils.redis_ops.platform.interface import Platform
+from ansible.module_utils.redis_ops.platform.layout import PRODUCTS, Layout
+from ansible.module_utils.redis_ops.platform.packages import Package, Product
 from ansible.module_utils.redis_ops.platform.units import Unit
-from ansible.module_utils.redis_ops.view import declared, observe, strangers
+from ansible.module_utils.redis_ops.view import declared, describe, strangers
 from ansible.module_utils.redis_ops.view import host as view_of_host
 from ansible.module_utils.redis_ops.view.declared import Declared
 
@@ -83,6 +85,12 @@ class Stopped:
         return ""
 
 
+def _below(product: Product, root: str, program: str) -> Product:
+    """The same below a directory, with another program and the user of the tests."""
+    places = {name: root + getattr(product, name) for name in ("config_dir", "data_dir", "log_dir", "run_dir")}
+    return replace(product, binary=program, user=ME, **places)
+
+
 @dataclass
 class Placed:
     """A host whose root is `root`. service_of: makes the service of a name that starts with a file."""
@@ -91,6 +99,7 @@ class Placed:
     engine: Engine
     service_of: Callable[[str, str], Any]
     services: dict[str, Any] = field(default_factory=dict)
+    platform: Platform = DEBIAN
 
     @property
     def state(self) -> Path:
@@ -151,52 +160,41 @@ class Placed:
 
         @dataclass(frozen=True)
         class Here(Layout):
-            @property
-            def config(self) -> str:
-                return self.given_config or root + super().config
-
-            @property
-            def run_dir(self) -> str:
-                return root + super().run_dir
-
             def settings(self, port: int) -> Mapping[str, str]:
-                found = super().settings(port)
-                here = {name: root + found[name] for name in ("dir", "logfile")}
-                return {**found, **here, "supervised": "no"}
+                return {**super().settings(port), "supervised": "no"}
 
-            def packaged_paths(self) -> tuple[str, ...]:
-                return tuple(root + path for path in super().packaged_paths()[:2])
-
-        for name in ("etc/redis", "etc/valkey", "var/lib/redis", "var/lib/valkey", "var/log/redis", "var/log/valkey"):
-            (self.root / name).mkdir(parents=True)
+        products = {name: _below(product, root, program) for name, product in self.platform.products.items()}
+        for product in products.values():
+            for directory in (product.config_dir, product.data_dir, product.log_dir):
+                Path(directory).mkdir(parents=True)
+        patch.setattr(current, "PLATFORM", replace(self.platform, products=products, hidden=()))
         for module in (layout, aside, declared, removal):
             patch.setattr(module, "STATE_DIRECTORY", str(self.state))
         patch.setattr(aside, "ASIDE", f"{self.state}/aside")
         for module in (resolve, declared):
             patch.setattr(module, "Layout", Here)
-        patch.setattr(Product, "binary", property(lambda _: program))
-        patch.setattr(Product, "user", property(lambda _: ME))
         patch.setattr(host, "has_systemd", lambda: True)
         patch.setattr(host, "grantable_open_files", lambda **_: 1_000_000)
         patch.setattr(host, "installed_engine", lambda *_: self.engine)
-        patch.setattr(service, "of", lambda name, _: self._service(name))
+        for module in (declared, describe):
+            patch.setattr(module, "service_of", lambda name, _: self._service(name))
         patch.setattr(Declared, "units", lambda _, resolved: {one.layout.service: self._unit(one) for one in resolved})
         patch.setattr(view_of_host, "look_at_units", lambda names: {name: self._service(name).unit() for name in names})
         patch.setattr(view_of_host, "strangers", lambda *_, **__: [])
         patch.setattr(strangers, "of_units", list)
         patch.setattr(view_of_host, "must_be_root", lambda: None)
-        patch.setattr(observe.packages, "is_untouched", lambda *_: False)
-        patch.setattr(preflight, "HIDDEN_BY_SANDBOX", ())
-        patch.setattr(removal, "preferences_path", lambda product: str(self.root / f"etc/apt/ansible-{product.name}"))
+        patch.setattr(packages, "is_untouched", lambda *_: False)
+        patch.setattr(packages, "preferences_path", lambda product: str(self.root / f"etc/apt/ansible-{product.name}"))
         patch.setattr(units, "look", lambda names: {name: self._service(name).unit() for name in names})
 
     def _unit(self, one: resolve.Resolved) -> Unit:
         return self._service(one.layout.service, one.layout.config).unit()
 
 
-def stopped(root: Path, patch: pytest.MonkeyPatch, engine: str = "redis 7.0.15") -> Placed:
+def stopped(root: Path, patch: pytest.MonkeyPatch, engine: str = "redis 7.0.15", platform: Platform = DEBIAN) -> Placed:
     """A host where no server runs."""
-    found = Placed(root, Engine.parse(engine), lambda name, config: Stopped(name, config, root / "etc/systemd"))
+    service = functools.partial(Stopped, home=root / "etc/systemd")
+    found = Placed(root, Engine.parse(engine), service, platform=platform)
     found.prepare(patch, "/usr/bin/redis-server")
     return found
 

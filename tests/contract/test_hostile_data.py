@@ -15,7 +15,7 @@ from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.files import Target
 from ansible.module_utils.redis_ops.drift import instance as drift
 from ansible.module_utils.redis_ops.platform import host
-from ansible.module_utils.redis_ops.platform.service import SysV
+from ansible.module_utils.redis_ops.platform.debian.sysv import SysV
 from ansible.module_utils.redis_ops.platform.units import Unit
 from ansible.module_utils.redis_ops.server import datasets
 from ansible.module_utils.redis_ops.server.persistence import Store

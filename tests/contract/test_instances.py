@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import pytest
 from ansible.module_utils.redis_ops.apply import instances
 from ansible.module_utils.redis_ops.apply.instances import Result, converge_all
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed
-from ansible.module_utils.redis_ops.checks import preflight
 from ansible.module_utils.redis_ops.model.declaration import Declaration
 from ansible.module_utils.redis_ops.model.resolve import resolve
+from ansible.module_utils.redis_ops.platform import current
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 from ansible.module_utils.redis_ops.platform.packages import Package
 from ansible.module_utils.redis_ops.view import host, observe
@@ -32,7 +33,9 @@ class Host:
     def __init__(self, labs: dict[str, Lab], monkeypatch: pytest.MonkeyPatch) -> None:
         self.labs = labs
         self.engine = next(iter(labs.values())).program.engine
-        monkeypatch.setattr(preflight, "HIDDEN_BY_SANDBOX", ())  # the servers of tests are in no sandbox
+        monkeypatch.setattr(
+            current, "PLATFORM", replace(current.PLATFORM, hidden=())
+        )  # the servers of tests are in no sandbox
         monkeypatch.setattr(host, "look", lambda *_, **__: self._look())
 
     def converge(self, ports: dict[str, int], more: dict[str, Any] | None = None, **given: Any) -> Result:

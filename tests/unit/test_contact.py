@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible.module_utils.redis_ops import catalog
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.catalog.option import Origin
 from ansible.module_utils.redis_ops.model.conffile import ConfFile, Unreadable, quote, render
 from ansible.module_utils.redis_ops.model.desired import DesiredState, known
 from ansible.module_utils.redis_ops.plan.comparison import How, Observed
-from ansible.module_utils.redis_ops.plan.contact import Contact, left, sticky
+from ansible.module_utils.redis_ops.plan.contact import Contact, left
 from ansible.module_utils.redis_ops.plan.dangers import DATA_LOCATION
 from ansible.module_utils.redis_ops.plan.plan import Plan, build
 from hypothesis import assume, given
@@ -70,12 +71,12 @@ def test_who_gets_in_and_which_deployment_it_is_never_goes_back_to_a_default(nam
     found = plan({"hz": 10}, lines({name: STICKY[name], **NOT_STICKY}), contact)
     assert after(found)[name] == known(name).parse(STICKY[name], REDIS_7)
     assert name not in {entry.option.name for entry in (*found.live, *found.pending_restart)}
-    assert sticky(known(name))
+    assert catalog.stays(known(name))
 
 
 @pytest.mark.parametrize("name", NOT_STICKY)
 def test_other_options_stay_where_a_server_is_kept_and_go_back_where_it_is_managed(name):
-    assert not sticky(known(name))
+    assert not catalog.stays(known(name))
     for contact in Contact:
         found = after(plan({"lfu-log-factor": 10}, lines(NOT_STICKY), contact))
         assert (name in found) == (contact in OTHERS), contact
@@ -238,7 +239,7 @@ def test_no_undeclared_sticky_option_changes_unless_we_declared_it_once(situatio
     engine, declared, _, file = situation
     written = after(plan(declared, file, contact, engine))
     for name, value in ConfFile.parse(file).values(engine).items():
-        if name not in declared and (sticky(known(name)) or name in DATA_LOCATION):
+        if name not in declared and (catalog.stays(known(name)) or name in DATA_LOCATION):
             assert same(engine, name, value, written[name]), name
 
 

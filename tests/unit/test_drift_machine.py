@@ -8,8 +8,8 @@ import json
 import pytest
 from ansible.module_utils.redis_ops.drift import machine
 from ansible.module_utils.redis_ops.drift.states import State
-from ansible.module_utils.redis_ops.platform import host as this_host
 from ansible.module_utils.redis_ops.platform import kernel
+from ansible.module_utils.redis_ops.platform.debian import packages
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 from test_kernel import GUIDE, OUR_HUGE_PAGES, OURS, SOMAXCONN, Host
 
@@ -26,7 +26,7 @@ KNOBS = {
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
-    monkeypatch.setattr(this_host, "package_version", lambda _: "5:7.0.15-1")
+    monkeypatch.setattr(packages, "installed", lambda _: "5:7.0.15-1")
     monkeypatch.setattr(machine, "strangers", lambda *_, **__: [])
     return Host(tmp_path)
 
@@ -127,7 +127,7 @@ def test_what_this_machine_refuses_is_its_owner_s(steady, monkeypatch):
     ],
 )
 def test_the_package(steady, monkeypatch, installed, wanted, state):
-    monkeypatch.setattr(this_host, "package_version", lambda _: installed)
+    monkeypatch.setattr(packages, "installed", lambda _: installed)
     assert found(steady, version=wanted) == ({"package": state} if state else {})
 
 

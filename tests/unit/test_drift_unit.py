@@ -180,7 +180,7 @@ def test_the_unit_of_a_server_that_is_kept_is_somebody_else_s(found):
 
 
 def test_a_script_has_no_unit(found):
-    unit = replace(GOOD, fragment="/etc/init.d/redis-server", drop_ins=())
+    unit = replace(GOOD, fragment="/etc/init.d/redis-server", drop_ins=(), is_script=True)
     assert found(unit, limits="wanted\n") == {}
 
 

@@ -17,6 +17,8 @@ from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.owners import user_number
 from ansible.module_utils.redis_ops.model.startup import Startup
 from ansible.module_utils.redis_ops.platform import host, sockets
+from ansible.module_utils.redis_ops.platform.debian import packages
+from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 from ansible.module_utils.redis_ops.platform.sockets import Listener
 from ansible.module_utils.redis_ops.platform.units import Unit
 from ansible.module_utils.redis_ops.view import observe
@@ -317,7 +319,7 @@ def test_what_apt_would_install(candidate, release, engine, machine):
     if candidate:
         machine["apt-cache policy redis-server"] = POLICY.format("(none)", candidate)
     machine["/etc/os-release"] = release
-    assert host.candidate_engine("redis", "redis-server") == (Engine.parse(engine) if engine else None)
+    assert packages.candidate(PRODUCTS["redis"]) == (Engine.parse(engine) if engine else None)
 
 
 MADISON = """\
@@ -337,7 +339,7 @@ redis-server | 5:7.0.15-1~deb12u10 | http://security.debian.org bookworm-securit
 )
 def test_versions_that_apt_has(text, versions, machine):
     machine["apt-cache madison redis-server"] = text
-    assert host.apt_versions("redis-server") == versions
+    assert packages.versions("redis-server") == versions
 
 
 @pytest.mark.parametrize(
@@ -380,7 +382,7 @@ def test_distribution(text, expected, machine):
 )
 def test_package_version(text, version, machine):
     machine["dpkg-query --show --showformat=${db:Status-Status} ${Version} redis-server"] = text
-    assert host.package_version("redis-server") == version
+    assert packages.installed("redis-server") == version
 
 
 # --- this machine -----------------------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed
-from ansible.module_utils.redis_ops.platform import host, install, packages
+from ansible.module_utils.redis_ops.platform import host
+from ansible.module_utils.redis_ops.platform.debian import install, packages
+from ansible.module_utils.redis_ops.platform.debian.packages import DebianPackage
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
-from ansible.module_utils.redis_ops.platform.packages import Package
 from ansible.module_utils.redis_ops.platform.service import Systemd
 
 REDIS, ENGINE = PRODUCTS["redis"], Engine("redis", (7, 0, 15))
@@ -19,8 +20,8 @@ ALL = ("redis-server", "redis-tools")
 HOSTS_OWN = '#!/bin/sh\n# of the host: nothing starts here but cron\n[ "$1" = cron ] || exit 101\n'
 
 
-def package(**facts: object) -> Package:
-    return Package(**{"product": REDIS, "installed": "", "engine": ENGINE, "missing": ALL, **facts})
+def package(**facts: object) -> DebianPackage:
+    return DebianPackage(**{"product": REDIS, "installed": "", "engine": ENGINE, "missing": ALL, **facts})
 
 
 @pytest.fixture
@@ -159,10 +160,10 @@ def test_todo(facts, todo):
 @pytest.mark.usefixtures("policy")
 def test_missing(installed, version, missing, monkeypatch):
     audits = []
-    monkeypatch.setattr(host, "package_version", lambda name: installed.get(name, ""))
-    monkeypatch.setattr(host, "apt_versions", lambda _: ["5:7"])
+    monkeypatch.setattr(packages, "installed", lambda name: installed.get(name, ""))
+    monkeypatch.setattr(packages, "versions", lambda _: ["5:7"])
     monkeypatch.setattr(host, "installed_engine", lambda _: ENGINE)
-    monkeypatch.setattr(host, "dpkg_interrupted", lambda: audits.append(1) or True)
+    monkeypatch.setattr(packages, "is_interrupted", lambda: audits.append(1) or True)
     found = packages.package(REDIS, version)
     assert list(found.missing) == missing
     assert found.interrupted == bool(missing) == bool(audits)

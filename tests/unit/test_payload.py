@@ -20,13 +20,13 @@ KIB = 1024
 MOST = {
     "redis_kernel": 50,
     "redis_package": 50,
-    "redis_drift": 240,
-    "redis_config": 230,
+    "redis_drift": 245,
+    "redis_config": 240,
     "redis_instances": 265,
     "redis_restore": 265,
     "redis_load_preflight": 280,
 }
-MOST_OF_OTHERS = 215
+MOST_OF_OTHERS = 222
 ON_CONTROL_NODE = 15  # of a module that only says that its action plugin is missing
 
 

@@ -13,7 +13,8 @@ from ansible.module_utils.redis_ops.base.files import Target
 from ansible.module_utils.redis_ops.base.statefile import keep_private, text_of
 from ansible.module_utils.redis_ops.model.conffile import HEADER, ConfFile
 from ansible.module_utils.redis_ops.plan.contact import Contact
-from ansible.module_utils.redis_ops.platform import packages, processes
+from ansible.module_utils.redis_ops.platform import processes
+from ansible.module_utils.redis_ops.platform.debian import packages
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS, Layout
 from ansible.module_utils.redis_ops.platform.processes import Process
 from ansible.module_utils.redis_ops.server.connection import Address, Credentials

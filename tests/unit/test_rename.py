@@ -17,6 +17,7 @@ from ansible.module_utils.redis_ops.base.errors import ApplyFailed, InvalidInput
 from ansible.module_utils.redis_ops.checks import preflight
 from ansible.module_utils.redis_ops.model.conffile import HEADER_START
 from ansible.module_utils.redis_ops.model.declaration import Declaration, problems
+from ansible.module_utils.redis_ops.platform.debian import packages
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS, Layout
 from ansible.module_utils.redis_ops.platform.sockets import Listener
 from ansible.module_utils.redis_ops.platform.units import Unit
@@ -262,7 +263,7 @@ def test_a_unit_of_somebody_else_that_has_the_old_name(here, unit):
 
 def test_what_the_package_brings_for_the_old_name_is_not_an_instance(here, monkeypatch):
     here.config("default").write_text("port 6379\n")
-    monkeypatch.setattr(observe.packages, "is_untouched", lambda *_: True)
+    monkeypatch.setattr(packages, "is_untouched", lambda *_: True)
     assert told_of_old(here, name="default") == []
 
 

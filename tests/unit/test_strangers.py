@@ -7,7 +7,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from ansible.module_utils.redis_ops.platform import packages, processes, units
+from ansible.module_utils.redis_ops.platform import processes, units
+from ansible.module_utils.redis_ops.platform.debian import packages
 from ansible.module_utils.redis_ops.platform.processes import Process
 from ansible.module_utils.redis_ops.platform.units import Unit
 from ansible.module_utils.redis_ops.view import strangers as view

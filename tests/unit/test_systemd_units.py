@@ -16,6 +16,7 @@ from ansible.module_utils.redis_ops.base.errors import InvalidValue
 from ansible.module_utils.redis_ops.base.owners import user_number
 from ansible.module_utils.redis_ops.model import startup
 from ansible.module_utils.redis_ops.platform import command, host, units
+from ansible.module_utils.redis_ops.platform.debian import sysv
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import quick
@@ -455,7 +456,7 @@ if start-stop-daemon --start --quiet --pidfile $PIDFILE --chuid redis:redis --ex
 )
 def test_the_script_of_a_package(systemd, default, words, unclear):
     systemd.files = {"/etc/init.d/redis-server": SCRIPT, "/etc/default/redis-server": default}
-    unit = units.sysv("redis-server", 42, enabled=True)
+    unit = sysv.unit_of("redis-server", 42, enabled=True)
     assert (unit.command, bool(unit.unclear)) == (words, unclear)
     assert (unit.loaded, unit.enabled, unit.user, unit.group, unit.pid) == (True, True, "redis", "redis", 42)
     assert unit.fragment == "/etc/init.d/redis-server"
@@ -463,7 +464,7 @@ def test_the_script_of_a_package(systemd, default, words, unclear):
 
 def test_a_script_that_is_not_there(systemd):
     systemd.files = {}
-    assert units.sysv("redis-server", 0, enabled=False) == units.Unit("redis-server")
+    assert sysv.unit_of("redis-server", 0, enabled=False) == units.Unit("redis-server")
 
 
 # --- units and processes ------------------------------------------------------------------------------------------------

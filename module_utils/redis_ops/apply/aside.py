@@ -19,7 +19,7 @@ from ..base.moves import Owner, move, names_in, remove_file
 from ..base.paths import naming, open_directory
 from ..base.statefile import keep_private
 from ..base.trees import make_directory
-from ..platform.layout import STATE_DIRECTORY
+from ..platform.state import STATE_DIRECTORY
 from ..server.datasets import own_parts
 from ..server.persistence import Store
 from ..view.instance import Instance, record_of

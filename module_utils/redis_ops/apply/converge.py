@@ -190,7 +190,7 @@ class _Change:
 
     def _must_answer(self) -> None:
         """The declared way in lets us in, before anything else relies on it. Raises RedisOpsError."""
-        if {entry.option.name for entry in self.view.plan.live} & set(starting.WAYS_IN):
+        if {entry.option.name for entry in self.view.plan.live} & set(starting.ADMITTING):
             answers(self.view)
 
     def _renew(self, running: RunningServer) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
+from .. import catalog
 from ..base.errors import ApplyFailed, InvalidInput, RedisOpsError, told
 from ..base.findings import Finding, as_records, failures
 from ..base.text import printable
+from ..catalog.option import Trait
 from ..checks import data, preflight, undone
 from ..checks.verify import verify
 from ..platform import sockets
@@ -24,7 +26,7 @@ from .converge import converge
 from .foresee import Outcome
 from .rename import foresee_rename, must_be_possible, rename, what
 
-_PORTS = ("port", "tls-port")
+_PORTS = catalog.with_trait(Trait.CLIENT_PORT)
 
 
 @dataclass

@@ -16,9 +16,10 @@ from ..base.errors import ApplyFailed, InvalidInput, Problem, RedisOpsError, tol
 from ..base.paths import open_directory
 from ..model.conffile import HEADER_START
 from ..plan.contact import Contact
-from ..platform.layout import LOCK, PRODUCTS, STATE_DIRECTORY
-from ..platform.packages import preferences_path
+from ..platform.current import here
+from ..platform.layout import PRODUCTS
 from ..platform.places import identity
+from ..platform.state import LOCK, STATE_DIRECTORY
 from ..server import datasets, persistence
 from ..view.declared import Declared, is_managed, remembered
 from ..view.instance import Instance, InstanceView, record_of
@@ -253,7 +254,7 @@ def _delete(view: InstanceView, path: str) -> None:
 
 def _of_host() -> Iterator[Step]:
     """What is left when the last instance is gone."""
-    yield from _files([preferences_path(product) for product in PRODUCTS.values()])
+    yield from _files([path for product in PRODUCTS.values() for path in here().packages.leftovers(product)])
     if set(moves.names_in(STATE_DIRECTORY)) - {LOCK}:
         yield f"remove {STATE_DIRECTORY}", _forget_all
 

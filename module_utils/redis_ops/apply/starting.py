@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
+from .. import catalog
 from ..base.errors import ApplyFailed, FileRefused, InvalidValue, RedisOpsError, ServerUnreachable, plain, told
 from ..base.files import Target, look, read, tail
+from ..catalog.option import Trait
 from ..model.conffile import ConfFile
 from ..model.startup import parse
 from ..platform.service import LOAD_TIMEOUT, START_TIMEOUT, Service
@@ -24,7 +26,7 @@ from . import live
 CLUSTER_TIMEOUT = 30.0  # seconds until a node that was started must serve its slots
 DEATH_GRACE = 10.0  # seconds without a process after a start until it counts as dead
 LINES = 3  # of a server's log that explain why it did not start
-WAYS_IN = ("port", "tls-port", "bind", "requirepass", "protected-mode", "tls-auth-clients")
+ADMITTING = catalog.with_trait(Trait.ADMITS)
 _COMPLAINTS = (
     *("fatal", "error", "fail", "can't", "could not", "cannot", "refus", "no such", "denied", "in use", "bad file"),
     *("invalid", "unable", "corrupt", "not valid", "wrong", "bad "),

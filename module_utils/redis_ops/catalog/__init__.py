@@ -11,22 +11,26 @@ from dataclasses import dataclass
 from typing import Optional
 
 from . import cluster, encoding, file_only, memory, network, observability, persistence, process, replication, security
-from .vocabulary import Engine, Option
+from .vocabulary import Engine, Option, Trait
 
 
 @dataclass(frozen=True)
 class Group:
-    """A heading of redis.conf. guide: sections of the tuning guide, '' for none; why: at most two lines."""
+    """A heading of redis.conf. guide: sections of the tuning guide, '' for none; why: at most two lines.
+
+    stays: whether each of its options is as if it had Trait.STAYS.
+    """
 
     title: str
     guide: str
     why: str
+    stays: bool = False
 
 
 GROUPS: Mapping[str, Group] = {
     "network": Group("Network", "3.1, 9", "Listen only where clients are, with a queue that survives a burst of them."),
-    "security": Group("Security", "", "Nobody gets in by default, and nobody may do more than they need."),
-    "tls": Group("TLS", "", "Encrypts clients, replicas and the cluster bus."),
+    "security": Group("Security", "", "Nobody gets in by default, and nobody may do more than they need.", stays=True),
+    "tls": Group("TLS", "", "Encrypts clients, replicas and the cluster bus.", stays=True),
     "clients": Group(
         "Clients", "3.1, 6.1, 9", "Room for every connection of the load, and a limit on what one of them can hold."
     ),
@@ -45,7 +49,7 @@ GROUPS: Mapping[str, Group] = {
     "replication": Group(
         "Replication", "9", "A backlog that outlasts a short disconnection spares the primary a full copy."
     ),
-    "cluster": Group("Cluster", "", "Slots, failover and how a node is announced."),
+    "cluster": Group("Cluster", "", "Slots, failover and how a node is announced.", stays=True),
     "performance": Group("Performance", "9", "One thread executes commands; these decide what it is spared."),
     "encoding": Group("Compact encodings", "6.2", "Small values take a fraction of the memory in compact form."),
     "observability": Group(
@@ -72,23 +76,20 @@ def _key(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
-OPTIONS: tuple[Option, ...] = tuple(
-    sorted(
-        (
-            *cluster.OPTIONS,
-            *encoding.OPTIONS,
-            *file_only.OPTIONS,
-            *memory.OPTIONS,
-            *network.OPTIONS,
-            *observability.OPTIONS,
-            *persistence.OPTIONS,
-            *process.OPTIONS,
-            *replication.OPTIONS,
-            *security.OPTIONS,
-        ),
-        key=lambda option: option.name,
-    )
+# as the tables have them, from the network inwards
+_IN_TABLES: tuple[Option, ...] = (
+    *network.OPTIONS,
+    *security.OPTIONS,
+    *observability.OPTIONS,
+    *process.OPTIONS,
+    *persistence.OPTIONS,
+    *memory.OPTIONS,
+    *replication.OPTIONS,
+    *cluster.OPTIONS,
+    *encoding.OPTIONS,
+    *file_only.OPTIONS,
 )
+OPTIONS: tuple[Option, ...] = tuple(sorted(_IN_TABLES, key=lambda option: option.name))
 _BY_NAME = _index(OPTIONS)
 
 
@@ -101,6 +102,22 @@ def suggest(name: str) -> list[str]:
     """Up to three option names that look like this one, the nearest first."""
     near = difflib.get_close_matches(_key(name), _BY_NAME, n=9)
     return list(dict.fromkeys(_BY_NAME[name].name for name in near))[:3]
+
+
+def with_trait(trait: Trait) -> tuple[str, ...]:
+    """The canonical names of the options that have this trait, in the order of the tables."""
+    return tuple(option.name for option in _IN_TABLES if trait in option.traits)
+
+
+def has_trait(name: str, trait: Trait) -> bool:
+    """Whether some option of this name has this trait."""
+    option = find(name)
+    return option is not None and trait in option.traits
+
+
+def stays(option: Option) -> bool:
+    """Whether an undeclared value in a file stays, unless this project put it there."""
+    return GROUPS[option.group].stays or Trait.STAYS in option.traits
 
 
 def options_at(engine: Engine) -> list[Option]:

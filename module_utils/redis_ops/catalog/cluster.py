@@ -17,6 +17,7 @@ from .vocabulary import (
     Enum,
     Integer,
     Option,
+    Trait,
 )
 
 OPTIONS = (
@@ -28,6 +29,7 @@ OPTIONS = (
         "nodes.conf",
         apply=Apply.RESTART,
         readable=By(False, {"redis 7.0": True}),
+        traits=Trait.NODE_LOCATION,
         note="the server writes this file",
     ),
     Option("cluster-config-save-behavior", Enum(("sync", "best-effort")), "cluster", "sync", since=("valkey 9.1",)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .vocabulary import TEXT, Apply, Option, Origin
+from .vocabulary import TEXT, Apply, Option, Origin, Trait
 
 OPTIONS = (
     Option(
@@ -19,6 +19,7 @@ OPTIONS = (
         "file-only",
         apply=Apply.RESTART,
         file_only=True,
+        traits=Trait.KEPT_LINE,
         note="modules are not managed",
     ),
     Option(
@@ -27,6 +28,7 @@ OPTIONS = (
         "file-only",
         apply=Apply.RESTART,
         file_only=True,
+        traits=Trait.KEPT_LINE,
         note="deprecated, and breaks the AOF and replicas; take the command away with an ACL rule",
     ),
     Option(
@@ -36,6 +38,7 @@ OPTIONS = (
         apply=Apply.RESTART,
         file_only=True,
         origin=Origin.RUNTIME,
+        traits=Trait.KEPT_LINE,
         note="users belong in an aclfile, which is reloaded without a restart",
     ),
 )

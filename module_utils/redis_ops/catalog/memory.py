@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from .vocabulary import BYTES, COUNT, INT_MAX, PERCENT, YES_NO, By, Enum, Integer, Memory, MemoryOrPercent, Option
+from .vocabulary import (
+    BYTES,
+    COUNT,
+    INT_MAX,
+    PERCENT,
+    YES_NO,
+    By,
+    Enum,
+    Integer,
+    Memory,
+    MemoryOrPercent,
+    Option,
+    Trait,
+)
 
 _POLICIES = (
     "noeviction",
@@ -19,7 +32,14 @@ _VALKEY_8_1 = ("valkey 8.1",)
 _DEFRAG_NOTE = "only where Redis is built with its own jemalloc; Debian's packages refuse it"
 
 OPTIONS = (
-    Option("maxmemory", BYTES, "memory", "0", note="0 is no limit; it does not count replica buffers or the fork"),
+    Option(
+        "maxmemory",
+        BYTES,
+        "memory",
+        "0",
+        traits=Trait.KEEPS_DATA,
+        note="0 is no limit; it does not count replica buffers or the fork",
+    ),
     Option("maxmemory-clients", MemoryOrPercent(), "memory", "0", since=("redis 7.0",), note="0 is no limit"),
     Option("maxmemory-eviction-tenacity", PERCENT, "memory", "10"),
     Option(
@@ -27,6 +47,7 @@ OPTIONS = (
         By(Enum(_POLICIES), {"redis 8.6": Enum((*_POLICIES, "allkeys-lrm", "volatile-lrm"))}),
         "memory",
         "noeviction",
+        traits=Trait.KEEPS_DATA,
         note="a queue such as BullMQ loses jobs under anything but noeviction",
     ),
     Option(

@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-from .vocabulary import COUNT, PATH, PORT, TEXT, YES_NO, Apply, BufferLimits, By, Integer, Memory, Octal, Option, Words
+from .vocabulary import (
+    COUNT,
+    PATH,
+    PORT,
+    TEXT,
+    YES_NO,
+    Apply,
+    BufferLimits,
+    By,
+    Integer,
+    Memory,
+    Octal,
+    Option,
+    Trait,
+    Words,
+)
 
 _NEW_CONNECTIONS = ("redis 7.4", "valkey 8.0")
 
 OPTIONS = (
-    Option("bind", Words(), "network", By("", {"redis 7.0": "* -::*"}), note="the default listens everywhere"),
+    Option(
+        "bind",
+        Words(),
+        "network",
+        By("", {"redis 7.0": "* -::*"}),
+        traits=Trait.ADMITS | Trait.STAYS,
+        note="the default listens everywhere",
+    ),
     Option("bind-source-addr", TEXT, "network", "", since=("redis 7.0",)),
-    Option("port", PORT, "network", "6379", note="0 does not listen"),
+    Option(
+        "port",
+        PORT,
+        "network",
+        "6379",
+        traits=Trait.WAY_IN | Trait.CLIENT_PORT | Trait.ADMITS | Trait.EXCLUSIVE | Trait.STAYS,
+        note="0 does not listen",
+    ),
     Option("tcp-backlog", COUNT, "network", "511", apply=Apply.RESTART, note="net.core.somaxconn limits it"),
     Option("tcp-keepalive", COUNT, "network", "300", unit="seconds"),
-    Option("unixsocket", PATH, "network", "", apply=Apply.RESTART),
-    Option("unixsocketgroup", TEXT, "network", "", apply=Apply.RESTART, since=("valkey 8.0",)),
-    Option("unixsocketperm", Octal(), "network", "0", apply=Apply.RESTART),
+    Option("unixsocket", PATH, "network", "", apply=Apply.RESTART, traits=Trait.WAY_IN | Trait.EXCLUSIVE | Trait.STAYS),
+    Option("unixsocketgroup", TEXT, "network", "", apply=Apply.RESTART, since=("valkey 8.0",), traits=Trait.STAYS),
+    Option("unixsocketperm", Octal(), "network", "0", apply=Apply.RESTART, traits=Trait.STAYS),
     Option("socket-mark-id", Integer(0, 2**32 - 1), "network", "0", apply=Apply.RESTART, since=("redis 7.0",)),
     Option("mptcp", YES_NO, "network", "no", apply=Apply.RESTART, since=("valkey 9.0",)),
-    Option("rdma-bind", Words(), "network", "", since=("valkey 8.1",)),
-    Option("rdma-port", PORT, "network", "0", since=("valkey 8.1",)),
+    Option("rdma-bind", Words(), "network", "", since=("valkey 8.1",), traits=Trait.STAYS),
+    Option("rdma-port", PORT, "network", "0", since=("valkey 8.1",), traits=Trait.STAYS),
     Option(
         "rdma-rx-size",
         Integer(64 * 1024, 16 * 1024**2),

@@ -16,6 +16,7 @@ from .vocabulary import (
     KeyspaceEvents,
     Option,
     Percentiles,
+    Trait,
 )
 
 _LEVELS = ("debug", "verbose", "notice", "warning")
@@ -56,7 +57,15 @@ OPTIONS = (
     ),
     # log
     Option("loglevel", By(Enum(_LEVELS), {"redis 7.2": Enum((*_LEVELS, "nothing"))}), "observability", "notice"),
-    Option("logfile", PATH, "observability", "", apply=Apply.RESTART, note="'' is standard output"),
+    Option(
+        "logfile",
+        PATH,
+        "observability",
+        "",
+        apply=Apply.RESTART,
+        traits=Trait.EXCLUSIVE | Trait.STAYS,
+        note="'' is standard output",
+    ),
     Option(
         "log-format",
         By(Enum(("legacy", "logfmt")), {"valkey 9.1": Enum(("legacy", "logfmt", "json"))}),

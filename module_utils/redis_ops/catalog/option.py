@@ -31,6 +31,39 @@ class Origin(enum.Enum):
     RUNTIME = "runtime"  # Redis itself, Sentinel or an operator's command; kept as found
 
 
+class Trait(enum.Flag):
+    """What an option means to this project beyond its value. catalog.with_trait() gives the options that have one."""
+
+    NONE = 0
+    # where the data lies; another value does not move the data, so that the server would start empty beside it
+    DATA_LOCATION = enum.auto()
+    # where a node of a cluster has its nodes.conf; with another value the server would start as another node
+    NODE_LOCATION = enum.auto()
+    # which data a start loads, what is saved and what is evicted
+    KEEPS_DATA = enum.auto()
+    # a client can connect there, and nowhere else
+    WAY_IN = enum.auto()
+    # a way in that is a TCP port
+    CLIENT_PORT = enum.auto()
+    # keeps people out who can reach the server
+    GUARD = enum.auto()
+    # a change of the running server may keep out the client that made it
+    ADMITS = enum.auto()
+    # two instances of a host can't both have the same value
+    EXCLUSIVE = enum.auto()
+    # an undeclared value in a file stays, unless this project put it there: the engine's default would open the server,
+    # hide its data or take it out of its deployment. catalog.stays() knows the groups of which every option stays
+    STAYS = enum.auto()
+    # how the process is supervised; the unit gives it, whatever the file says
+    SUPERVISION = enum.auto()
+    # its lines in a file outlive a rewrite, although nobody declares them
+    KEPT_LINE = enum.auto()
+    # names a file or a directory that TLS needs
+    TLS_FILE = enum.auto()
+    # names the file of a private key
+    PRIVATE_KEY = enum.auto()
+
+
 @dataclass(frozen=True)
 class Option:
     """One Redis option.
@@ -45,6 +78,7 @@ class Option:
     readable: whether CONFIG GET * shows it; By(...) where versions differ.
     file_only: a directive of the file that CONFIG does not know. The project recognises it and does not manage it; `note`
     says why. Never readable, never live.
+    traits: see Trait.
     """
 
     name: str
@@ -60,6 +94,7 @@ class Option:
     readable: Union[bool, By[bool]] = True
     file_only: bool = False
     origin: Origin = Origin.DECLARED
+    traits: Trait = Trait.NONE
     note: str = ""
 
     def __post_init__(self) -> None:

@@ -17,16 +17,26 @@ from .vocabulary import (
     Integer,
     Option,
     SavePoints,
+    Trait,
 )
 
 # config.c of 6.2: `dir` is a chdir(2). An open AOF stays in the old directory (tests/contract/test_stored_data.py)
 _PLACE = By(Apply.PLACE, {"redis 7.0": Apply.PROTECTED})
 
 OPTIONS = (
-    Option("dir", PATH, "persistence", apply=_PLACE, note="the server reports it with symlinks resolved"),
+    Option(
+        "dir",
+        PATH,
+        "persistence",
+        apply=_PLACE,
+        traits=Trait.DATA_LOCATION | Trait.NODE_LOCATION | Trait.EXCLUSIVE,
+        note="the server reports it with symlinks resolved",
+    ),
     # snapshots
-    Option("save", SavePoints(), "persistence", "3600 1 300 100 60 10000", unit="seconds changes"),
-    Option("dbfilename", FILE_NAME, "persistence", "dump.rdb", apply=_PLACE),
+    Option(
+        "save", SavePoints(), "persistence", "3600 1 300 100 60 10000", unit="seconds changes", traits=Trait.KEEPS_DATA
+    ),
+    Option("dbfilename", FILE_NAME, "persistence", "dump.rdb", apply=_PLACE, traits=Trait.DATA_LOCATION),
     Option("rdbchecksum", YES_NO, "persistence", "yes", apply=Apply.RESTART),
     Option("rdbcompression", YES_NO, "persistence", "yes"),
     Option("rdb-del-sync-files", YES_NO, "persistence", "no"),
@@ -46,10 +56,21 @@ OPTIONS = (
         YES_NO,
         "persistence",
         "no",
+        traits=Trait.KEEPS_DATA,
         note="no -> yes goes through the running server: with the file alone, the next start ignores the RDB and is empty",
     ),
-    Option("appendfilename", FILE_NAME, "persistence", "appendonly.aof", apply=Apply.RESTART),
-    Option("appenddirname", FILE_NAME, "persistence", "appendonlydir", apply=Apply.RESTART, since=("redis 7.0",)),
+    Option(
+        "appendfilename", FILE_NAME, "persistence", "appendonly.aof", apply=Apply.RESTART, traits=Trait.DATA_LOCATION
+    ),
+    Option(
+        "appenddirname",
+        FILE_NAME,
+        "persistence",
+        "appendonlydir",
+        apply=Apply.RESTART,
+        since=("redis 7.0",),
+        traits=Trait.DATA_LOCATION,
+    ),
     Option("appendfsync", Enum(("always", "everysec", "no")), "persistence", "everysec"),
     Option("no-appendfsync-on-rewrite", YES_NO, "persistence", "no", note="yes may lose 30 seconds of writes"),
     Option("auto-aof-rewrite-percentage", COUNT, "persistence", "100", unit="percent"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .vocabulary import COUNT, PATH, POSITIVE, TEXT, YES_NO, Apply, By, Enum, Integer, Integers, Option, WordSet
+from .vocabulary import COUNT, PATH, POSITIVE, TEXT, YES_NO, Apply, By, Enum, Integer, Integers, Option, Trait, WordSet
 
 _SAVE_OR_NOT = ("save", "nosave")
 _STOP = (*_SAVE_OR_NOT, "now", "force")
@@ -45,17 +45,26 @@ OPTIONS = (
     _cpulist("aof-rewrite"),
     _cpulist("bgsave"),
     # start and stop
-    Option("daemonize", YES_NO, "process", "no", apply=Apply.RESTART, note="a systemd unit overrides it"),
+    Option(
+        "daemonize",
+        YES_NO,
+        "process",
+        "no",
+        apply=Apply.RESTART,
+        traits=Trait.SUPERVISION | Trait.STAYS,
+        note="a systemd unit overrides it",
+    ),
     Option(
         "supervised",
         Enum(("no", "upstart", "systemd", "auto")),
         "process",
         "no",
         apply=Apply.RESTART,
+        traits=Trait.SUPERVISION | Trait.STAYS,
         note="a systemd unit overrides it",
     ),
-    Option("pidfile", PATH, "process", "", apply=Apply.RESTART),
-    Option("databases", POSITIVE, "process", "16", apply=Apply.RESTART),
+    Option("pidfile", PATH, "process", "", apply=Apply.RESTART, traits=Trait.EXCLUSIVE | Trait.STAYS),
+    Option("databases", POSITIVE, "process", "16", apply=Apply.RESTART, traits=Trait.STAYS),
     Option("shutdown-timeout", COUNT, "process", "10", unit="seconds", since=("redis 7.0",)),
     Option("shutdown-on-sigint", _ON_SIGNAL, "process", "default", since=("redis 7.0",)),
     Option("shutdown-on-sigterm", _ON_SIGNAL, "process", "default", since=("redis 7.0",)),

@@ -15,14 +15,22 @@ from .vocabulary import (
     By,
     Enum,
     Option,
+    Trait,
     WordSet,
 )
 
 _TLS_VERSIONS = ("tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3")
 
 OPTIONS = (
-    Option("protected-mode", YES_NO, "security", "yes"),
-    Option("requirepass", SECRET, "security", "", note="has no effect where aclfile is set"),
+    Option("protected-mode", YES_NO, "security", "yes", traits=Trait.GUARD | Trait.ADMITS),
+    Option(
+        "requirepass",
+        SECRET,
+        "security",
+        "",
+        traits=Trait.GUARD | Trait.ADMITS,
+        note="has no effect where aclfile is set",
+    ),
     Option("aclfile", PATH, "security", "", apply=Apply.RESTART, note="its contents are reloaded with ACL LOAD"),
     Option(
         "acl-pubsub-default",
@@ -53,17 +61,24 @@ OPTIONS = (
         readable=False,
     ),
     # TLS; a build without it knows none of these
-    Option("tls-port", PORT, "tls", "0", note="0 does not listen"),
-    Option("tls-cert-file", PATH, "tls", ""),
-    Option("tls-key-file", PATH, "tls", ""),
+    Option(
+        "tls-port",
+        PORT,
+        "tls",
+        "0",
+        traits=Trait.WAY_IN | Trait.CLIENT_PORT | Trait.ADMITS | Trait.EXCLUSIVE,
+        note="0 does not listen",
+    ),
+    Option("tls-cert-file", PATH, "tls", "", traits=Trait.TLS_FILE),
+    Option("tls-key-file", PATH, "tls", "", traits=Trait.TLS_FILE | Trait.PRIVATE_KEY),
     Option("tls-key-file-pass", SECRET, "tls", ""),
-    Option("tls-client-cert-file", PATH, "tls", ""),
-    Option("tls-client-key-file", PATH, "tls", ""),
+    Option("tls-client-cert-file", PATH, "tls", "", traits=Trait.TLS_FILE),
+    Option("tls-client-key-file", PATH, "tls", "", traits=Trait.TLS_FILE | Trait.PRIVATE_KEY),
     Option("tls-client-key-file-pass", SECRET, "tls", ""),
-    Option("tls-dh-params-file", PATH, "tls", ""),
-    Option("tls-ca-cert-file", PATH, "tls", ""),
-    Option("tls-ca-cert-dir", PATH, "tls", ""),
-    Option("tls-auth-clients", Enum(("no", "yes", "optional")), "tls", "yes"),
+    Option("tls-ca-cert-file", PATH, "tls", "", traits=Trait.TLS_FILE),
+    Option("tls-ca-cert-dir", PATH, "tls", "", traits=Trait.TLS_FILE),
+    Option("tls-dh-params-file", PATH, "tls", "", traits=Trait.TLS_FILE),
+    Option("tls-auth-clients", Enum(("no", "yes", "optional")), "tls", "yes", traits=Trait.GUARD | Trait.ADMITS),
     Option(
         "tls-auth-clients-user",
         By(Enum(("off", "cn")), {"valkey 9.1": Enum(("off", "cn", "uri"))}),

@@ -22,7 +22,7 @@ from .kinds import (
     Words,
     WordSet,
 )
-from .option import Apply, Option, Origin
+from .option import Apply, Option, Origin, Trait
 
 INT_MAX = 2**31 - 1
 
@@ -68,6 +68,7 @@ __all__ = [
     "Origin",
     "Percentiles",
     "SavePoints",
+    "Trait",
     "WordSet",
     "Words",
 ]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from .. import catalog
 from ..base.errors import Problem
 from ..base.findings import Finding, Status
-from ..platform.layout import Product
+from ..catalog.option import Trait
+from ..platform.layout import PRODUCTS
+from ..platform.packages import Product
 from ..platform.sockets import Listener
 from ..view.host import HostView, Seen
 from ..view.strangers import Stranger
@@ -67,7 +70,7 @@ def _taken(place: str, port: int, listener: Listener, strangers: Sequence[Strang
                 place,
                 f"{port} is taken by {stranger.name}: {whose}, which the inventory does not declare",
                 "a free port",
-                remedy_of(stranger, Product(stranger.product)),
+                remedy_of(stranger, PRODUCTS[stranger.product]),
             )
     told = f"{port} is taken by {listener.name}" + (f" (pid {listener.pid})" if listener.pid else "")
     return Problem(place, told, "a free port", "stop that process or choose another port")
@@ -75,7 +78,7 @@ def _taken(place: str, port: int, listener: Listener, strangers: Sequence[Strang
 
 def _no_way_in(seen: Seen) -> Iterator[Problem]:
     desired = seen.view.plan.desired
-    if not any(desired.get(name) for name in ("port", "tls-port", "unixsocket")):
+    if not any(desired.get(name) for name in catalog.with_trait(Trait.WAY_IN)):
         yield Problem(
             f"{seen.where}: port",
             "port and tls-port are 0 and there is no unixsocket, so nobody could connect",

@@ -10,14 +10,11 @@ from collections.abc import Iterator
 from ..base.errors import Problem
 from ..base.findings import Finding, Status
 from ..plan.contact import Contact
-from ..platform.layout import Product
-from ..platform.packages import Package
+from ..platform.current import here
+from ..platform.packages import Package, Product
 from ..view.host import HostView, Seen
 from . import adoption, data, default_user, eviction, ports, product, renames, replication, room, shared, start, tls
 from .unseen import problems as unseen_problems
-
-# ProtectHome and PrivateTmp of the package's unit
-HIDDEN_BY_SANDBOX = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - refused, not used
 
 
 def problems(view: HostView, package: Package) -> list[Problem]:
@@ -93,7 +90,7 @@ def _aclfile(seen: Seen) -> Iterator[Problem]:
 def _tls(view: HostView, seen: Seen) -> list[Problem]:
     unit = seen.view.unit
     sandboxed = view.systemd and not (unit is not None and unit.fragment_is_foreign)
-    hidden = HIDDEN_BY_SANDBOX if sandboxed else ()
+    hidden = here().hidden if sandboxed else ()
     facts = seen.view.tls
     if facts is None:
         return []
@@ -109,19 +106,19 @@ def _hidden(view: HostView, seen: Seen) -> Iterator[Problem]:
         return
     for target in seen.view.directories:
         path = target.path
-        if any(path == hidden or path.startswith(f"{hidden}/") for hidden in HIDDEN_BY_SANDBOX):
+        if any(path == hidden or path.startswith(f"{hidden}/") for hidden in here().hidden):
             yield Problem(
                 f"{seen.where}: {path}",
                 "the service has its own view of it (ProtectHome, PrivateTmp)",
-                "a directory outside " + ", ".join(HIDDEN_BY_SANDBOX),
-                "choose one under /var/lib or /srv",
+                "a directory outside " + ", ".join(here().hidden),
+                "choose one under " + " or ".join(here().data_roots),
             )
         elif path.startswith("/run/") and path != layout.run_dir:
             yield Problem(
                 f"{seen.where}: {path}",
                 "is gone after a reboot, and the service would not start",
                 f"a directory that stays, or {layout.run_dir}",
-                f"choose one under {layout.run_dir}, /var/lib or /srv",
+                f"choose one under {layout.run_dir}, {' or '.join(here().data_roots)}",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Sequence
 
 from ..base.errors import Problem
@@ -96,7 +97,7 @@ def _deviations(view: InstanceView, unit: Unit) -> Iterator[tuple[str, str, str,
     )
     if view.unclear or view.startup is None:
         told = view.unclear or f"{unit.name}.service has no command that can be read"
-        yield (f"{unit.name}.service", told, f"redis-server {config}", away)
+        yield (f"{unit.name}.service", told, f"{posixpath.basename(view.instance.binary) or 'a server'} {config}", away)
         return
     if not view.starts_ours:
         runs = view.startup.config or "no configuration file"

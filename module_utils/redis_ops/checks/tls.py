@@ -12,6 +12,8 @@ from datetime import datetime
 from ..base.errors import Problem
 from ..platform.access import Closed
 from ..platform.certificates import CLIENT, Certificate, shown
+from ..platform.current import here
+from ..platform.layout import PRODUCTS
 from ..view.tls import Facts
 from ..view.tls_files import (
     AUTHORITIES,
@@ -24,7 +26,6 @@ from ..view.tls_files import (
     TlsFile,
 )
 
-OWN_GROUP = "ssl-cert"  # Debian's group for those who may read keys; members of others may do more than that
 RENEW = "renew it at the same path and run provision, which loads it without a restart"
 ISSUE = "have one issued with clientAuth, and declare it as tls-client-cert-file and tls-client-key-file"
 
@@ -81,7 +82,7 @@ def _of_file(file: TlsFile, facts: Facts, where: str, sandbox: Sequence[str]) ->
             place,
             f"{path} is not there for the service, whose unit hides {hidden} (ProtectHome, PrivateTmp)",
             "a file in a place that the service sees",
-            f"keep it in a directory that {user} may enter, such as /etc/redis",
+            f"keep it in a directory that {user} may enter, such as {PRODUCTS['redis'].config_dir}",
         )
     elif file.readable.holds is False:
         yield Problem(place, f"{user} cannot read {path}", f"a file that {user} can read", _opening(file, facts))
@@ -118,14 +119,14 @@ def _opening(file: TlsFile, facts: Facts) -> str:
     if not file.closed:
         return f"getfacl {shown(shlex.quote(file.path))} shows its access list; else ask the log of the security module"
     if any(place.is_directory and place.path.count("/") == 1 for place in file.closed):
-        return f"keep it in a directory that {facts.user} may enter, such as /etc/redis"
+        return f"keep it in a directory that {facts.user} may enter, such as {PRODUCTS['redis'].config_dir}"
     return " && ".join(dict.fromkeys(_open(place, facts) for place in file.closed))
 
 
 def _open(place: Closed, facts: Facts) -> str:
     path = shown(shlex.quote(place.path))
-    if place.group == OWN_GROUP:
-        return f"usermod -aG {OWN_GROUP} {facts.user}"
+    if place.group == here().key_group:  # members of others may do more than read keys
+        return f"usermod -aG {place.group} {facts.user}"
     return f"chgrp {facts.group} {path} && chmod {'g+x' if place.is_directory else '0640'} {path}"
 
 

@@ -19,20 +19,17 @@ from ..base.errors import AccessDenied, CommandRefused, Problem
 from ..base.findings import Finding, Status
 from ..base.text import printable
 from ..catalog.kinds import Value
-from ..catalog.option import Option
+from ..catalog.option import Option, Trait
 from ..model import conffile
 from ..model.desired import default_value, known
 from ..model.startup import SUPERVISION
 from ..plan.comparison import ABSENT
-from ..plan.contact import sticky
 from ..plan.dangers import DATA_LOCATION
 from ..server.cluster import CONFIG_FILE
 from ..server.persistence import Store, keys
 from ..view.instance import InstanceView
 from . import undone_users
 
-# Beside what decides who gets in and what the server is part of: which data a start loads and keeps, and what is evicted
-_OF_DATA = ("appendonly", "maxmemory", "maxmemory-policy", "save")
 _SHOWN = 5  # names of users in one text
 WHY = "Redis documentation, CONFIG REWRITE: what is set live is gone after a restart"
 
@@ -219,7 +216,10 @@ def _location(view: InstanceView, values: Mapping[str, Value]) -> Iterator[tuple
 
 
 def _is_guarded(option: Option) -> bool:
-    return (sticky(option) or option.secret or option.name in _OF_DATA) and option.name not in (*SUPERVISION, "logfile")
+    return (catalog.stays(option) or option.secret or Trait.KEEPS_DATA in option.traits) and option.name not in (
+        *SUPERVISION,
+        "logfile",
+    )
 
 
 def _is_of_cluster(view: InstanceView, name: str) -> bool:

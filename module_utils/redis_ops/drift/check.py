@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..model.resolve import Resolved
 from ..platform import host, kernel
+from ..platform.current import here
 from ..view.declared import Declared
 from . import instance, machine
 from .states import Scope, State, found
@@ -44,7 +45,7 @@ def _not_there(one: Resolved) -> Scope:
         expected=f"{binary} --version answers",
         actual="it does not",
         why="what cannot be read is never called clean",
-        remedy="run provision, which installs it; where it is installed: apt-get install --reinstall "
-        f"{one.layout.product.package}",
+        remedy="run provision, which installs it; where it is installed: "
+        f"{here().packages.reinstall(one.layout.product.package)}",
     )
     return Scope(one.name, 1, [unreadable])

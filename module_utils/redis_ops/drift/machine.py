@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 from ..base.findings import Finding, Status
 from ..checks.ports import remedy_of
 from ..platform import host, kernel
-from ..platform.layout import Product
+from ..platform.current import here
+from ..platform.packages import Product
 from ..platform.units import Unit
 from ..view.strangers import strangers
 from .options import RUN
@@ -118,7 +119,7 @@ def _boot(declared: Host, machine: kernel.Machine, at_boot: kernel.BootValues) -
 
 
 def _package(declared: Host) -> Iterator[Finding]:
-    installed = host.package_version(declared.product.package)
+    installed = here().packages.installed(declared.product.package)
     wanted = declared.version
     if installed and wanted in ("", installed):
         return

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -13,6 +12,7 @@ from ..base.statefile import digest
 from ..checks import start
 from ..plan.contact import Contact
 from ..platform import host
+from ..platform.current import here
 from ..platform.units import Unit
 from .look import Look
 from .options import RUN
@@ -42,8 +42,8 @@ def deviations(unit: Unit, package: str) -> Iterator[Deviation]:
     yield Deviation(
         "text",
         "the unit file as the package brings it",
-        f"{unit.fragment} was edited" if _is_edited(unit.fragment, package) else "",
-        f"put the change into a drop-in (systemctl edit {name}); apt-get install --reinstall {package}",
+        f"{unit.fragment} was edited" if here().packages.is_edited(package, unit.fragment) else "",
+        f"put the change into a drop-in (systemctl edit {name}); {here().packages.reinstall(package)}",
     )
     yield Deviation(
         "drop_ins",
@@ -92,7 +92,7 @@ def findings(look: Look) -> Iterator[Finding]:
     yield from _start(look)
     package = look.instance.layout.product.package if look.instance.layout else ""
     kept = look.snapshot is not None and look.snapshot.contact is Contact.KEPT
-    systemd = unit.loaded and not unit.fragment.startswith("/etc/init.d/")
+    systemd = unit.loaded and not unit.is_script
     for deviation in ([_reload(unit)] if kept else deviations(unit, package)) if systemd else ():
         look.checked += 1
         if deviation.actual:
@@ -152,23 +152,6 @@ def _limits_file(look: Look, path: str) -> Iterator[Finding]:
         remedy=RUN if outside else "run provision, which writes it",
         since=host.modified(path) if outside and before is not None else "",
     )
-
-
-def _is_edited(path: str, package: str) -> bool:
-    """Whether a packaged file is another than dpkg installed."""
-    expected = _packaged_digests(package).get(path.removeprefix("/usr").lstrip("/"))
-    if expected is None or not Path(path).exists():
-        return False
-    found = hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()  # the one that dpkg keeps
-    return found != expected
-
-
-def _packaged_digests(package: str) -> dict[str, str]:
-    """Path without /usr, which may be the same directory -> MD5 sum."""
-    rows: Sequence[list[str]] = [
-        line.split(None, 1) for line in host.read(f"/var/lib/dpkg/info/{package}.md5sums").splitlines()
-    ]
-    return {row[1].removeprefix("usr/"): row[0] for row in rows if len(row) == 2}
 
 
 def _text(path: str) -> Optional[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..model.declaration import LAYERS, Declaration
-from ..platform import packages
+from ..platform.current import here
 from ..platform.layout import PRODUCTS
 from ..platform.packages import Package
 from ..server.connection import Credentials
@@ -79,7 +79,7 @@ def declared_of(params: Mapping[str, Any]) -> Declared:
 def package_of(params: Mapping[str, Any]) -> Package:
     """The server's package on this host. Raises InvalidInput when it can never have it."""
     given = params["declaration"]
-    return packages.package(PRODUCTS[given["product"]], given["version"])
+    return here().packages.package(PRODUCTS[given["product"]], given["version"])
 
 
 def logins(params: Mapping[str, Any], declared_password: str) -> list[Credentials]:

@@ -9,11 +9,13 @@ from ..base.engine import Engine
 from ..base.errors import RedisOpsError
 from ..base.files import Target
 from ..model.conffile import is_configuration
-from ..platform import service
+from ..platform.current import service_of
+from ..platform.layout import DEFAULT_INSTANCE, PRODUCTS, Layout
 from ..server.connection import Address
 from ..view.instance import Instance
 from .arguments import logins
 
+_USUAL = Layout(PRODUCTS["redis"], DEFAULT_INSTANCE, systemd=True)
 # Of the instance itself; the same in every module that takes one. Documented in doc_fragments/.
 ARGUMENTS: Mapping[str, Any] = {
     "instance": {"type": "str", "default": "default"},
@@ -23,10 +25,10 @@ ARGUMENTS: Mapping[str, Any] = {
     "owner": {"type": "str"},
     "group": {"type": "str"},
     "mode": {"type": "str", "default": "0640"},
-    "binary": {"type": "path", "default": "/usr/bin/redis-server"},
+    "binary": {"type": "path", "default": _USUAL.product.binary},
     "engine": {"type": "str"},
     "service": {"type": "str"},
-    "pid_file": {"type": "path", "default": "/run/redis/redis-server.pid"},
+    "pid_file": {"type": "path", "default": _USUAL.pid_file},
     "limits": {"type": "str"},
     "directories": {"type": "list", "elements": "path", "default": []},
     "state": {"type": "path", "default": ""},
@@ -54,7 +56,7 @@ def instance_of(params: Mapping[str, Any]) -> Instance:
         settings={**params["settings"], **params["secrets"]},
         config=Target(path, _mode(params["mode"]), **owner, kind=is_configuration) if path else None,
         binary=params["binary"] if path else "",
-        service=service.of(params["service"], params["pid_file"]) if params["service"] else None,
+        service=service_of(params["service"], params["pid_file"]) if params["service"] else None,
         limits=params["limits"],
         directories=[Target(directory, 0o750, **owner) for directory in params["directories"]],
         state=params["state"],

@@ -13,8 +13,8 @@ from ..base import lock
 from ..base import text as text_of
 from ..base.errors import RedisOpsError, told
 from ..base.owners import must_be_root
-from ..platform.layout import LOCK as LOCK_NAME
-from ..platform.layout import STATE_DIRECTORY
+from ..platform.state import LOCK as LOCK_NAME
+from ..platform.state import STATE_DIRECTORY
 
 LOCK = f"{STATE_DIRECTORY}/{LOCK_NAME}"
 

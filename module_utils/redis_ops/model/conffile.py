@@ -16,7 +16,7 @@ from .. import catalog
 from ..base.engine import Engine
 from ..base.errors import InvalidValue
 from ..catalog.kinds import BufferLimits, SavePoints, Value
-from ..catalog.option import Option
+from ..catalog.option import Option, Trait
 from . import default_user
 from .desired import MASK, DesiredState, known
 
@@ -28,8 +28,7 @@ HEADER = """\
 KEPT = """
 # Kept as found: written by Redis, Sentinel or an operator, and not the inventory's to decide
 """
-FOLLOWS = ("replicaof", "slaveof")  # one option under two names
-_KEPT_DIRECTIVES = (*FOLLOWS, "user", "loadmodule", "rename-command")  # they outlive a rewrite
+FOLLOWS = known("replicaof").names
 _BLANKS = " \t\r\v\f"  # isspace(3) in the C locale; str.isspace knows more than Redis does
 _ENDS = " \t\r"  # of a line, and of a word without quotes (config.c, sds.c sdssplitargs)
 
@@ -70,7 +69,7 @@ class Directive:
         """
         rules = self.arguments[1:]
         says_nothing = default_user.is_unrestricted(rules) and default_user.passwords(rules) is None
-        return self.name in _KEPT_DIRECTIVES and not (self.is_default_user and says_nothing)
+        return catalog.has_trait(self.name, Trait.KEPT_LINE) and not (self.is_default_user and says_nothing)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..platform.current import here
 from ..platform.layout import Layout
 from .desired import DesiredState
 
@@ -37,7 +38,7 @@ def text(layout: Layout, desired: DesiredState, directories: Sequence[str] = (),
     header = _HEADER.format(instance=layout.instance)
     files = open_files(desired)
     if not layout.systemd:
-        return f"{header}{_OPEN_FILES}ULIMIT={files}\n"
+        return header + _OPEN_FILES + here().script_limit.format(files=files)
     parts = [header, "[Service]\n", _OPEN_FILES, f"LimitNOFILE={files}\n"]
     if kept:
         return "".join(parts)

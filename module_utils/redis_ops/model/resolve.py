@@ -16,13 +16,14 @@ from .. import catalog
 from ..base.engine import Engine
 from ..base.errors import InvalidInput, Problem
 from ..base.units import format_memory
-from ..platform.layout import Layout, Product
+from ..catalog.option import Trait
+from ..platform.layout import Layout
+from ..platform.packages import Product
 from . import declaration as typed
 from .declaration import BASED_ON, DEFAULT_PROFILE, KEEP, Declaration, canonical
 from .desired import DesiredState
 
-# What two instances of a host can't both have
-EXCLUSIVE = ("port", "tls-port", "unixsocket", "logfile", "pidfile", "dir")
+EXCLUSIVE = catalog.with_trait(Trait.EXCLUSIVE)
 OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
 DEFAULT_PORT = 6379
 MEBIBYTE = 1024**2

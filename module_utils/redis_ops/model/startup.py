@@ -7,14 +7,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .. import catalog
 from ..base.engine import Engine
 from ..base.errors import InvalidValue
 from ..catalog.kinds import Value
+from ..catalog.option import Trait
 from .conffile import ConfFile, Directive, quote, split_arguments
 
 PROGRAM = re.compile(r"(redis|valkey)-server(-\d[\w.]*)?")
-# Options that say how a server is supervised. The unit gives them, whatever the file says.
-SUPERVISION = ("supervised", "daemonize")
+SUPERVISION = catalog.with_trait(Trait.SUPERVISION)
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from .. import catalog
 from ..catalog.kinds import Value
-from ..catalog.option import Option, Origin
-
-# Groups of options that say who gets in, how the server is reached and which deployment it belongs to. At the engine's
-# default a server would listen everywhere, let everybody in or leave its cluster.
-_STICKY_GROUPS = ("security", "tls", "cluster")
-_STICKY = (
-    *("bind", "port", "unixsocket", "unixsocketperm", "unixsocketgroup", "rdma-bind", "rdma-port"),
-    *("logfile", "pidfile", "daemonize", "supervised", "databases"),
-    *("masterauth", "masteruser", "replica-announced", "replica-announce-ip", "replica-announce-port"),
-    *("replica-priority", "replica-read-only", "min-replicas-to-write", "min-replicas-max-lag"),
-)
+from ..catalog.option import Origin
 
 
 class Contact(enum.Enum):
@@ -44,11 +34,6 @@ class Contact(enum.Enum):
         return self in (Contact.KEPT, Contact.FIRST)
 
 
-def sticky(option: Option) -> bool:
-    """Whether an undeclared value in a file stays, unless this project put it there."""
-    return option.group in _STICKY_GROUPS or option.name in _STICKY
-
-
 def left(
     contact: Contact, in_file: Mapping[str, Value], applied: Iterable[str], data_location: Iterable[str]
 ) -> dict[str, Value]:
@@ -67,6 +52,6 @@ def left(
         option = catalog.find(name)
         if option is not None and option.origin is not Origin.DECLARED:
             return False  # what the server itself decides: its file may say what was true before a failover
-        return contact.keeps_undeclared or (option is not None and sticky(option) and not option.secret)
+        return contact.keeps_undeclared or (option is not None and catalog.stays(option) and not option.secret)
 
     return {name: value for name, value in in_file.items() if stays(name)}

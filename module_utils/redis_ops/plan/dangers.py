@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath as Path
 
+from .. import catalog
 from ..base.errors import Problem
 from ..base.text import printable
 from ..catalog.kinds import Value
+from ..catalog.option import Trait
 from ..model import conffile
 from ..model.desired import default_value, known
 from .comparison import ABSENT, Comparison, Entry
 
-# Where the data lies. Another value does not move the data: the server would start empty beside it.
-DATA_LOCATION = ("dir", "dbfilename", "appenddirname", "appendfilename")
-# Where a node of a cluster has its nodes.conf. Another value does not move the file: the server would start as another node.
-NODE_LOCATION = ("dir", "cluster-config-file")
+DATA_LOCATION = catalog.with_trait(Trait.DATA_LOCATION)
+NODE_LOCATION = catalog.with_trait(Trait.NODE_LOCATION)
 
 
 def dangers(

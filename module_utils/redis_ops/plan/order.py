@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from .. import catalog
 from ..catalog.kinds import Value
+from ..catalog.option import Trait
 from .comparison import Entry, How
 
-# How a client gets in. The first two are live; a unix socket needs a restart.
-WAYS_IN = ("port", "tls-port", "unixsocket")
+# The ports are live; a unix socket needs a restart.
+_WAYS_IN = catalog.with_trait(Trait.WAY_IN)
+_PORTS = catalog.with_trait(Trait.CLIENT_PORT)
+_GUARDS = catalog.with_trait(Trait.GUARD)
 _ALL = {"*", "0.0.0.0", "::", "::*"}  # noqa: S104 - recognised, not bound
-# A value that keeps people out, of options that decide who gets in
+# The value with which a guard keeps people out; a password does whatever it is
 _SHUT = {"protected-mode": True, "tls-auth-clients": "yes"}
 
 
@@ -54,10 +58,10 @@ def _with_last_protection(entries: Sequence[Entry]) -> list[Entry]:
 
 def _with_last_way_in(entries: Sequence[Entry], live: Mapping[str, Value]) -> list[Entry]:
     """A way in is not closed before another one is open, and while it stays it is not opened wider."""
-    now = {name for name in WAYS_IN if live.get(name)}
-    closing = [entry for entry in entries if entry.option.name in WAYS_IN and entry.how is How.LIVE and not entry.want]
+    now = {name for name in _WAYS_IN if live.get(name)}
+    closing = [entry for entry in entries if entry.option.name in _WAYS_IN and entry.how is How.LIVE and not entry.want]
     opening = [
-        entry for entry in entries if entry.option.name in WAYS_IN and entry.how is not How.NOTHING and entry.want
+        entry for entry in entries if entry.option.name in _WAYS_IN and entry.how is not How.NOTHING and entry.want
     ]
     stay = now - {entry.option.name for entry in closing}
     if not closing or stay or not opening or any(entry.how is How.LIVE for entry in opening):
@@ -83,7 +87,7 @@ def _opens(entry: Entry) -> bool:
     name = entry.option.name
     if name == "bind":
         return not _is_narrower(entry)
-    return _lets_in(entry) or (name in ("port", "tls-port") and bool(entry.want))
+    return _lets_in(entry) or (name in _PORTS and bool(entry.want))
 
 
 def _rank(entry: Entry) -> int:
@@ -96,11 +100,11 @@ def _rank(entry: Entry) -> int:
         return -2 if raised else 0
     if _lets_in(entry):
         return 6
-    if name in ("requirepass", *_SHUT):
+    if name in _GUARDS:
         return -3
     if name == "bind":
         return 1 if _is_narrower(entry) else 5
-    if name in ("port", "tls-port"):
+    if name in _PORTS:
         return 4 if not entry.want else 2 if name == "tls-port" else 3
     return -1 if name == "maxmemory-policy" else 0
 

@@ -25,14 +25,6 @@ from ..base.paths import reach
 CAP_SYS_RESOURCE = 24
 PIECE = 2**16  # bytes of one call
 MOST = 64 * 2**20  # bytes of one file; the kernel's tables of a large host have some of them
-# What a distribution's own package would install; used only before its package lists were ever fetched.
-# (ID, VERSION_ID) of /etc/os-release -> product -> version
-DISTRIBUTION_VERSIONS = {
-    ("debian", "12"): {"redis": "7.0.15"},
-    ("debian", "13"): {"redis": "8.0.2", "valkey": "8.1.1"},
-    ("ubuntu", "22.04"): {"redis": "6.0.16"},
-    ("ubuntu", "24.04"): {"redis": "7.0.15", "valkey": "7.2.8"},
-}
 
 
 def run(
@@ -78,6 +70,11 @@ def _identity(number: int) -> Mapping[str, Any]:
         "start_new_session": True,
         "env": {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
     }
+
+
+def last_line(text: str) -> str:
+    """What a program said last, for a message about its failure."""
+    return text.strip().splitlines()[-1] if text.strip() else "failed without a word"
 
 
 def _text(output: bytes) -> str:
@@ -198,30 +195,6 @@ def engine_of_version_text(text: str) -> Optional[Engine]:
     return Engine(found.group(1).lower(), parse_version(found.group(2))) if found else None
 
 
-def candidate_engine(product: str, package: str) -> Optional[Engine]:
-    """What apt would install, by its lists; without lists, what this distribution is known to have."""
-    found = re.search(r"Candidate: (?:\d+:)?(\d+(?:\.\d+)*)", run(["apt-cache", "policy", package]).stdout)
-    version = found.group(1) if found else DISTRIBUTION_VERSIONS.get(distribution(), {}).get(product)
-    return Engine(product, parse_version(version)) if version else None
-
-
-def package_version(package: str) -> str:
-    """The installed version of a Debian package, '' when it is not installed, or only in part."""
-    result = run(["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Version}", package])
-    status, _, version = result.stdout.partition(" ")
-    return version if status == "installed" else ""
-
-
-def is_older(version: str, other: str) -> bool:
-    """Whether a Debian version comes before another one."""
-    return run(["dpkg", "--compare-versions", version, "lt", other]).returncode == 0
-
-
-def dpkg_interrupted() -> bool:
-    """Whether a killed dpkg, or one that is at work right now, has left packages half done."""
-    return any(Path("/var/lib/dpkg/updates").glob("[0-9]*")) or bool(run(["dpkg", "--audit"]).stdout.strip())
-
-
 def distribution() -> tuple[str, str]:
     """(ID, VERSION_ID) of /etc/os-release."""
     fields = dict(re.findall(r'^(ID|VERSION_ID)="?([^"\n]*)"?$', read("/etc/os-release"), re.MULTILINE))
@@ -243,12 +216,6 @@ def working_directory(pid: int) -> str:
 def process_user(pid: int) -> str:
     """The name of the user a process runs as; its number where no name is known."""
     return user_name(Path(f"/proc/{pid}").stat().st_uid)
-
-
-def apt_versions(package: str) -> list[str]:
-    """The versions of a package that apt could install from the lists it has, newest first."""
-    rows = (line.split("|") for line in run(["apt-cache", "madison", package]).stdout.splitlines())
-    return list(dict.fromkeys(row[1].strip() for row in rows if len(row) == 3))
 
 
 def program_replaced(pid: int) -> bool:

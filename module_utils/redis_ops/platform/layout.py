@@ -1,42 +1,32 @@
-"""Where the Debian packages of Redis and Valkey keep an instance: names, paths and units."""
+"""Where an instance is kept: names, paths and units, after the packages of the platform."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-STATE_DIRECTORY = "/var/lib/ansible-redis"  # what this project remembers on a host; root's alone
-LOCK = "lock"  # the name in it of the file that keeps two runs apart
+from .current import here
+from .packages import Product
+from .state import STATE_DIRECTORY
+
 DEFAULT_INSTANCE = "default"  # the one that the package itself brings
 INSTANCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
-@dataclass(frozen=True)
-class Product:
-    """A server as its Debian package installs it. user is also the group."""
+class _Products(Mapping[str, Product]):
+    def __getitem__(self, name: str) -> Product:
+        return here().products[name]
 
-    name: str
+    def __iter__(self) -> Iterator[str]:
+        return iter(here().products)
 
-    @property
-    def package(self) -> str:
-        return f"{self.name}-server"
-
-    @property
-    def binary(self) -> str:
-        return f"/usr/bin/{self.name}-server"
-
-    @property
-    def user(self) -> str:
-        return self.name
-
-    @property
-    def config_dir(self) -> str:
-        return f"/etc/{self.name}"
+    def __len__(self) -> int:
+        return len(here().products)
 
 
-PRODUCTS = {name: Product(name) for name in ("redis", "valkey")}
+PRODUCTS: Mapping[str, Product] = _Products()  # name -> how this platform packages it
 
 
 @dataclass(frozen=True)
@@ -66,16 +56,16 @@ class Layout:
         """The unit, without '.service'."""
         if self.given_service:
             return self.given_service.removesuffix(".service")
-        return self.product.package if self.is_default else f"{self.product.package}@{self.instance}"
+        return self.product.unit if self.is_default else f"{self.product.unit}@{self.instance}"
 
     @property
     def run_dir(self) -> str:
-        return f"/run/{self.product.name}" + ("" if self.is_default else f"-{self.instance}")
+        return self.product.run_dir + ("" if self.is_default else f"-{self.instance}")
 
     @property
     def pid_file(self) -> str:
         """Of the package's service."""
-        return f"{self.run_dir}/{self.product.name}-server.pid"
+        return f"{self.run_dir}/{self.product.program}.pid"
 
     @property
     def state(self) -> str:
@@ -94,14 +84,14 @@ class Layout:
         directory or file of its own. Under systemd the unit passes `--supervised systemd --daemonize no`, under SysV
         the script waits for a daemon: the file says the same as whoever starts it.
         """
-        name = self.product.name
+        product = self.product
         suffix = "" if self.is_default else f"-{self.instance}"
         return {
             "port": str(port),
             "bind": "127.0.0.1 -::1",
             "protected-mode": "yes",
-            "dir": f"/var/lib/{name}" if self.is_default else f"/var/lib/{name}/{self.instance}",
-            "logfile": f"/var/log/{name}/{name}-server{suffix}.log",
+            "dir": product.data_dir if self.is_default else f"{product.data_dir}/{self.instance}",
+            "logfile": f"{product.log_dir}/{product.program}{suffix}.log",
             "pidfile": self.pid_file,
             "daemonize": "no" if self.systemd else "yes",
             "supervised": "systemd" if self.systemd else "no",
@@ -117,8 +107,8 @@ class Layout:
 
     def packaged_paths(self) -> tuple[str, ...]:
         """What the package's sandbox lets this instance write."""
-        name = self.product.name
-        return (f"/var/lib/{name}", f"/var/log/{name}", self.run_dir, self.product.config_dir)
+        product = self.product
+        return (product.data_dir, product.log_dir, self.run_dir, product.config_dir)
 
     def extra_write_paths(self, *files_and_dirs: str) -> list[str]:
         """Those of the given directories that the sandbox would keep read-only."""

@@ -1,15 +1,12 @@
-"""Start, stop and limit one instance: by systemd, or by the package's SysV script where there is no systemd."""
+"""Start, stop and limit one instance, by systemd or by whatever a platform has in its place."""
 
 from __future__ import annotations
 
-import contextlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..base.errors import ApplyFailed, FileRefused
-from ..base.files import Target, read
+from ..base.errors import ApplyFailed
 from . import host, units
 from .units import Unit
 
@@ -38,7 +35,7 @@ class Service(Protocol):
         """Whether it must not be started at all."""
 
     def limits_path(self) -> str:
-        """The file that gives the service its limits: a drop-in, or /etc/default/..."""
+        """The file that gives the service its limits: a drop-in, or what its script reads."""
 
     def prepare(self) -> None:
         """Read changed unit files; let it be started, now and at boot."""
@@ -123,72 +120,4 @@ class Systemd:
     def _systemctl(self, *arguments: str, timeout: float = 60) -> None:
         result = host.run(["systemctl", *arguments], timeout=timeout)
         if result.returncode != 0:
-            raise ApplyFailed(f"systemctl {' '.join(arguments)}: {_last_line(result.stderr)}")
-
-
-@dataclass(frozen=True)
-class SysV:
-    """The init script of the package; only the default instance has one."""
-
-    name: str
-    pid_file: str
-
-    def unit(self) -> Unit:
-        return units.sysv(self.name, self.pid(), enabled=self.enabled())
-
-    def pid(self) -> int:
-        text = self._pid_text()
-        # after a restart of the machine another process may have the number
-        return int(text) if text.isdigit() and host.read(f"/proc/{text}/comm").strip() == self.name[:15] else 0
-
-    def _pid_text(self) -> str:
-        """What the server wrote into its pid file, in a directory of its own; '' when that cannot be trusted."""
-        with contextlib.suppress(OSError, FileRefused):
-            return (read(Target(self.pid_file), limit=64) or "").strip()
-        return ""
-
-    def enabled(self) -> bool:
-        return any(Path("/etc").glob(f"rc[2-5].d/S??{self.name}"))
-
-    def masked(self) -> bool:
-        return False  # the script knows no such thing
-
-    def limits_path(self) -> str:
-        return f"/etc/default/{self.name}"
-
-    def prepare(self) -> None:
-        if not self.enabled():
-            self._run(["update-rc.d", self.name, "defaults"])
-            self._run(["update-rc.d", self.name, "enable"])  # what forbid() took away, `defaults` does not bring back
-
-    def forbid(self) -> None:
-        self._run(["update-rc.d", self.name, "disable"])
-
-    def withdraw(self) -> None:
-        self.forbid()
-
-    def start(self) -> None:
-        self._run([f"/etc/init.d/{self.name}", "start"])
-
-    def stop(self) -> None:
-        self._run([f"/etc/init.d/{self.name}", "stop"], timeout=STOP_TIMEOUT)
-        if self.pid():
-            raise ApplyFailed(f"{self.name} did not stop")
-
-    def log(self) -> str:
-        return ""
-
-    def _run(self, command: list[str], timeout: float = LOAD_TIMEOUT) -> None:
-        result = host.run(command, timeout=timeout)
-        # start-stop-daemon's refusal reaches us as the word 'failed' with status 0
-        if result.returncode != 0 or re.search(r"\bfailed\b", result.stdout):
-            raise ApplyFailed(f"{' '.join(command)}: {_last_line(result.stderr or result.stdout)}")
-
-
-def _last_line(text: str) -> str:
-    return text.strip().splitlines()[-1] if text.strip() else "failed without a word"
-
-
-def of(name: str, pid_file: str) -> Service:
-    """The service on this host."""
-    return Systemd(name) if host.has_systemd() else SysV(name, pid_file)
+            raise ApplyFailed(f"systemctl {' '.join(arguments)}: {host.last_line(result.stderr)}")

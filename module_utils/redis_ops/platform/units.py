@@ -1,4 +1,4 @@
-"""Services as the host's init will start them next: systemd units with all their drop-ins, or a SysV script. Reads only."""
+"""Services as the host's init will start them next: systemd units with all their drop-ins. Reads only."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class Unit:
     user, group: '' is root's. directory: where the server works when it reads its file.
     open_files: LimitNOFILE, None when unknown. pid: of its main process, 0 when it does not run.
     mounted: directory -> whether the service finds there what the host has there; others are the host's.
+    is_script: a script starts it, and systemd knows nothing of it.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Unit:
     open_files: Optional[int] = None
     pid: int = 0
     mounted: Mapping[str, bool] = field(default_factory=dict)
+    is_script: bool = False
 
     @property
     def foreign_drop_ins(self) -> tuple[str, ...]:
@@ -124,28 +126,6 @@ def look(names: Iterable[str]) -> dict[str, Unit]:
     if len(blocks) != len(wanted) or not all(block.get("LoadState") for block in blocks):
         return {name: Unit(name, unclear="systemctl show does not tell") for name in wanted}
     return {name: _unit(name, properties) for name, properties in zip(wanted, blocks)}
-
-
-def sysv(name: str, pid: int, *, enabled: bool) -> Unit:
-    """The script of a Debian package, and what /etc/default/NAME changes of it."""
-    script = host.read(f"/etc/init.d/{name}")
-    if not script:
-        return Unit(name, pid=pid)
-    values = {**command.environment_of(script), **command.environment_of(host.read(f"/etc/default/{name}"))}
-    words = tuple(command.expand(["${DAEMON}", "$DAEMON_ARGS"], values))
-    owner = re.search(r"--chuid\s+(\w[\w-]*)(?::(\w[\w-]*))?", script)
-    user, group = (owner[1], owner[2] or owner[1]) if owner else ("", "")
-    return Unit(
-        name,
-        loaded=True,
-        enabled=enabled,
-        fragment=f"/etc/init.d/{name}",
-        command=words,
-        unclear=command.unclear(words),
-        user=user,
-        group=group,
-        pid=pid,
-    )
 
 
 def of_process(pid: int) -> str:

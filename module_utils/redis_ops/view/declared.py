@@ -13,7 +13,10 @@ from ..model.declaration import Declaration
 from ..model.resolve import OLDEST, Resolved, resolve
 from ..plan.dangers import DATA_LOCATION
 from ..platform import host, service, units
-from ..platform.layout import STATE_DIRECTORY, Layout, Product
+from ..platform.current import here, service_of
+from ..platform.layout import Layout
+from ..platform.packages import Product
+from ..platform.state import STATE_DIRECTORY
 from ..platform.units import Unit
 from ..server import connection as server
 from ..server.persistence import MULTI_PART_AOF
@@ -47,9 +50,7 @@ class Declared:
     def resolved(self, engine: Engine | None) -> list[Resolved]:
         """Raises InvalidInput for what is typed wrong. engine: None to read it for what this host would get."""
         product = self.product
-        engine = (
-            engine or host.candidate_engine(product.name, product.package) or Engine(product.name, OLDEST[product.name])
-        )
+        engine = engine or here().packages.candidate(product) or Engine(product.name, OLDEST[product.name])
         return resolve(
             self.declaration,
             product,
@@ -69,7 +70,7 @@ class Declared:
 
     def service(self, one: Resolved) -> service.Service:
         """What starts it."""
-        return service.of(one.layout.service, str(one.desired.get("pidfile") or one.layout.pid_file))
+        return service_of(one.layout.service, str(one.desired.get("pidfile") or one.layout.pid_file))
 
     def instance(self, one: Resolved) -> Instance:
         """One of them, with its service."""
@@ -110,7 +111,7 @@ class Declared:
             {name: value for name, value in found.items() if name != "appenddirname" or engine.reached(MULTI_PART_AOF)},
             config=Target(layout.config, 0o640, product.user, product.user, is_configuration),
             binary=product.binary,
-            service=service.of(layout.service, layout.pid_file),
+            service=service_of(layout.service, layout.pid_file),
             layout=layout,
             state=layout.state,
             credentials=self.login,

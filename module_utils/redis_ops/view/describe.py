@@ -23,7 +23,8 @@ from ..model.declaration import KEEP
 from ..model.desired import default_value
 from ..model.startup import SUPERVISION
 from ..plan.comparison import ABSENT
-from ..platform import host, mounts, service
+from ..platform import host, mounts
+from ..platform.current import service_of
 from ..platform.layout import INSTANCE_NAME, PRODUCTS, Layout
 from ..server import connection as server
 from .instance import Instance, InstanceView
@@ -128,7 +129,7 @@ def _instance(stranger: Stranger, name: str, login: Sequence[server.Credentials]
         {},
         config=Target(layout.config, 0o640, user, user, is_configuration),
         binary=layout.product.binary,
-        service=service.of(layout.service, layout.pid_file),
+        service=service_of(layout.service, layout.pid_file),
         layout=layout,
         state=layout.state,
         credentials=login,
@@ -234,7 +235,8 @@ def _of_lines(view: InstanceView) -> Iterator[str]:
 def _name_of(stranger: Stranger, taken: Iterable[str]) -> str:
     """Its instance name where it has one, else what its unit is called."""
     unit = stranger.unit.name if stranger.unit else ""
-    templated = re.fullmatch(r"(?:redis|valkey)-server@(.+)", unit)
+    templates = "|".join(re.escape(product.unit) for product in PRODUCTS.values())
+    templated = re.fullmatch(rf"(?:{templates})@(.+)", unit)
     words = stranger.instance or (templated[1] if templated else unit)
     name = re.sub(r"[^a-z0-9_-]+", "-", re.sub(r"^(redis|valkey)[-_]?(server[-_]?)?", "", words.lower())).strip("-_")
     name = (stranger.instance or name or "redis")[:32]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Optional
 
+from .. import catalog
 from ..base.answer import YES, Answer, no
 from ..base.errors import FileUnreadable, RedisOpsError, told
 from ..base.files import Target, read
 from ..base.owners import must_be_root
+from ..catalog.option import Trait
 from ..model.conffile import HEADER_START
 from ..model.resolve import Resolved
 from ..plan.contact import Contact
@@ -107,8 +110,9 @@ class HostView:
     def needs_package(self) -> bool:
         """Whether any instance runs the package's program. One that somebody compiled does not."""
         return any(
-            seen.view.startup is None or seen.view.startup.program in (seen.view.instance.binary, "redis-server")
-            for seen in self.instances
+            view.startup is None
+            or view.startup.program in (view.instance.binary, posixpath.basename(view.instance.binary))
+            for view in (seen.view for seen in self.instances)
         )
 
     def close(self) -> None:
@@ -158,7 +162,7 @@ def _tls_of(one: Resolved, instance: Instance) -> Optional[tls.Facts]:
 
 def _place(view: InstanceView) -> Place:
     desired = view.plan.desired
-    ports = {name: desired.get(name) for name in ("port", "tls-port") if desired.get(name)}
+    ports = {name: desired.get(name) for name in catalog.with_trait(Trait.CLIENT_PORT) if desired.get(name)}
     user = str(view.config.owner) if view.config else ""
     directory = str(view.wanted_store.directory)
     addresses = [word.lstrip("-") for word in desired.get("bind") or () if not word.startswith("-")]

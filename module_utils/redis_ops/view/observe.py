@@ -21,8 +21,9 @@ from ..plan.comparison import Observed
 from ..plan.contact import Contact
 from ..plan.dangers import DATA_LOCATION
 from ..plan.plan import build
-from ..platform import host, packages, processes, sockets, units
+from ..platform import host, processes, sockets, units
 from ..platform.access import account
+from ..platform.current import here
 from ..platform.units import Unit
 from ..server import connection as server
 from ..server import datasets, persistence
@@ -233,7 +234,7 @@ def _is_somebody_s(instance: Instance, text: Optional[str]) -> bool:
     if text is None or instance.config is None:
         return False
     package = instance.layout.product.package if instance.layout else ""
-    return not (package and packages.is_untouched(package, instance.config.path))
+    return not (package and here().packages.is_untouched(package, instance.config.path))
 
 
 def _placed(view: InstanceView) -> InstanceView:

@@ -13,7 +13,8 @@ from ..base.files import Target, read
 from ..catalog.kinds import Value
 from ..model.conffile import ConfFile, is_configuration
 from ..model.startup import Startup, parse
-from ..platform import packages, processes, units
+from ..platform import processes, units
+from ..platform.current import here
 from ..platform.layout import DEFAULT_INSTANCE, PRODUCTS, Layout
 from ..platform.places import Identity, identity
 from ..platform.processes import Process
@@ -117,7 +118,7 @@ def _stopped() -> list[Unit]:
 
 def _is_somebody_s(stranger: Stranger) -> bool:
     package = PRODUCTS[stranger.product].package
-    return Path(stranger.config).is_file() and not packages.is_untouched(package, stranger.config)
+    return Path(stranger.config).is_file() and not here().packages.is_untouched(package, stranger.config)
 
 
 def _stranger(unit: Optional[Unit], process: Optional[Process], known: Mapping[str, tuple[str, str]]) -> Stranger:

@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
+from .. import catalog
 from ..base.answer import YES, Answer, no, unknown
+from ..catalog.option import Trait
 from ..platform import access, certificates
 from ..platform.access import Account, Closed, Step
 from ..platform.certificates import Certificate
@@ -23,8 +25,8 @@ CERTIFICATE, KEY = "tls-cert-file", "tls-key-file"
 CLIENT_CERTIFICATE, CLIENT_KEY = "tls-client-cert-file", "tls-client-key-file"
 AUTHORITIES, AUTHORITY_DIRECTORY = "tls-ca-cert-file", "tls-ca-cert-dir"
 PARAMETERS = "tls-dh-params-file"
-KEYS = (KEY, CLIENT_KEY)
-OPTIONS = (CERTIFICATE, KEY, CLIENT_CERTIFICATE, CLIENT_KEY, AUTHORITIES, AUTHORITY_DIRECTORY, PARAMETERS)
+KEYS = catalog.with_trait(Trait.PRIVATE_KEY)
+OPTIONS = catalog.with_trait(Trait.TLS_FILE)
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")  # the names that OpenSSL looks for in a directory, openssl-rehash(1)
 
 

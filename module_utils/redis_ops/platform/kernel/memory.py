@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from ...base.statefile import digest, files_in, keep_private, text_of
+from ..state import STATE_DIRECTORY
 from .knobs import SYSCTL, TMPFILES
 from .machine import Machine
 
-PATH = PurePosixPath("var/lib/ansible-redis/host.json")
+PATH = PurePosixPath(STATE_DIRECTORY.lstrip("/"), "host.json")
 
 
 def written(machine: Machine) -> dict[str, str]:
