@@ -80,10 +80,11 @@ def prepare(home: Path, program: str) -> None:
 def check(homes: Sequence[Path], program: str) -> int:
     """Look at all of them as the module does; how many things were looked at."""
     from ansible.module_utils.redis_ops.drift import instance as drift  # noqa: PLC0415
+    from ansible.module_utils.redis_ops.view.attempt import attempt  # noqa: PLC0415
 
     checked = 0
     for home in homes:
-        scope = drift.check(instance(home, program))
+        scope = drift.check(attempt(instance(home, program)))
         drifted = [finding for finding in scope.findings if finding.state != "runtime_owned"]
         if drifted:
             sys.exit(f"nobody changed {home.name}: {drifted}")

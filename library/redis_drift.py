@@ -66,6 +66,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.redis_ops import drift
 from ansible.module_utils.redis_ops.edge import arguments, run
 from ansible.module_utils.redis_ops.platform import kernel
+from ansible.module_utils.redis_ops.view.host import looking
 
 
 def main() -> None:
@@ -82,7 +83,8 @@ def main() -> None:
 
     def work() -> dict:
         wanted = kernel.parse_wanted(given["sysctl"], given["transparent_hugepage"], given["open_files"])
-        scopes = drift.check(arguments.declared_of(given), wanted, given["declaration"]["version"])
+        with looking(arguments.declared_of(given)) as view:
+            scopes = drift.check(view, wanted, given["declaration"]["version"])
         return {"changed": False, "scopes": [scope.as_record() for scope in scopes]}
 
     run.answer(module, lambda: run.in_turn(work))

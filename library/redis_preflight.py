@@ -47,6 +47,19 @@ findings:
   returned: success
   type: list
   elements: dict
+guards:
+  description: What stops the run before anything is touched, one record each.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    id: {description: Stable name of the guard., type: str, sample: guard.eviction}
+    subject: {description: What was looked at., type: str, sample: "instance default: maxmemory"}
+    status: {description: V(FAIL)., type: str, sample: FAIL}
+    expected: {description: What should be., type: str, sample: a limit that holds what is stored}
+    actual: {description: What is., type: str, sample: "1000 keys would be evicted"}
+    why: {description: Section of the tuning guide or other source., type: str, sample: guide 1.1}
+    remedy: {description: What to do., type: str, sample: raise maxmemory}
 first_contact:
   description: For each server that somebody else set up and nobody has adopted, what either answer would change.
   returned: always
@@ -75,12 +88,17 @@ def look_and_judge(params: dict) -> dict:
     """The module's result. Raises InvalidInput for what is typed wrong and for what can't be looked at."""
     must_be_root()
     package = arguments.package_of(params)
-    view = host.look(arguments.declared_of(params), package, somaxconn=params["somaxconn"])
+    view = host.look_before_change(arguments.declared_of(params), package, somaxconn=params["somaxconn"])
     view.close()
     problems = preflight.problems(view, package)
     if problems:
         tables = [table for seen in view.instances for table in adoption.tables(seen)]
-        return {"failed": True, "msg": "\n".join(map(str, problems)), "first_contact": tables}
+        return {
+            "failed": True,
+            "msg": "\n".join(map(str, problems)),
+            "guards": findings.as_records(preflight.stops(view, package)),
+            "first_contact": tables,
+        }
     return {
         "changed": False,
         "package": {

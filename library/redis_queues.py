@@ -112,6 +112,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.redis_ops.base import findings
 from ansible.module_utils.redis_ops.checks import queue_check, queues
 from ansible.module_utils.redis_ops.edge import arguments, run
+from ansible.module_utils.redis_ops.view.host import looking
 
 
 def main() -> None:
@@ -131,8 +132,8 @@ def main() -> None:
 
     def work() -> dict:
         limits = queues.Limits(oldest_waiting=given["oldest_waiting"], overdue=given["overdue"], kept=given["kept"])
-        instances = arguments.declared_of(given).instances()
-        here, found = queue_check.check(instances, limits, given["names"], given["prefix"], given["before"])
+        with looking(arguments.declared_of(given)) as view:
+            here, found = queue_check.check(view.attempts, limits, given["names"], given["prefix"], given["before"])
         return {"queues": here, **findings.outcome(found)}
 
     run.answer(module, lambda: run.in_turn(work))

@@ -44,6 +44,7 @@ snapshots:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.redis_ops.edge import arguments, run
 from ansible.module_utils.redis_ops.load import snapshot
+from ansible.module_utils.redis_ops.view.host import looking
 
 
 def main() -> None:
@@ -53,8 +54,8 @@ def main() -> None:
     )
 
     def work() -> dict:
-        instances = arguments.declared_of(module.params).instances()
-        found = snapshot.take_all(instances, look_for_queues=module.params["queues"])
+        with looking(arguments.declared_of(module.params)) as view:
+            found = snapshot.take_all(view.attempts, look_for_queues=module.params["queues"])
         return {"changed": False, "snapshots": found}
 
     run.answer(module, lambda: run.in_turn(work))

@@ -21,6 +21,7 @@ from ansible.module_utils.redis_ops.edge.run import printable
 from ansible.module_utils.redis_ops.model.desired import DesiredState
 from ansible.module_utils.redis_ops.plan.plan import build
 from ansible.module_utils.redis_ops.view import observe
+from ansible.module_utils.redis_ops.view.attempt import attempt
 from instances import Lab
 
 # Options whose other value cannot be derived from its kind.
@@ -77,7 +78,7 @@ def _candidates(kind: kinds.Kind, now: Any) -> list[str]:
 
 
 def check(lab: Lab, settings: Optional[Mapping[str, Any]] = None, **changes: Any) -> Scope:
-    found = instance.check(lab.instance(settings, **changes))
+    found = instance.check(attempt(lab.instance(settings, **changes)))
     said = answers.drift({"scopes": [json.loads(json.dumps(printable(found.as_record())))]})
     assert not said.error, said.error  # what a host answers, the control node reads
     return found

@@ -21,6 +21,7 @@ import pytest
 from ansible.module_utils.redis_control.load import guide
 from ansible.module_utils.redis_control.report import loadtest
 from ansible.module_utils.redis_ops.load import snapshot
+from ansible.module_utils.redis_ops.view.attempt import attempt
 from instances import Lab, laboratory, until
 from servers import MISSING, MUST_HAVE_ALL, Program
 
@@ -82,7 +83,7 @@ class Trial:
         self.runs.append({**where, "kind": kind, "result": made, "said": said})
 
     def _look(self, when: str) -> None:
-        self._snapshots[when] = json.loads(json.dumps(snapshot.take_all([self.lab.instance()])))
+        self._snapshots[when] = json.loads(json.dumps(snapshot.take_all([attempt(self.lab.instance())])))
 
     def reaches(self, word: str) -> None:
         """Until the program of the load says so."""

@@ -20,6 +20,7 @@ from ansible.module_utils.redis_ops.platform.units import Unit
 from ansible.module_utils.redis_ops.server import datasets
 from ansible.module_utils.redis_ops.server.persistence import Store
 from ansible.module_utils.redis_ops.view import observe
+from ansible.module_utils.redis_ops.view.attempt import attempt
 from ansible.module_utils.redis_ops.view.instance import Instance
 from hostile import ACCOUNT, CANARY, Arena, arena_fixture, as_root, told
 
@@ -190,7 +191,7 @@ def look(stopped: Instance) -> object:
         told(store.problems),
         told(store.orphans),
         told(lambda: aof.scan(store, now=time.time())),
-        told(lambda: drift.check(stopped)),
+        told(lambda: drift.check(attempt(stopped))),
         told(lambda: host.mode_and_owner(stopped.config.path)),
         told(lambda: (host.free_bytes(str(store.directory)), host.foreign_owner(str(store.directory), "nobody"))),
     )

@@ -14,6 +14,7 @@ from ansible.module_utils.redis_ops.apply import converge as apply
 from ansible.module_utils.redis_ops.base.files import Target
 from ansible.module_utils.redis_ops.drift import instance as drift
 from ansible.module_utils.redis_ops.model.conffile import is_configuration
+from ansible.module_utils.redis_ops.view.attempt import attempt
 from ansible.module_utils.redis_ops.view.instance import Instance
 from hostile import ACCOUNT, CANARY, Arena, arena, as_root, told
 from instances import Lab, laboratory, some
@@ -48,7 +49,7 @@ class Attacked:
         self.number += 1
         wanted = self.instance(timeout=self.number)
         done = told(lambda: self._converge(wanted, check=False))
-        return done, told(lambda: self._converge(wanted, check=True)), drift.check(wanted)
+        return done, told(lambda: self._converge(wanted, check=True)), drift.check(attempt(wanted))
 
     def _converge(self, wanted: Instance, *, check: bool) -> dict[str, Any]:
         outcome, view = apply.converge(wanted, restart=False, check=check)
@@ -106,7 +107,7 @@ def test_users_of_somebody_else(attacked):
     users.unlink()
     for put in (lambda: attacked.arena.link(users, attacked.arena.victim / "shadow"), lambda: os.mkfifo(users)):
         put()
-        said = str(drift.check(attacked.instance()))
+        said = str(drift.check(attempt(attacked.instance())))
         assert CANARY not in said
         assert f"{users}: " in said
         users.unlink()

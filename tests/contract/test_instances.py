@@ -55,7 +55,7 @@ class Host:
             instance = self.labs[name].instance(self.wanted[name], name=name, where=f"instance {name}")
             view = observe.look(instance)
             seen.append(Seen(one, view, host._place(view)))
-        return HostView(systemd=True, memory=0, open_files=0, somaxconn=0, instances=seen)
+        return HostView(product=PRODUCTS["redis"], systemd=True, memory=0, open_files=0, somaxconn=0, instances=seen)
 
     def answers(self, ports: dict[str, int]) -> dict[str, int]:
         """Instance -> keys of the server that listens on its port. Each was given another number of keys."""

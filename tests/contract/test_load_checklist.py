@@ -17,6 +17,7 @@ from ansible.module_utils.redis_ops.drift import Scope, instance
 from ansible.module_utils.redis_ops.load import checklist
 from ansible.module_utils.redis_ops.platform import kernel
 from ansible.module_utils.redis_ops.server.connection import Credentials
+from ansible.module_utils.redis_ops.view.attempt import attempt
 from instances import OLD_AND_NEW, ONE, lab, laboratory, until
 
 __all__ = ["lab"]
@@ -38,8 +39,9 @@ RULES = "on ~* resetchannels -@all +info +config|get +acl|list +slowlog|get +sca
 
 
 def judge(*instances, connections=100):
-    scopes = [Scope("", 0, []), *(instance.check(one) for one in instances)]
-    return checklist.judge(instances, scopes, NO_KERNEL, connections)
+    attempts = [attempt(one) for one in instances]
+    scopes = [Scope("", 0, []), *map(instance.check, attempts)]
+    return checklist.judge(attempts, scopes, NO_KERNEL, connections)
 
 
 def rows(lab, settings=SETTINGS, connections=100, **changes):
@@ -97,7 +99,7 @@ def test_all_is_in_order_and_only_looked_at(lab):
     assert found["settings.appendfsync"].expected == "everysec, the default"
     assert not any(finding.remedy for finding in found.values() if finding.status.value == "PASS")
     told = watcher("INFO", "server")
-    assert one.as_record() == {
+    assert checklist.as_record(one) == {
         "name": "lab",
         "run_id": next(line.partition(":")[2] for line in told.splitlines() if line.startswith("run_id:")),
         "port": lab.port,
@@ -228,7 +230,7 @@ def test_queues_where_keys_are_evicted(lab):
     found = rows(lab)["queues"]
     assert (found.status.value, found.actual) == (
         "FAIL",
-        "BullMQ bull:mail in database 0 (hash bull:mail:meta) under allkeys-lru: jobs can vanish",
+        "BullMQ bull:mail in database 0 (hash bull:mail:meta) lives here under allkeys-lru: jobs can vanish",
     )
     assert "two instances" in found.remedy
     assert f"redis-cli -p {lab.port} CONFIG SET maxmemory-policy noeviction" in found.remedy
@@ -236,7 +238,8 @@ def test_queues_where_keys_are_evicted(lab):
     lab.converge(declared)
     assert off(lab, declared) == {}
     _, [seen] = judge(lab.instance(declared))
-    assert (seen.as_record()["has_queues"], seen.as_record()["evicts"]) == (True, False)
+    record = checklist.as_record(seen)
+    assert (record["has_queues"], record["evicts"]) == (True, False)
 
 
 @ONE
@@ -259,7 +262,7 @@ def test_no_limit_on_memory(lab):
     found = rows(lab, declared)
     assert (found["settings.maxmemory"].status.value, found["memory"].status.value) == ("FAIL", "SKIP")
     assert "declare maxmemory" in found["settings.maxmemory"].remedy
-    assert not judge(lab.instance(declared))[1][0].evicts
+    assert not checklist.as_record(judge(lab.instance(declared))[1][0])["evicts"]
 
 
 @OLD_AND_NEW
@@ -325,7 +328,7 @@ def test_two_instances_share_the_memory_and_the_disk(lab, tmp_path, monkeypatch)
         assert [finding.status.value for finding in alone if finding.id == "checklist.memory"] == ["PASS"]
         assert len(seen) == 1
         found, seen = judge(*both)
-        assert [one.name for one in seen] == ["lab", "other"]
+        assert [one.view.instance.name for one in seen] == ["lab", "other"]
         [memory] = [finding for finding in found if finding.id == "checklist.memory"]
         assert (memory.status.value, memory.actual) == ("PASS", "200mb of 512mb RAM")
         [disk] = [finding for finding in found if finding.id == "checklist.disk"]

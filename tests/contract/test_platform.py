@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.redis_ops.apply import live, starting
 from ansible.module_utils.redis_ops.drift import check
-from ansible.module_utils.redis_ops.drift import machine as drift_machine
 from ansible.module_utils.redis_ops.platform import kernel
+from ansible.module_utils.redis_ops.view.host import looking
 from instances import OLD_AND_NEW, PATIENCE, PAUSE, Process, binary_of
 from placed import HOST, Placed
 from platforms import DEBIANS, Nest, osprey
@@ -40,7 +40,6 @@ def here(program: Program, nest: Nest, tmp_path: Path, monkeypatch: pytest.Monke
 
     found = Placed(root, program.engine, service, platform=osprey(nest))
     found.prepare(monkeypatch, binary)
-    monkeypatch.setattr(drift_machine, "strangers", lambda *_, **__: [])
     try:
         yield found
     finally:
@@ -54,7 +53,8 @@ def files(root: Path) -> list[str]:
 
 def drift(here: Placed, *entries: dict[str, Any]) -> dict[str, Any]:
     """Finding -> all that it says."""
-    scopes = check(here.declared(*entries), kernel.parse_wanted({}, kernel.UNMANAGED, 1), "")
+    with looking(here.declared(*entries)) as view:
+        scopes = check(view, kernel.parse_wanted({}, kernel.UNMANAGED, 1), "")
     return {finding.id: finding for scope in scopes for finding in scope.findings}
 
 

@@ -17,6 +17,7 @@ from ansible.module_utils.redis_ops.checks import queue_check
 from ansible.module_utils.redis_ops.checks.queues import Limits
 from ansible.module_utils.redis_ops.server.connection import Credentials
 from ansible.module_utils.redis_ops.server.queues.bullmq import LISTS, SETS
+from ansible.module_utils.redis_ops.view.attempt import attempt
 from instances import OLD_AND_NEW, lab, until
 
 __all__ = ["lab"]
@@ -41,7 +42,7 @@ def ran(lab) -> Iterator:
 
 
 def look(lab, names=(), before=(), **limits):
-    found, findings = queue_check.check([lab.instance()], Limits(**limits), names, before=before)
+    found, findings = queue_check.check([attempt(lab.instance())], Limits(**limits), names, before=before)
     return found, {finding.id: finding for finding in findings}
 
 
@@ -352,7 +353,7 @@ def test_the_documented_user_can_look_and_writes_nothing(ran):
     ran.ask("ACL", "SETUSER", "watch", ">only-looks", *RULES.split(), *([ANY_TYPE] if selectors else []))
     instance = ran.instance(credentials=[Credentials("watch", "only-looks")])
     keys, calls = ran.keys(), counts_of(ran)
-    found, findings = queue_check.check([instance], Limits())
+    found, findings = queue_check.check([attempt(instance)], Limits())
     assert [queue["name"] for queue in found] == ["mail"]
     assert found[0]["stalled"] == 1
     sent = {name for name, count in counts_of(ran).items() if count != calls.get(name, 0)}
@@ -368,7 +369,7 @@ def test_the_documented_user_can_look_and_writes_nothing(ran):
 def test_a_user_that_may_not_look_is_told(ran):
     made(ran)
     ran.ask("ACL", "SETUSER", "blind", "on", ">x", "+info", "+config|get")
-    _, findings = queue_check.check([ran.instance(credentials=[Credentials("blind", "x")])], Limits())
+    _, findings = queue_check.check([attempt(ran.instance(credentials=[Credentials("blind", "x")]))], Limits())
     assert [(finding.id, finding.status.value) for finding in findings] == [("queues.running", "FAIL")]
 
 

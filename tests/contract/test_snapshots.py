@@ -13,6 +13,7 @@ from ansible.module_utils.redis_control.report import load_answers
 from ansible.module_utils.redis_ops.load import snapshot
 from ansible.module_utils.redis_ops.server.connection import Credentials
 from ansible.module_utils.redis_ops.view import observe
+from ansible.module_utils.redis_ops.view.attempt import attempt
 from instances import Lab, laboratory
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "load-testing.md"
@@ -29,7 +30,7 @@ def lab(program, tmp_path):
 def look(lab: Lab) -> dict:
     seen = observe.look(lab.instance())
     try:
-        found = snapshot.take(lab.instance(), seen, seen.connection)
+        found = snapshot.take("lab", seen, seen.connection)
         [read] = load_answers.snapshots({"snapshots": [json.loads(json.dumps(found))]})
         assert read == json.loads(json.dumps(found))  # all of it gets through to the report
         return read
@@ -114,7 +115,7 @@ def test_a_queue_where_keys_may_be_evicted_is_seen_and_nothing_but_reading_is_se
     lab.ask("SET", "cache:1", "x")
 
     def sought(user: str, **how: bool) -> dict:
-        [found] = snapshot.take_all([lab.instance(credentials=[Credentials(user, "only-looks")])], **how)
+        [found] = snapshot.take_all([attempt(lab.instance(credentials=[Credentials(user, "only-looks")]))], **how)
         return found
 
     def sent() -> set[str]:

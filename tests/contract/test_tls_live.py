@@ -17,9 +17,9 @@ import pytest
 from ansible.module_utils.redis_ops.apply import renewal
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed
 from ansible.module_utils.redis_ops.base.findings import Status
+from ansible.module_utils.redis_ops.base.states import State
 from ansible.module_utils.redis_ops.checks import tls, tls_findings
 from ansible.module_utils.redis_ops.checks.tls_renewal import Loaded, stale, started_at
-from ansible.module_utils.redis_ops.drift import tls as drift
 from ansible.module_utils.redis_ops.platform.access import Account, account
 from ansible.module_utils.redis_ops.platform.openssl import Pair
 from ansible.module_utils.redis_ops.server.tls import served
@@ -65,8 +65,8 @@ def problems(server):
 
 
 def judged(server):
-    found = tls_findings.findings(seen(server), WHERE, NOW)
-    return {finding.id.removeprefix("verify.tls."): finding for finding in found}
+    found = tls_findings.judge(seen(server), WHERE, NOW)
+    return {judgement.name: judgement for judgement in found}
 
 
 def statuses(server):
@@ -195,7 +195,9 @@ def test_renewed_and_not_loaded_then_loaded_while_clients_are_connected(program,
         before = seen(server)
         assert problems(server) == []
         assert judged(server)["served"].status is Status.FAIL
-        assert [one.state for one in drift.findings(before, WHERE, NOW)] == ["file_changed_outside"]
+        assert [one.state for one in tls_findings.judge(before, WHERE, NOW) if one.status is Status.FAIL] == [
+            State.FILE_CHANGED_OUTSIDE
+        ]
         (found,) = stale(before, None, started)
         assert found.action.startswith(f"load the renewed certificate {chosen['tls-cert-file']} (serial ")
         renewal.renew(plain, before, chosen["tls-cert-file"], WHERE)

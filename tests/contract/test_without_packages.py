@@ -27,6 +27,7 @@ from redis_ops.base.files import Target
 from redis_ops.drift import instance as drift
 from redis_ops.platform.units import Unit
 from redis_ops.view import observe
+from redis_ops.view.attempt import attempt
 from redis_ops.view.instance import Instance
 
 @dataclass
@@ -63,7 +64,7 @@ def check():
     return {"changed": outcome.changed}
 
 def drifted():
-    scope = drift.check(instance)
+    scope = drift.check(attempt(instance))
     return {finding.id: finding.state for finding in scope.findings}
 
 print(json.dumps({"preflight": said(preflight), "check": said(check), "drift": said(drifted)}))

@@ -13,6 +13,7 @@ from ansible.module_utils.redis_ops.checks import data
 from ansible.module_utils.redis_ops.server.datasets import DataSet, Kind
 from ansible.module_utils.redis_ops.server.persistence import Store
 from ansible.module_utils.redis_ops.view.host import Place
+from judging import judged
 from views import MB, REDIS_7, seen_of, several, view_of
 
 NOWHERE = {"dir": "/nonexistent"}
@@ -218,7 +219,8 @@ def test_a_server_that_runs_has_its_data_in_memory(tmp_path):
 
 
 def findings(store: Store, *elsewhere: DataSet, info: dict | None = None, live: dict | None = None) -> list:
-    return list(data.findings(view_of(ONE, store=store, live={} if live is None else live, info=info), elsewhere))
+    view = view_of(ONE, store=store, live={} if live is None else live, info=info)
+    return judged(data.empty, view, place=Place(elsewhere=elsewhere))
 
 
 def test_an_empty_server_beside_data_is_a_warning(tmp_path):

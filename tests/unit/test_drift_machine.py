@@ -10,8 +10,8 @@ from ansible.module_utils.redis_ops.drift import machine
 from ansible.module_utils.redis_ops.drift.states import State
 from ansible.module_utils.redis_ops.platform import kernel
 from ansible.module_utils.redis_ops.platform.debian import packages
-from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 from test_kernel import GUIDE, OUR_HUGE_PAGES, OURS, SOMAXCONN, Host
+from views import host_of
 
 LIVE, OUTSIDE = State.LIVE_NOT_PERSISTED.value, State.FILE_CHANGED_OUTSIDE.value
 AHEAD, UNMANAGED, OWNED = State.DECLARED_NOT_APPLIED.value, State.UNMANAGED_SET.value, State.RUNTIME_OWNED.value
@@ -27,7 +27,6 @@ KNOBS = {
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     monkeypatch.setattr(packages, "installed", lambda _: "5:7.0.15-1")
-    monkeypatch.setattr(machine, "strangers", lambda *_, **__: [])
     return Host(tmp_path)
 
 
@@ -40,8 +39,7 @@ def steady(host):
 
 def scope(host, *, sysctl=GUIDE, version="", provisioned=True):
     wanted = kernel.parse_wanted(sysctl, "never", 11024)
-    declared = machine.Host(wanted, PRODUCTS["redis"], version, [], systemd=False, provisioned=provisioned)
-    return machine.check(declared, host.machine)
+    return machine.check(host_of(provisioned=provisioned), wanted, version, host.machine)
 
 
 def found(host, **declared):

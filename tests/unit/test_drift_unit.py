@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.redis_ops.base.statefile import digest, keep_private, text_of
+from ansible.module_utils.redis_ops.base.states import State
+from ansible.module_utils.redis_ops.checks import process, start
+from ansible.module_utils.redis_ops.checks.registry import Suite, of_instance
 from ansible.module_utils.redis_ops.drift import unit as drift
 from ansible.module_utils.redis_ops.drift.look import Look
 from ansible.module_utils.redis_ops.plan.contact import Contact
 from ansible.module_utils.redis_ops.platform import host, units
 from ansible.module_utils.redis_ops.platform.units import FileLimit, Unit
+from ansible.module_utils.redis_ops.view.facts import Facts
 from views import several, unit_of, view_of
 
 OURS = "/etc/systemd/system/redis-server.service.d/50-ansible.conf"
@@ -108,7 +112,9 @@ def found(tmp_path):
         seen = replace(seen, info={**seen.info, "config_file": ONE.layout.config})
         if masked:
             seen.record.note_mask()
-        return {finding.id: finding for finding in drift.findings(Look(seen.instance, unit, seen))}
+        shared = of_instance((start.start, start.later_limit, process.boot), Suite.DRIFT, Facts(seen))
+        off = [finding for finding in shared if finding.state != State.IN_SYNC]
+        return {finding.id: finding for finding in [*drift.findings(Look(seen.instance, unit, seen)), *off]}
 
     return found
 

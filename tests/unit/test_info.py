@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.redis_ops.base.errors import InvalidValue
-from ansible.module_utils.redis_ops.load import seen
 from ansible.module_utils.redis_ops.server import info, persistence, replies
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,7 +131,7 @@ def test_what_is_taken_as_a_number_is_one():
     used = names_in(rf"^(?:int|float)\((?:\w+\.)*(?:info|info\(\)|_info){taken}")
     assert {"process_id", "used_memory", "loading"} <= used, "the scan sees them"
     used |= names_in(rf"^int\((?:before|after){taken}", "apply")
-    assert used | {*persistence.SAVES, *seen.AT_WORK} <= info.NUMBERS
+    assert used | {*persistence.SAVES, *persistence.AT_WORK} <= info.NUMBERS
 
 
 def test_an_option_that_is_taken_as_a_number_is_one():

@@ -12,21 +12,37 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.redis_ops.apply.aof import DeadFile
 from ansible.module_utils.redis_ops.base.engine import Engine
-from ansible.module_utils.redis_ops.base.errors import InvalidInput
+from ansible.module_utils.redis_ops.base.errors import AccessDenied, InvalidInput
 from ansible.module_utils.redis_ops.base.findings import Status
+from ansible.module_utils.redis_ops.checks import (
+    capacity,
+    limits,
+    old_files,
+    persistence,
+    queue_eviction,
+    replication,
+    slow_log,
+)
+from ansible.module_utils.redis_ops.checks.registry import Suite, of_instance
 from ansible.module_utils.redis_ops.drift import Scope, State
 from ansible.module_utils.redis_ops.drift.states import found
-from ansible.module_utils.redis_ops.load import capacity, checklist
-from ansible.module_utils.redis_ops.load.seen import Seen
+from ansible.module_utils.redis_ops.load import checklist
 from ansible.module_utils.redis_ops.model.desired import DesiredState
 from ansible.module_utils.redis_ops.plan.comparison import Observed
 from ansible.module_utils.redis_ops.plan.plan import build
 from ansible.module_utils.redis_ops.platform import kernel
 from ansible.module_utils.redis_ops.server.persistence import Store
 from ansible.module_utils.redis_ops.server.queues.result import Found, Search
+from ansible.module_utils.redis_ops.view import room
+from ansible.module_utils.redis_ops.view.attempt import Attempt
+from ansible.module_utils.redis_ops.view.data_files import DATA_FILES, DataFiles
+from ansible.module_utils.redis_ops.view.dead_files import DEAD_FILES, DeadFile
+from ansible.module_utils.redis_ops.view.facts import Facts, NotRead
 from ansible.module_utils.redis_ops.view.instance import Instance, InstanceView
+from ansible.module_utils.redis_ops.view.queues import QUEUES
+from ansible.module_utils.redis_ops.view.slow_log import SLOW_LOG
+from views import Server
 
 FILES = Path(__file__).parent.parent.parent / "roles" / "redis_loadtest" / "files"
 sys.path.insert(0, str(FILES))
@@ -52,7 +68,7 @@ LIVE = {
     "replica-read-only": "yes",
 }
 DECLARED = {"maxmemory": "100mb", "maxmemory-policy": "allkeys-lru", "maxclients": 500}
-ROOM = capacity.Room(
+ROOM = room.Room(
     name="cache",
     where="instance cache",
     engine=REDIS_7,
@@ -71,7 +87,7 @@ ROOM = capacity.Room(
     maxclients=500,
     open_files=1524,
     swapped=0,
-    group=capacity.Group(),
+    group=room.Group(),
 )
 IN_SYNC = Scope("cache", 190, [], "Redis 7.0.15")
 LOG = {"threshold": 10_000, "room": 128, "entries": [], "last_id": -1}
@@ -81,18 +97,28 @@ def drift(identity: str, state: State = State.LIVE_NOT_PERSISTED, actual: str = 
     return found(identity, "it", state, expected="2gb", actual=actual, why="guide", remedy="put it back")
 
 
+NOPERM = NotRead("NOPERM")
 MAIL = Search(found=(Found("Celery", 3, "", ("list celery",)),))
 
 
-def seen(*drifts, info=None, live=None, room=ROOM, **given) -> Seen:
+def view_of(info=None, live=None, open_files=1524) -> InstanceView:
     live = {**LIVE, **(live or {})}
-    observed = Observed(live=live, open_files=1524)
+    observed = Observed(live=live, open_files=open_files)
     plan = build(DesiredState.parse(DECLARED, REDIS_7, "here"), observed, "cache", "here", manages_file=False)
     store = Store.of({"dir": "/nonexistent"}, REDIS_7)
-    snapshot = InstanceView(Instance("cache", "instance cache", {}), plan, observed, REDIS_7, store, info=info or {})
-    return Seen(
-        "cache", "instance cache", snapshot, replace(IN_SYNC, findings=drifts), room, **{"slowlog": LOG, **given}
+    here = Instance("cache", "instance cache", {})
+    return InstanceView(
+        here, plan, observed, REDIS_7, store, connection=Server(), info={"process_id": 42, **(info or {})}
     )
+
+
+def judge(check, info=None, live=None, load=0, open_files=1524, **given):
+    """The verdict of one check. given: facts by the name of their variable."""
+    known = {"room": ROOM, "slow_log": LOG, "queues": Search(), "dead": [], "files": DataFiles([], [], has_dump=False)}
+    names = {"room": room.ROOM, "slow_log": SLOW_LOG, "queues": QUEUES, "dead": DEAD_FILES, "files": DATA_FILES}
+    read = {names[name].name: value for name, value in {**known, **given}.items()}
+    [finding] = of_instance([check], Suite.READINESS, Facts(view_of(info, live, open_files), None, load, read))
+    return finding
 
 
 def told(finding):
@@ -176,11 +202,12 @@ def test_what_does_not_run_is_told_once():
     down = replace(IN_SYNC, findings=[drift("server", State.UNREADABLE, "it does not run")])
     here = Instance("cache", "instance cache", {})
     assert checklist.configuration("instance cache", down).status is SKIP
-    finding = checklist.running(here, down, None)
+    finding = checklist.running(Attempt(here), down)
     assert (told(finding), finding.remedy) == ((FAIL, "it does not run"), "put it back")
-    assert told(checklist.running(here, IN_SYNC, "no way in")) == (FAIL, "no way in")
-    assert told(checklist.running(here, IN_SYNC, None)) == (FAIL, "it does not run")
-    assert told(checklist.running(here, IN_SYNC, seen())) == (PASS, "Redis 7.0.15")
+    refused = Attempt(here, problems=[AccessDenied("instance cache: no way in")])
+    assert told(checklist.running(refused, IN_SYNC)) == (FAIL, "no way in")
+    assert told(checklist.running(Attempt(here), IN_SYNC)) == (FAIL, "it does not run")
+    assert told(checklist.running(Attempt(here, view=view_of()), IN_SYNC)) == (PASS, "Redis 7.0.15")
 
 
 def test_kernel_values_have_what_drift_said_of_them(tmp_path):
@@ -206,7 +233,7 @@ def test_kernel_values_have_what_drift_said_of_them(tmp_path):
 
 
 def test_the_settings_of_the_guide_as_the_server_tells_them():
-    rows = {finding.id.rpartition(".")[2]: finding for finding in checklist.settings(seen())}
+    rows = {finding.id.rpartition(".")[2]: finding for finding in checklist.settings(Facts(view_of()), IN_SYNC)}
     assert {name: (finding.status, finding.expected, finding.actual) for name, finding in rows.items()} == {
         "maxmemory": (PASS, "100mb", "100mb"),
         "maxmemory-policy": (PASS, "allkeys-lru", "allkeys-lru"),
@@ -218,20 +245,21 @@ def test_the_settings_of_the_guide_as_the_server_tells_them():
 
 
 def test_a_setting_that_drifted_and_a_limit_that_is_none():
-    rows = {
-        finding.id: finding
-        for finding in checklist.settings(seen(drift("option.save"), room=replace(ROOM, maxmemory=0)))
-    }
+    facts = Facts(view_of(live={"maxmemory": "0"}))
+    drifts = replace(IN_SYNC, findings=[drift("option.save")])
+    rows = {finding.id: finding for finding in checklist.settings(facts, drifts)}
     save, maxmemory = rows["checklist.settings.save"], rows["checklist.settings.maxmemory"]
     assert (save.status, save.expected, save.actual, save.remedy) == (FAIL, "2gb", "running 7mb", "put it back")
     assert told(maxmemory) == (FAIL, "0: no limit, so the kernel decides what dies")
 
 
 def test_open_files():
-    assert told(checklist.open_files(seen())) == (PASS, "1524 (/proc/42/limits)")
-    assert checklist.open_files(seen(room=replace(ROOM, open_files=None))).status is SKIP
-    low = seen(drift("process.open_files", State.PENDING_RESTART, "600 (/proc/42/limits)"))
-    assert told(checklist.open_files(low)) == (FAIL, "600 (/proc/42/limits)")
+    finding = judge(limits.open_files)
+    assert (*told(finding), finding.id) == (PASS, "1524 (/proc/42/limits)", "checklist.open_files")
+    assert judge(limits.open_files, open_files=None).status is SKIP
+    low = judge(limits.open_files, open_files=1523)
+    assert told(low) == (FAIL, "1523 (/proc/42/limits)")
+    assert low.remedy.startswith("prlimit --pid 42 --nofile=1524")
 
 
 # --- what else goes on ------------------------------------------------------------------------------------------------
@@ -249,14 +277,14 @@ def test_open_files():
     ],
 )
 def test_work_beside_the_load(field, text):
-    assert told(checklist.quiet(seen(info={field: 1}))) == (FAIL, text)
-    assert told(checklist.quiet(seen(info={field: 0}))) == (PASS, "none")
+    assert told(judge(persistence.quiet, info={field: 1})) == (FAIL, text)
+    assert told(judge(persistence.quiet, info={field: 0})) == (PASS, "none")
 
 
 @pytest.mark.parametrize("field", ["rdb_last_bgsave_status", "aof_last_bgrewrite_status", "aof_last_write_status"])
 def test_a_save_that_failed(field):
-    assert told(checklist.last_saves(seen(info={field: "err"}))) == (FAIL, f"failed: {field}")
-    assert checklist.last_saves(seen(info={field: "ok"})).status is PASS
+    assert told(judge(persistence.last_saves, info={field: "err"})) == (FAIL, f"failed: {field}")
+    assert judge(persistence.last_saves, info={field: "ok"}).status is PASS
 
 
 def primary(state="online", lag=0, behind=0, **more):
@@ -277,26 +305,26 @@ def primary(state="online", lag=0, behind=0, **more):
     ],
 )
 def test_replicas(info, status, actual):
-    assert told(checklist.replication(seen(info=info))) == (status, actual)
+    assert told(judge(replication.in_step, info=info)) == (status, actual)
 
 
 def test_replicas_by_the_server_s_own_limits():
-    assert checklist.replication(seen(info=primary(lag=3), live={"min-replicas-max-lag": "2"})).status is FAIL
-    assert checklist.replication(seen(info=primary(lag=10), live={"min-replicas-max-lag": "0"})).status is PASS
+    assert judge(replication.in_step, info=primary(lag=3), live={"min-replicas-max-lag": "2"}).status is FAIL
+    assert judge(replication.in_step, info=primary(lag=10), live={"min-replicas-max-lag": "0"}).status is PASS
     two = {"min-replicas-to-write": "2"}
-    finding = checklist.replication(seen(info=primary(min_slaves_good_slaves=1), live=two))
+    finding = judge(replication.in_step, info=primary(min_slaves_good_slaves=1), live=two)
     assert told(finding) == (FAIL, "fewer than min-replicas-to-write 2 in step, so it refuses writes")
-    assert checklist.replication(seen(info=primary(min_slaves_good_slaves=2), live=two)).status is PASS
-    assert checklist.replication(seen(info=primary(), live={**two, "min-replicas-max-lag": "0"})).status is PASS
+    assert judge(replication.in_step, info=primary(min_slaves_good_slaves=2), live=two).status is PASS
+    assert judge(replication.in_step, info=primary(), live={**two, "min-replicas-max-lag": "0"}).status is PASS
 
 
 def test_a_replica_is_no_place_for_a_load():
     info = {"role": "slave", "master_host": "10.0.0.1", "master_port": 6379, "master_link_status": "up"}
-    assert told(checklist.replication(seen(info=info))) == (
+    assert told(judge(replication.in_step, info=info)) == (
         FAIL,
         "a replica of 10.0.0.1:6379, link up, which refuses writes",
     )
-    assert checklist.replication(seen(info=info, live={"replica-read-only": "no"})).status is WARN
+    assert judge(replication.in_step, info=info, live={"replica-read-only": "no"}).status is WARN
 
 
 @pytest.mark.parametrize(
@@ -306,13 +334,13 @@ def test_a_replica_is_no_place_for_a_load():
         ({"queues": replace(MAIL, complete=False, reason="10 s were over")}, FAIL),
         ({"queues": Search()}, PASS),
         ({"queues": Search(complete=False, reason="10 s were over")}, SKIP),
-        ({}, SKIP),
     ],
 )
 def test_queues_where_keys_are_evicted(given, status):
-    assert checklist.bullmq(seen(**given)).status is status
-    for nothing_goes in ({"live": {"maxmemory-policy": "noeviction"}}, {"room": replace(ROOM, maxmemory=0)}):
-        assert checklist.bullmq(seen(**given, **nothing_goes)).status is PASS
+    assert judge(queue_eviction.thoroughly, **given).status is status
+    assert judge(queue_eviction.thoroughly, live={"maxmemory-policy": "noeviction"}, **given).status is PASS
+    unlimited = judge(queue_eviction.thoroughly, live={"maxmemory": "0"}, **given)
+    assert unlimited.status is (WARN if status is FAIL else PASS)  # nothing goes yet
 
 
 @pytest.mark.parametrize(
@@ -328,12 +356,14 @@ def test_queues_where_keys_are_evicted(given, status):
     ],
 )
 def test_the_slow_log(log, status, begins):
-    finding = checklist.slow_log(seen(slowlog={**LOG, **log}))
+    finding = judge(slow_log.slow_log, slow_log={**LOG, **log})
     assert (finding.status, finding.actual.startswith(begins)) == (status, True), finding.actual
 
 
 def test_a_slow_log_that_is_not_shown():
-    assert told(checklist.slow_log(seen(slowlog={}, untold={"slowlog": "NOPERM"}))) == (SKIP, "NOPERM")
+    finding = judge(slow_log.slow_log, slow_log=NOPERM)
+    assert told(finding) == (SKIP, "it could not be determined: NOPERM")
+    assert "+slowlog|get" in finding.remedy
 
 
 def test_old_aof_files():
@@ -341,12 +371,12 @@ def test_old_aof_files():
         DeadFile(Path("/d/a.aof.1.incr.aof"), 3 * MB, "the manifest does not list it"),
         DeadFile(Path("/d/x"), MB, ""),
     ]
-    finding = checklist.aof_files(seen(dead=dead))
+    finding = judge(old_files.old_files, dead=dead)
     assert told(finding) == (WARN, "2 with 4mb, such as /d/a.aof.1.incr.aof: the manifest does not list it")
     assert finding.remedy == "ansible-playbook playbooks/clear_aof.yml"
-    assert checklist.aof_files(seen(drift("aof.orphans", State.UNMANAGED_SET))).status is WARN
-    assert checklist.aof_files(seen()).status is PASS
-    assert told(checklist.aof_files(seen(untold={"dead": "its files change right now"})))[0] is SKIP
+    assert judge(old_files.old_files, files=DataFiles([], ["x"], has_dump=False)).status is WARN
+    assert judge(old_files.old_files).status is PASS
+    assert judge(old_files.old_files, dead=NotRead("its files change right now")).status is SKIP
 
 
 @pytest.mark.parametrize(
@@ -359,7 +389,7 @@ def test_old_aof_files():
     ],
 )
 def test_where_a_load_goes(live, port, tls):
-    record = seen(live=live, queues=MAIL).as_record()
+    record = checklist.as_record(Facts(view_of(live=live), _read={QUEUES.name: MAIL}))
     assert (record["port"], record["tls"], record["has_queues"]) == (port, tls, True)
 
 
@@ -395,9 +425,9 @@ def test_memory_that_nothing_can_be_said_of():
 
 
 def test_a_control_group_that_is_smaller_than_the_host():
-    small = capacity.Group("/system.slice/redis.service", 200 * MB)
+    small = room.Group("/system.slice/redis.service", 200 * MB)
     inside = replace(ROOM, name="cache", group=small)
-    large = replace(ROOM, name="queue", group=capacity.Group("/user.slice", 8000 * MB))
+    large = replace(ROOM, name="queue", group=room.Group("/user.slice", 8000 * MB))
     host, group = capacity.memory([inside, large], 4096 * MB)
     assert host.status is PASS
     assert (group.status, group.actual) == (WARN, "100mb of 200mb RAM")
@@ -419,9 +449,9 @@ def test_a_control_group_is_found_by_its_smallest_limit(monkeypatch, line, base,
         f"/sys/fs/cgroup{base}/system.slice/{name}": "1000\n",
         f"/sys/fs/cgroup{base}/{name}": "2000\n",
     }
-    monkeypatch.setattr(capacity.host, "read", lambda path: texts.get(path, ""))
-    assert capacity._group(42) == capacity.Group("/system.slice", 1000)
-    assert capacity._group(43) == capacity._group(0) == capacity.Group()
+    monkeypatch.setattr(room.host, "read", lambda path: texts.get(path, ""))
+    assert room._group(42) == room.Group("/system.slice", 1000)
+    assert room._group(43) == room._group(0) == room.Group()
 
 
 @pytest.mark.parametrize(
@@ -444,8 +474,8 @@ def test_a_control_group_is_found_by_its_smallest_limit(monkeypatch, line, base,
 def test_available_memory(monkeypatch, limit, left):
     texts = {f"/sys/fs/cgroup/{name}": f"{text}\n" for name, text in limit.items()}
     texts |= {"/proc/meminfo": "MemTotal: 900 kB\nMemAvailable:    500 kB\n"}
-    monkeypatch.setattr(capacity.host, "read", lambda path: texts.get(path, ""))
-    assert capacity.available() == left
+    monkeypatch.setattr(room.host, "read", lambda path: texts.get(path, ""))
+    assert room.available() == left
 
 
 def test_memory_that_the_data_may_still_grow_by():
@@ -503,13 +533,13 @@ def test_disk_that_is_not_needed_or_not_seen(given):
     ],
 )
 def test_connections(load, given, status):
-    assert capacity.connections(replace(ROOM, **given), load).status is status
+    assert judge(capacity.connections, load=load, room=replace(ROOM, **given)).status is status
 
 
 def test_swap():
-    assert capacity.swap(ROOM).status is PASS
-    assert told(capacity.swap(replace(ROOM, swapped=4096))) == (FAIL, "4096 bytes (/proc/42/status)")
-    assert capacity.swap(replace(ROOM, swapped=None)).status is SKIP
+    assert judge(capacity.swap).status is PASS
+    assert told(judge(capacity.swap, room=replace(ROOM, swapped=4096))) == (FAIL, "4096 bytes (/proc/42/status)")
+    assert judge(capacity.swap, room=replace(ROOM, swapped=None)).status is SKIP
 
 
 # --- a generator ------------------------------------------------------------------------------------------------------

@@ -50,7 +50,9 @@ def test_the_account_is_another_one():
 
 def test_a_look_at_the_host_is_refused():
     package = packages.Package(PRODUCTS["redis"], "", None)
-    assert as_another_account(lambda: host.look(arguments.declared_of(PARAMS), package, somaxconn=0)) == TOLD
+    assert (
+        as_another_account(lambda: host.look_before_change(arguments.declared_of(PARAMS), package, somaxconn=0)) == TOLD
+    )
 
 
 def test_the_preflight_is_refused_before_it_asks_for_packages(monkeypatch):

@@ -20,11 +20,13 @@ KIB = 1024
 MOST = {
     "redis_kernel": 50,
     "redis_package": 50,
-    "redis_drift": 245,
-    "redis_config": 240,
-    "redis_instances": 265,
-    "redis_restore": 265,
+    "redis_drift": 250,
+    "redis_config": 245,
+    "redis_instances": 280,
+    "redis_restore": 282,
     "redis_load_preflight": 280,
+    "redis_preflight": 230,
+    "redis_verify": 238,
 }
 MOST_OF_OTHERS = 222
 ON_CONTROL_NODE = 15  # of a module that only says that its action plugin is missing

@@ -31,6 +31,7 @@ from ansible.module_utils.redis_ops.view.strangers import Stranger
 from placed import Placed, stopped
 from platforms import DEBIANS, Nest, Script, osprey
 from test_architecture import PACKAGE, ROOT, imports, name_of, tree
+from views import host_of
 
 ROUND = [
     *(path for path in sorted(PACKAGE.rglob("*.py")) if not path.is_relative_to(PACKAGE / "platform")),
@@ -157,15 +158,14 @@ def test_what_is_installed(nest):
     assert nest.put == ["bird-valkey=new"]
 
 
-def test_what_drift_says(nest, monkeypatch):
+def test_what_drift_says(nest):
     nest.version, nest.edited = "", True
-    monkeypatch.setattr(drift_machine, "strangers", lambda *_, **__: [])
     unit = Unit("bird-redisd", loaded=True, enabled=True, fragment="/usr/lib/systemd/system/bird-redisd.service")
     told = [one for one in drift_unit.deviations(unit, "bird-redis") if one.actual]
     assert [one.name for one in told] == ["text"]
     assert "nest put --again bird-redis" in told[0].remedy
     wanted = kernel.parse_wanted({}, "never", 1)
-    around = drift_machine.Host(wanted, PRODUCTS["redis"], "", [], systemd=True, provisioned=True)
+    around = drift_machine.Host(host_of(provisioned=True), wanted, "")
     [package] = list(drift_machine._package(around))
     assert nest.asked == ["bird-redis", unit.fragment, "bird-redis"]
     assert (package.actual, package.subject) == ("not installed", "host: package bird-redis")
@@ -181,7 +181,7 @@ def place(tmp_path, monkeypatch):
 def everything(place: Placed, *entries: dict[str, Any], **given: Any) -> tuple[str, dict[str, Any]]:
     """All that a run in check mode says, and its record."""
     wanted = place.declared(*entries, **given)
-    view = view_of_host.look(wanted, place.package, somaxconn=0)
+    view = view_of_host.look_before_change(wanted, place.package, somaxconn=0)
     findings = preflight.findings(view, wanted.product)
     problems = preflight.problems(view, place.package)
     plans = [seen.view.plan for seen in view.instances]
@@ -206,7 +206,7 @@ def test_a_directory_that_its_units_hide(place, monkeypatch):
     monkeypatch.setattr(current, "PLATFORM", replace(current.PLATFORM, hidden=(f"{place.root}/opt/private",)))
     directory = f"{place.root}/opt/private/data"
     wanted = place.declared({"name": "default", "port": 7001, "settings": {"dir": directory}})
-    view = view_of_host.look(wanted, place.package, somaxconn=0)
+    view = view_of_host.look_before_change(wanted, place.package, somaxconn=0)
     [problem] = [problem for problem in preflight.problems(view, place.package) if directory in problem.where]
     assert problem.remedy == "choose one under /srv or /data"
 
@@ -247,6 +247,11 @@ def test_a_package_is_needed_where_its_program_runs(program, needed):
         startup=program and SimpleNamespace(program=program), instance=SimpleNamespace(binary="/usr/bin/valkey-server")
     )
     host_view = view_of_host.HostView(
-        systemd=True, memory=0, open_files=0, somaxconn=0, instances=[SimpleNamespace(view=view)]
+        product=PRODUCTS["redis"],
+        systemd=True,
+        memory=0,
+        open_files=0,
+        somaxconn=0,
+        instances=[SimpleNamespace(view=view)],
     )
     assert host_view.needs_package is needed

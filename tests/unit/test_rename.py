@@ -74,7 +74,9 @@ def view_of(here: Placed, old: str = "old", new: str = "new", **given: Any) -> t
 
 def refused(here: Placed, *entries: dict[str, Any]) -> list[str]:
     """What preflight says of renamed_from and of data."""
-    view = HostView(systemd=True, memory=0, open_files=0, somaxconn=0, instances=look(here, *entries))
+    view = HostView(
+        product=PRODUCTS["redis"], systemd=True, memory=0, open_files=0, somaxconn=0, instances=look(here, *entries)
+    )
     found = [str(problem) for problem in preflight.problems(view, here.package)]
     return [line for line in found if "rename" in line or "would start empty" in line]
 
@@ -184,7 +186,7 @@ def test_a_configuration_of_somebody_else_is_not_replaced(here):
 
 
 def told_of_old(here: Placed, strangers: tuple[Stranger, ...] = (), **more: Any) -> list[str]:
-    view = host.look(here.declared(renamed({**OLD, **more}, "new")), here.package, somaxconn=0)
+    view = host.look_before_change(here.declared(renamed({**OLD, **more}, "new")), here.package, somaxconn=0)
     return [str(one) for one in preflight.problems(replace(view, strangers=strangers), here.package)]
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.redis_ops.base.findings import Status
 from ansible.module_utils.redis_ops.checks import replication
+from ansible.module_utils.redis_ops.view import link
+from judging import judged
 from views import RUNNING, Server, host_of, seen_of, several
 
 P, B, R = 7001, 7002, 7003
@@ -56,14 +58,16 @@ REPLICA = {**RUNNING, "role": "slave", "master_host": "10.0.0.1", "master_port":
     [(["up"], Status.PASS), (["down", "down", "up"], Status.PASS), (["down"], Status.WARN), ([None], Status.WARN)],
 )
 def test_the_link_of_a_replica(monkeypatch, states, status):
-    monkeypatch.setattr(replication, "PAUSE", 0)
+    monkeypatch.setattr(link, "PAUSE", 0)
     first, *later = [{**REPLICA, **({"master_link_status": state} if state else {})} for state in states]
-    [seen] = host_of(seen_of(several({"name": "r"})[0], info=first)).instances
-    [finding] = replication.link(seen.view, Server(*(later or [first])))
+    [one] = several({"name": "r"})
+    view = seen_of(one, live={}, info=first, connection=Server(*(later or [first]))).view
+    [finding] = judged(replication.link, view)
     assert finding.status is status
     assert finding.actual == f"the link to 10.0.0.1 port 6379 is {'up' if status is Status.PASS else 'down'}"
 
 
 def test_a_primary_has_no_link():
-    [seen] = host_of(seen_of(several({"name": "p"})[0], info={**RUNNING, "role": "master"})).instances
-    assert list(replication.link(seen.view, Server())) == []
+    [one] = several({"name": "p"})
+    view = seen_of(one, live={}, info={**RUNNING, "role": "master"}, connection=Server()).view
+    assert judged(replication.link, view) == []

@@ -16,6 +16,7 @@ from ansible.module_utils.redis_ops.server.connection import Address, Connection
 from ansible.module_utils.redis_ops.server.queues.result import Budget
 from ansible.module_utils.redis_ops.server.queues.search import search
 from ansible.module_utils.redis_ops.server.resp import ErrorReply
+from ansible.module_utils.redis_ops.view import slow_log
 from fake_server import answering, commands, serving
 from hypothesis import given
 from strategies import quick
@@ -410,7 +411,7 @@ USES = {
     "engine": Connection.engine,
     "process_id": Connection.process_id,
     "set_config": lambda connection: connection.set_config(PAIRS),
-    "slowlog": lambda connection: snapshot.slowlog(connection, {}),
+    "slowlog": lambda connection: slow_log.read(connection, {}),
     "histograms": lambda connection: snapshot.histograms(connection.call("LATENCY HISTOGRAM")),
     "clients": snapshot._clients,
     "databases": lambda connection: keyspace.databases(connection.info()),

@@ -10,6 +10,7 @@ from ansible.module_utils.redis_ops.checks import start
 from ansible.module_utils.redis_ops.plan.contact import Contact
 from ansible.module_utils.redis_ops.platform.units import FileLimit, Unit
 from ansible.module_utils.redis_ops.server.persistence import Store
+from judging import judged
 from views import seen_of, several, unit_of, view_of
 
 [ONE] = several({"name": "default", "settings": {"maxclients": 10000, "hz": 10}})
@@ -130,7 +131,7 @@ def test_a_unit_that_a_person_named_and_that_is_not_there():
 
 def verdicts(unit: Unit, read: str = CONFIG, **view) -> list[tuple[Status, str]]:
     seen = view_of(ONE, unit=unit, live={}, info={"config_file": read}, **view)
-    return [(finding.status, finding.actual) for finding in start.findings(seen)]
+    return [(finding.status, finding.actual) for finding in judged(start.start, seen)]
 
 
 def test_unit_process_and_file_agree():
@@ -187,6 +188,6 @@ def test_a_program_that_runs_before_the_server_is_said():
     view = view_of(
         ONE, unit=PACKAGE, unit_files={OVERRIDE: ["ExecStartPre"]}, live={"hz": "10"}, info={"config_file": CONFIG}
     )
-    [finding] = start.findings(view)
+    [finding] = judged(start.start, view)
     assert finding.status is Status.WARN
     assert f"ExecStartPre= in {OVERRIDE} runs first" in finding.actual

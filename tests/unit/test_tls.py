@@ -8,12 +8,13 @@ import tempfile
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.redis_ops.base.answer import no
 from ansible.module_utils.redis_ops.base.findings import Status
 from ansible.module_utils.redis_ops.checks import tls, tls_findings
-from ansible.module_utils.redis_ops.drift import tls as drift
+from ansible.module_utils.redis_ops.checks.registry import Suite
 from ansible.module_utils.redis_ops.model.conffile import Unreadable
 from ansible.module_utils.redis_ops.platform.access import Account, Closed
 from ansible.module_utils.redis_ops.platform.certificates import from_der
@@ -22,6 +23,7 @@ from ansible.module_utils.redis_ops.view.tls import Facts, Options, look
 from authority import DAY, NOW, Authority
 from hypothesis import given
 from hypothesis import strategies as st
+from judging import judged
 from strategies import quick
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -61,11 +63,13 @@ class Place:
         return tls.problems(self.look(who), WHERE, NOW, sandbox)
 
     def judged(self, served=None, days=14):
-        found = tls_findings.findings(self.look(served=served), WHERE, NOW, days)
-        return {finding.id.removeprefix("verify.tls."): finding for finding in found}
+        found = tls_findings.judge(self.look(served=served), WHERE, NOW, days)
+        return {judgement.name: judgement for judgement in found}
 
     def drift(self, served=None):
-        return {finding.id: finding for finding in drift.findings(self.look(served=served), WHERE, NOW)}
+        facts = self.look(served=served)
+        view = SimpleNamespace(tls=facts, at=NOW, connection=None, instance=SimpleNamespace(where=WHERE))
+        return {finding.id: finding for finding in judged(tls_findings.encryption, view, Suite.DRIFT)}
 
 
 @pytest.fixture

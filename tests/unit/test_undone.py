@@ -12,6 +12,7 @@ from ansible.module_utils.redis_ops.checks import undone
 from ansible.module_utils.redis_ops.model.conffile import Directive
 from ansible.module_utils.redis_ops.model.startup import Startup
 from ansible.module_utils.redis_ops.plan.contact import Contact
+from judging import judged
 from views import Server, several, view_of
 
 SHA = "#" + hashlib.sha256(b"hunter2").hexdigest()
@@ -50,7 +51,7 @@ def told(
     server.modules = modules
     found = view_of(one, file=file, live=live, contact=Contact.KEPT, connection=server, **view)
     texts = [f"{problem.where}: {problem.what}" for problem in undone.problems(found)]
-    findings = list(undone.findings(found))
+    findings = judged(undone.next_start, found)
     assert [finding.subject + ": " + finding.actual for finding in findings] == texts
     assert {finding.status for finding in findings} <= {Status.WARN}
     assert "hunter2" not in str(texts) + str(findings)

@@ -5,20 +5,32 @@ from __future__ import annotations
 import os
 import subprocess
 from types import SimpleNamespace
+from typing import Any, Optional
 
 import pytest
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError
 from ansible.module_utils.redis_ops.base.findings import Finding, Status
-from ansible.module_utils.redis_ops.checks import verify
+from ansible.module_utils.redis_ops.checks import answers, limits, process
+from ansible.module_utils.redis_ops.checks.registry import Check
+from ansible.module_utils.redis_ops.model.limits import SPARE_FILES
 from ansible.module_utils.redis_ops.plan.comparison import RESERVED_FILES
 from ansible.module_utils.redis_ops.platform import host
 from ansible.module_utils.redis_ops.view.observe import Instance
+from ansible.module_utils.redis_ops.view.probe import KEY_PREFIX
+from ansible.module_utils.redis_ops.view.process import CLOCKS
+from judging import judged
 
 SLOW = "[slow-clocksource]...WARNING:\nSlow system clocksource detected. Current clocksource: x.\n"
 OVERCOMMIT = "[overcommit]...WARNING:\nMemory overcommit must be enabled!\n"
 GOOD = "[THP]...OK\n"
 OTHERS = "the kernel findings above say what this host may change"
+
+
+def view(*, binary: str = "", **seen: Any) -> SimpleNamespace:
+    instance = Instance("a", "instance a", {}, binary=binary, service=SimpleNamespace(name="redis-server"))
+    found = {"connection": object(), "info": {"process_id": os.getpid()}, "unit": None, "contact": None}
+    return SimpleNamespace(instance=instance, **{**found, **seen})
 
 
 @pytest.fixture
@@ -27,14 +39,13 @@ def check(monkeypatch, tmp_path):
 
     def check(output: str, status: int, clock: str = "hpet", available: str = "hpet") -> Finding:
         answer = subprocess.CompletedProcess([], status, output, "")
-        texts = {f"{verify.CLOCKS}/current_clocksource": f"{clock}\n"}
-        texts[f"{verify.CLOCKS}/available_clocksource"] = f"{available} \n"
+        texts = {f"{CLOCKS}/current_clocksource": f"{clock}\n"}
+        texts[f"{CLOCKS}/available_clocksource"] = f"{available} \n"
         monkeypatch.setattr(host, "run", lambda *_, **__: answer)
         monkeypatch.setattr(host, "read", lambda path: texts.get(path, ""))
         binary = tmp_path / "redis-server"
         binary.touch()
-        snapshot = SimpleNamespace(installed=Engine.parse("redis 7.0.15"))
-        [finding] = verify._check_system(Instance("a", "instance a", {}, binary=str(binary)), snapshot)
+        [finding] = judged(process.check_system, view(installed=Engine.parse("redis 7.0.15"), binary=str(binary)))
         return finding
 
     return check
@@ -66,7 +77,7 @@ def test_what_is_told(output, status, clock, told, check):
             SLOW,
             "hpet tsc",
             (
-                f"the clock hpet is slow: echo tsc >{verify.CLOCKS}/current_clocksource, "
+                f"the clock hpet is slow: echo tsc >{CLOCKS}/current_clocksource, "
                 "and clocksource=tsc on the kernel's command line"
             ),
         ),
@@ -103,11 +114,12 @@ class Keys:
 
 
 def own_key(connection: Keys, role: str = "master") -> Finding:
-    return verify._own_key(Instance("a", "instance a", {}), SimpleNamespace(info={"role": role}), connection)
+    [finding] = judged(answers.own_key, view(info={"role": role}, connection=connection))
+    return finding
 
 
 @pytest.mark.parametrize(
-    ("answers", "status"),
+    ("said", "status"),
     [
         pytest.param({}, Status.PASS, id="a good server"),
         pytest.param({"GET": "another value"}, Status.FAIL, id="another value is read"),
@@ -117,12 +129,12 @@ def own_key(connection: Keys, role: str = "master") -> Finding:
         pytest.param({"SET": RedisOpsError("MOVED 1 127.0.0.1:7001")}, Status.SKIP, id="a node of a cluster"),
     ],
 )
-def test_the_own_key_is_gone_whatever_happens(answers, status):
-    connection = Keys(**answers)
+def test_the_own_key_is_gone_whatever_happens(said, status):
+    connection = Keys(**said)
     assert own_key(connection).status is status
     assert connection.keys == {"of an application": "x"}
-    assert all(key.startswith(verify.KEY_PREFIX) for key in connection.written)
-    assert len(connection.written) == ("SET" not in answers)
+    assert all(key.startswith(KEY_PREFIX) for key in connection.written)
+    assert len(connection.written) == ("SET" not in said)
 
 
 def test_nothing_is_written_to_a_replica():
@@ -134,26 +146,31 @@ def test_nothing_is_written_to_a_replica():
 # --- limits of the process ----------------------------------------------------------------------------------------------
 
 
+def of_process(check: Check, seen: Optional[int], *, decided: bool = True) -> Finding | None:
+    observed = SimpleNamespace(open_files=seen, backlog=seen, live={})
+    desired = {"maxclients": 10000, "tcp-backlog": 511}
+    plan = SimpleNamespace(desired=desired, decided={"maxclients"} if decided else set())
+    return next(iter(judged(check, view(observed=observed, plan=plan))), None)
+
+
 @pytest.mark.parametrize(
-    ("name", "seen", "status"),
+    ("decided", "seen", "status"),
     [
-        ("open_files", 10000 + RESERVED_FILES, Status.PASS),
-        ("open_files", 10000 + RESERVED_FILES - 1, Status.WARN),
-        ("open_files", None, None),
-        ("backlog", 511, Status.PASS),
-        ("backlog", 510, Status.WARN),
-        ("backlog", None, None),
+        (True, 10000 + SPARE_FILES, Status.PASS),
+        (True, 10000 + SPARE_FILES - 1, Status.WARN),
+        (False, 10000 + RESERVED_FILES, Status.PASS),
+        (False, 10000 + RESERVED_FILES - 1, Status.WARN),
+        (True, None, Status.SKIP),
     ],
 )
-def test_a_limit_of_the_process_that_is_just_enough(name, seen, status):
-    service = SimpleNamespace(name="redis-server", enabled=lambda: True)
-    snapshot = SimpleNamespace(
-        observed=SimpleNamespace(**{"open_files": None, "backlog": None, name: seen}),
-        plan=SimpleNamespace(desired={"maxclients": 10000, "tcp-backlog": 511}),
-        info={"process_id": os.getpid()},
-        contact=None,
-    )
-    found = {one.id: one for one in verify._process(Instance("a", "instance a", {}, service=service), snapshot)}
-    finding = found.get(f"verify.{name}")
+def test_open_files_that_are_just_enough(decided, seen, status):
+    finding = of_process(limits.open_files, seen, decided=decided)
+    assert finding.status is status
+    assert bool(finding.remedy) is (status is not Status.PASS)
+
+
+@pytest.mark.parametrize(("seen", "status"), [(511, Status.PASS), (510, Status.WARN), (None, None)])
+def test_an_accept_queue_that_is_just_long_enough(seen, status):
+    finding = of_process(limits.backlog, seen)
     assert (finding.status if finding else None) is status
     assert bool(finding and finding.remedy) is (status is Status.WARN)

@@ -16,6 +16,7 @@ from ansible.module_utils.redis_ops.plan.contact import Contact
 from ansible.module_utils.redis_ops.plan.plan import build
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 from ansible.module_utils.redis_ops.platform.units import Unit
+from ansible.module_utils.redis_ops.server.connection import Address
 from ansible.module_utils.redis_ops.server.persistence import Store
 from ansible.module_utils.redis_ops.view import observe
 from ansible.module_utils.redis_ops.view.host import HostView, Place, Seen
@@ -28,6 +29,8 @@ RUNNING = {"redis_version": "7.0.15", "process_id": 7, "role": "master", "connec
 
 class Server:
     """A connection: it answers INFO with one text after the other, the last one for ever, and takes every setting."""
+
+    address = Address()
 
     def __init__(self, *infos: Mapping[str, Any], live: Optional[Mapping[str, str]] = None) -> None:
         self.live = dict(live or {})
@@ -155,5 +158,5 @@ def seen_of(one: Resolved, place: Optional[Place] = None, *, taken_over: Sequenc
 
 def host_of(*seen: Seen, **fields: Any) -> HostView:
     """A host with these instances, which tells nothing of itself unless `fields` says so."""
-    known = {"systemd": True, "memory": 0, "open_files": 0, "somaxconn": 0}
+    known = {"product": PRODUCTS["redis"], "systemd": True, "memory": 0, "open_files": 0, "somaxconn": 0}
     return HostView(**{**known, **fields}, instances=seen)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ...redis_ops.base.findings import as_records
-from ...redis_ops.load.snapshot import evicts
+from ...redis_ops.plan.eviction import Limit
 from ..load import clients, merge, window
 from ..load.targets import Target
 from ..load.verdict import EXIT_CODES, FAIL, INVALID, PASS, judge
@@ -88,7 +88,7 @@ def _place(
         metrics,
         targets,
         instance=name,
-        evicts=evicts(config),
+        evicts=Limit.of(config).evicts,
         queue=JOBS in loads or bool(before.get("has_queues")),
         notes=notes,
         distrust=[*seen.void, *failed, *strained, *_elsewhere(before, snapshots, mine), *told.distrust],

@@ -6,27 +6,23 @@ what it replaces itself; what is left are files of a rewrite that was killed, an
 
 from __future__ import annotations
 
-import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from ..base.errors import ApplyFailed, FileRefused, InvalidValue, RedisOpsError, plain, told
-from ..base.paths import Directory, open_directory
-from ..base.trees import is_directory
+from ..base.errors import ApplyFailed, FileRefused, RedisOpsError, plain, told
+from ..base.paths import open_directory
 from ..platform import host
 from ..server import persistence
+from ..view.dead_files import DeadFile, scan
 from ..view.instance import Instance, InstanceView
 from ..view.observe import observe
 from .live import RunningServer, wait
-from .quarantine import DeadFile, Quarantine, regular, seen
+from .quarantine import Quarantine
 
-STALE = 3600.0  # seconds without a write until a temporary file of a dead process is left over
 _BUSY = (*persistence.SAVES, "loading")
-_OF_A_CHILD = re.compile(r"temp-rewriteaof(?:-bg)?-(\d+)\.aof|temp-(\d+)\.rdb")
 
 
 @dataclass
@@ -113,71 +109,6 @@ def _clean(
         if not check:
             held.purge(earlier)
     return outcome
-
-
-def scan(store: persistence.Store, *, now: float) -> list[DeadFile]:
-    """Every dead file of a store whose AOF is sound. Symbolic links are not followed, and are not candidates.
-
-    Nothing when a multi-part AOF has no manifest that can be read: then nobody can say what is dead. Raises FileRefused
-    when the data directory is behind a link of another user, OSError.
-    """
-    if not is_directory(str(store.directory)):
-        return []
-    with open_directory(str(store.directory)) as data:
-        by_manifest = [] if store.aof == store.old_aof else list(_by_manifest(store, data, now))
-        return [*by_manifest, *_left_over(store.directory, data, now)]
-
-
-def _by_manifest(store: persistence.Store, data: Directory, now: float) -> Iterator[DeadFile]:
-    try:
-        with data.inside(store.aof.parent.name) as parts:
-            # listed before the manifest is read: a file that is made later is no candidate
-            names = parts.names()
-            text = store.manifest()
-            if text is None:
-                return
-            needed = set(persistence.manifest_files(text))
-            listed = set(persistence.manifest_files(text, history=True))
-            yield from _beside_manifest(store, parts, names, needed, listed, now)
-    except (InvalidValue, OSError):
-        return
-    legacy = regular(data, store.old_aof.name)
-    if legacy and store.old_aof.name not in listed:
-        yield _dead(store.old_aof, legacy, "the manifest in use does not refer to it", by_manifest=True)
-
-
-def _beside_manifest(
-    store: persistence.Store, parts: Directory, names: Sequence[str], needed: set[str], listed: set[str], now: float
-) -> Iterator[DeadFile]:
-    """What is about to be listed was written a moment ago: a rewrite makes its files, or empties old ones, before it
-    writes the manifest.
-    """
-    prefix = re.escape(store.old_aof.name)
-    for name in names:
-        found, path = regular(parts, name), store.aof.parent / name
-        if found is None or name in needed or path == store.aof:
-            continue
-        stale = now - found.st_mtime > STALE
-        if name in listed:
-            yield _dead(path, found, "the manifest lists it as history", by_manifest=True)
-        elif stale and re.fullmatch(rf"{prefix}\.\d+\.(?:base\.(?:rdb|aof)|incr\.aof)", name):
-            yield _dead(path, found, "the manifest does not list it", by_manifest=True)
-        elif stale and re.fullmatch(rf"temp-{prefix}\.(?:incr|manifest)", name):
-            yield _dead(path, found, "a rewrite that ended long ago left it", by_manifest=True)
-
-
-def _left_over(directory: Path, data: Directory, now: float) -> Iterator[DeadFile]:
-    """Files of child processes that are gone."""
-    for name in data.names():
-        found, match = regular(data, name), _OF_A_CHILD.fullmatch(name)
-        if found and match and now - found.st_mtime > STALE:
-            pid = next(filter(None, match.groups()))
-            if not re.search("redis|valkey", host.read(f"/proc/{pid}/cmdline")):
-                yield _dead(directory / name, found, f"process {pid}, which wrote it, is gone")
-
-
-def _dead(path: Path, found: os.stat_result, why: str, *, by_manifest: bool = False) -> DeadFile:
-    return DeadFile(path, found.st_size, why, seen(found), by_manifest)
 
 
 def _move_and_look_again(

@@ -82,7 +82,7 @@ def converge_all(
     An instance that fails ends the run: what comes after it is left as it is, and the result says so.
     Raises InvalidInput with everything that must be mended first; then nothing was touched.
     """
-    seen = view_of_host.look(declared, package, somaxconn=somaxconn)
+    seen = view_of_host.look_before_change(declared, package, somaxconn=somaxconn)
     try:
         problems = preflight.problems(seen, package)
         if not restart:

@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 import secrets
-import stat
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -23,35 +22,10 @@ from ..base.owners import others_change, user_name
 from ..base.paths import Directory, naming, open_directory
 from ..base.trees import is_directory, make_inside, remove, remove_empty, size
 from ..server import persistence
+from ..view.dead_files import DeadFile, regular, seen
 
 QUARANTINE = "aof-quarantine"  # in the data directory, so that moving is a rename
 _OF_A_RUN = re.compile(r"\d{8}T\d{6}Z-\w{8}")  # what a run calls its own directory in there
-
-
-@dataclass(frozen=True)
-class DeadFile:
-    """A file that no server will read again. size: bytes. why: the rule that says so. seen: how it was then, see seen().
-    by_manifest: whether it is dead because of what the manifest says.
-    """
-
-    path: Path
-    size: int
-    why: str
-    seen: tuple[int, ...] = ()
-    by_manifest: bool = False
-
-
-def regular(directory: Directory, name: str) -> Optional[os.stat_result]:
-    """A regular file; None for a symbolic link, a directory, or what is gone by now."""
-    with contextlib.suppress(OSError):
-        found = directory.look(name)
-        return found if found is not None and stat.S_ISREG(found.st_mode) else None
-    return None
-
-
-def seen(found: os.stat_result) -> tuple[int, ...]:
-    """What changes when somebody takes the name, or opens the file to write it anew."""
-    return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 @dataclass

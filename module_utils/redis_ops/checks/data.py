@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..base.errors import Problem
-from ..base.findings import Finding, Status
+from ..base.findings import Status
 from ..plan.comparison import Entry
 from ..plan.dangers import DATA_LOCATION
 from ..server import datasets, persistence
 from ..server.datasets import DataSet, Kind
+from ..view.facts import Facts
 from ..view.host import Seen
 from ..view.instance import InstanceView
+from .registry import Judgement, check
 
 WHY = "Redis documentation, persistence: a start loads what its configuration names, and nothing else"
 
@@ -86,18 +88,17 @@ def moving_later(view: InstanceView) -> Iterator[Problem]:
             )
 
 
-def findings(view: InstanceView, elsewhere: Sequence[DataSet]) -> Iterator[Finding]:
-    """Of a running server: that it is empty while data of its own lies elsewhere."""
+@check("its data", why=WHY, verify="verify.data")
+def empty(facts: Facts) -> Iterator[Judgement]:
+    """A running server is empty while data of its own lies elsewhere."""
+    view, elsewhere = facts.view, facts.place.elsewhere if facts.place else ()
     found = [*_parts(view), *elsewhere]
-    if view.connection is None or persistence.holds_data(view.info) or view.info.get("role") == "slave" or not found:
+    if persistence.holds_data(view.info) or view.info.get("role") == "slave" or not found:
         return
-    yield Finding(
-        "verify.data",
-        view.instance.where,
+    yield Judgement(
         Status.WARN,
         "no other data of this server on the host",
         f"the server is empty, and data lies at {_listed(found)}",
-        WHY,
         "if that is its data: stop the server, move the files to "
         f"{view.store.directory} under the names that its configuration has, and start it",
     )

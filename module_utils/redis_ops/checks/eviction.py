@@ -12,6 +12,7 @@ from ..plan.eviction import Cause, Limit, Risk, at_risk, stored
 from ..server.queues.result import Search
 from ..view.instance import InstanceView
 
+WHY = "guide 1.1, 3.3; Redis documentation, key eviction"
 _EXPECTED = {
     Cause.DATA: "a limit that holds what is stored, or noeviction",
     Cause.LATER: "the policy that protects them, or noeviction",
@@ -55,7 +56,7 @@ def findings(view: InstanceView, queues: Search) -> Iterator[Finding]:
         "no key that is protected now may be evicted",
         f"maxmemory {format_memory(wanted.maxmemory)}, maxmemory-policy {wanted.policy}: {risk.reason}"
         + (" (accepted)" if risk.stops else ""),
-        "guide 1.1, 3.3; Redis documentation, key eviction",
+        WHY,
         "keep used_memory below maxmemory, or declare a policy that protects these keys"
         if risk.determined
         else "nothing to do: it starts with the limit and the policy that it has, and is judged before they change",

@@ -5,7 +5,8 @@ Facts come in as a HostView; verdicts go out as Problems (the run stops) and Fin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from ..base.errors import Problem
 from ..base.findings import Finding, Status
@@ -17,28 +18,53 @@ from . import adoption, data, default_user, eviction, ports, product, renames, r
 from .unseen import problems as unseen_problems
 
 
+@dataclass(frozen=True)
+class Guard:
+    """What stops a run before anything is touched. id: of its findings. why: the guide's section, or the source. judge: pure;
+    what must be mended first, on the host with the package that the run installs or finds installed.
+    """
+
+    id: str
+    why: str
+    judge: Callable[[HostView, Package], Iterable[Problem]]
+
+
+def _each(judge: Callable[[HostView, Seen], Iterable[Problem]]) -> Callable[[HostView, Package], Iterable[Problem]]:
+    return lambda view, _: [problem for seen in view.instances for problem in judge(view, seen)]
+
+
 def problems(view: HostView, package: Package) -> list[Problem]:
     """What must be mended first, all of it. package: what the run installs or finds installed."""
-    found = [problem for unseen in view.unseen for problem in unseen_problems(unseen, view.at)]
-    for seen in view.instances:
-        found += seen.view.plan.problems
-        found += adoption.problems(seen)
-        found += start.problems(seen)
-        found += eviction.problems(seen.view, seen.place.queues)
-        found += data.problems(seen)
-        found += renames.problems(view, seen)
-        found += _owner(seen)
-        found += _aclfile(seen)
-        found += default_user.problems(seen.view)
-        found += _tls(view, seen)
-        found += _hidden(view, seen)
-    found += product.problems(view, package.engine)
-    found += _package(view, package)
-    found += shared.problems(view)
-    found += ports.problems(view)
-    found += replication.problems(view)
-    found += room.problems(view)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(problem for _, problem in _stops(view, package)))
+
+
+def stops(view: HostView, package: Package) -> list[Finding]:
+    """The same as findings. A problem that two guards see is the first one's."""
+    first: dict[Problem, Guard] = {}
+    for guard, problem in _stops(view, package):
+        first.setdefault(problem, guard)
+    return [
+        Finding(
+            id=guard.id,
+            subject=problem.where,
+            status=Status.FAIL,
+            expected=problem.expected,
+            actual=problem.what,
+            why=guard.why,
+            remedy=problem.remedy,
+        )
+        for problem, guard in first.items()
+    ]
+
+
+def _stops(view: HostView, package: Package) -> Iterator[tuple[Guard, Problem]]:
+    for guard in GUARDS:
+        for problem in guard.judge(view, package):
+            yield guard, problem
+
+
+def _unseen(view: HostView) -> list[Problem]:
+    return [problem for unseen in view.unseen for problem in unseen_problems(unseen, view.at)]
 
 
 def findings(view: HostView, wanted: Product) -> list[Finding]:
@@ -183,3 +209,31 @@ def _of_instance(seen: Seen) -> list[Finding]:
             "take the line out, or know what it is for; this is told once",
         )
     return found
+
+
+_LOST = "no run loses a key that it was not told to lose"
+_START = "Redis documentation, configuration: a server starts with what it can read and reach"
+GUARDS: tuple[Guard, ...] = (
+    Guard("guard.unseen", "what can't be seen is not touched", lambda view, _: _unseen(view)),
+    Guard("guard.plan", _LOST, _each(lambda _, seen: seen.view.plan.problems)),
+    Guard(
+        "guard.first_contact",
+        "what somebody else set up stays until a person decides",
+        _each(lambda _, seen: adoption.problems(seen)),
+    ),
+    Guard("guard.start", start.WHY, _each(lambda _, seen: start.problems(seen))),
+    Guard("guard.eviction", eviction.WHY, _each(lambda _, seen: eviction.problems(seen.view, seen.place.queues))),
+    Guard("guard.data", data.WHY, _each(lambda _, seen: data.problems(seen))),
+    Guard("guard.rename", _LOST, _each(renames.problems)),
+    Guard("guard.owner", _START, _each(lambda _, seen: _owner(seen))),
+    Guard("guard.aclfile", _START, _each(lambda _, seen: _aclfile(seen))),
+    Guard("guard.default_user", "Redis documentation, ACL", _each(lambda _, seen: default_user.problems(seen.view))),
+    Guard("guard.tls", "redis.conf, TLS/SSL", _each(_tls)),
+    Guard("guard.hidden", "systemd documentation, systemd.exec", _each(_hidden)),
+    Guard("guard.product", _LOST, lambda view, package: product.problems(view, package.engine)),
+    Guard("guard.package", "systemd documentation, systemd.unit: aliases", _package),
+    Guard("guard.shared", _LOST, lambda view, _: shared.problems(view)),
+    Guard("guard.ports", "one process listens on a port", lambda view, _: ports.problems(view)),
+    Guard("guard.replication", replication.WHY, lambda view, _: replication.problems(view)),
+    Guard("guard.room", "guide 1.1, 2, 3.1", lambda view, _: room.problems(view)),
+)

@@ -12,8 +12,8 @@ from ..server.keyspace import databases, selected
 from ..server.queues import bullmq
 from ..server.queues.result import Answer, Search
 from ..server.queues.search import search
+from ..view.attempt import Attempt
 from ..view.instance import Instance
-from ..view.observe import look
 from . import queues
 
 REMEDY = "see that it runs and that the user may read, docs/queues.md"
@@ -21,7 +21,7 @@ _Seen = Mapping[tuple[str, int, str, str], float]
 
 
 def check(
-    instances: Sequence[Instance],
+    attempts: Sequence[Attempt],
     limits: queues.Limits,
     names: Sequence[str] = (),
     prefix: str = "",
@@ -40,9 +40,10 @@ def check(
     }
     records: list[dict[str, Any]] = []
     found: list[Finding] = []
-    for instance in instances:
+    for tried in attempts:
+        instance = tried.instance
         try:
-            here, verdicts = _look(instance, limits, names, prefix, seen)
+            here, verdicts = _look(tried, limits, names, prefix, seen)
         except RedisOpsError as error:
             here, verdicts = [], [_failed(instance, str(error))]
         records += [{"instance": instance.name, **queue.as_record()} for queue in here]
@@ -51,26 +52,25 @@ def check(
 
 
 def _look(
-    instance: Instance, limits: queues.Limits, names: Sequence[str], prefix: str, seen: _Seen
+    tried: Attempt, limits: queues.Limits, names: Sequence[str], prefix: str, seen: _Seen
 ) -> tuple[list[bullmq.Queue], list[Finding]]:
-    snapshot = look(instance)
-    connection = snapshot.connection
-    if connection is None:
+    for error in tried.problems:
+        raise error
+    instance, view = tried.instance, tried.view
+    if view is None or view.connection is None:
         return [], [_failed(instance, "nothing answers at its address")]
+    connection = view.connection
     searched: Optional[Search] = None
-    try:
-        if names:
-            places = [(number, prefix or bullmq.PREFIX, name) for number in databases(snapshot.info) for name in names]
-        else:
-            searched = search(connection, first=False)
-            places = _bullmq(searched, prefix)
-            if searched.answer is Answer.UNKNOWN and not searched.keys:
-                return [], [_failed(instance, searched.reason)]
-        here = [_read(connection, instance, place, seen, remains=not names) for place in places]
-    finally:
-        connection.close()
+    if names:
+        places = [(number, prefix or bullmq.PREFIX, name) for number in databases(view.info) for name in names]
+    else:
+        searched = search(connection, first=False)
+        places = _bullmq(searched, prefix)
+        if searched.answer is Answer.UNKNOWN and not searched.keys:
+            return [], [_failed(instance, searched.reason)]
+    here = [_read(connection, instance, place, seen, remains=not names) for place in places]
     read = [queue for queue in here if queue]
-    return read, queues.judge(instance.where, snapshot.observed.live or {}, read, limits, searched)
+    return read, queues.judge(instance.where, view.observed.live or {}, read, limits, searched)
 
 
 def _bullmq(searched: Search, prefix: str) -> list[tuple[int, str, str]]:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ..base.findings import Finding, Status
+from ..plan.eviction import Limit
 from ..server.queues.bullmq import Queue
 from ..server.queues.result import Found, Search
+from .queue_eviction import GOING_TO_PRODUCTION, OWN_INSTANCE, may_vanish, named
 
-GOING_TO_PRODUCTION = "BullMQ documentation, going to production"
-OWN_INSTANCE = "two instances: one with profile queue (noeviction, AOF) for the queues, one for what may be evicted"
-NAMED = 5  # queues that one finding names
 ENOUGH = 10  # finished jobs from which on a share of failures says something
 BULLMQ = "BullMQ"
 
@@ -43,18 +42,13 @@ def judge(
     others = [found for found in search.found if found.kind != BULLMQ] if search else []
     found = [_found(where, queues, others, search)]
     if queues or others:
-        names = [queue.name for queue in queues] + [str(other) for other in others]
-        found.append(_eviction(where, live, names))
+        names = tuple([_as_found(queue) for queue in queues] + others)
+        found.append(_eviction(where, live, Search(names)))
     for queue in queues:
         place = f" of database {queue.database}" if queue.database else ""
         subject = f"{where}, queue {queue.name}{place}"
         found += [*_whole(subject, queue), *_of_queue(subject, queue, limits)]
     return found
-
-
-def named(names: Sequence[str]) -> str:
-    """A few of them, with dots for the rest."""
-    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
 def _found(where: str, queues: Sequence[Queue], others: Sequence[Found], search: Optional[Search]) -> Finding:
@@ -74,17 +68,20 @@ def _found(where: str, queues: Sequence[Queue], others: Sequence[Found], search:
     )
 
 
-def _eviction(where: str, live: Mapping[str, str], names: Sequence[str]) -> Finding:
-    policy = live.get("maxmemory-policy", "unknown")
-    good = policy == "noeviction"
+def _as_found(queue: Queue) -> Found:
+    return Found(BULLMQ, queue.database, f"{queue.prefix}:{queue.name}", (f"{queue.prefix}:{queue.name}:*",))
+
+
+def _eviction(where: str, live: Mapping[str, str], found: Search) -> Finding:
+    verdict = may_vanish(Limit.of(live), found)
     return Finding(
         "queues.eviction",
         where,
-        Status.PASS if good else Status.FAIL,
+        verdict.status,
         "maxmemory-policy noeviction, under which alone a job queue is correct",
-        policy if good else f"{policy}, and {named(names)} lives here: jobs can vanish",
+        verdict.actual,
         GOING_TO_PRODUCTION,
-        "" if good else f"{OWN_INSTANCE}; until then CONFIG SET maxmemory-policy noeviction",
+        "" if verdict.status is Status.PASS else f"{OWN_INSTANCE}; until then CONFIG SET maxmemory-policy noeviction",
     )
 
 
@@ -103,8 +100,8 @@ def _whole(subject: str, queue: Queue) -> Iterator[Finding]:
 
 
 def _of_queue(subject: str, queue: Queue, limits: Limits) -> Iterator[Finding]:
-    for check in (_waiting, _delayed, _stalled, _parents, _kept, _failing, _failed):
-        finding = check(queue, limits)
+    for judge_of in (_waiting, _delayed, _stalled, _parents, _kept, _failing, _failed):
+        finding = judge_of(queue, limits)
         if finding:
             name, good, expected, actual, why, remedy = finding
             status = Status.PASS if good else Status.WARN

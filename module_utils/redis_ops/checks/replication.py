@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import time
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..base.errors import Problem
 from ..base.findings import Finding, Status
 from ..base.text import printable
-from ..server.connection import Connection
+from ..view.facts import Facts
 from ..view.host import HostView, Seen
-from ..view.instance import InstanceView
+from ..view.link import LINK
+from .registry import Judgement, check
+from .room import amount
 
-LOOKS, PAUSE = 20, 0.25  # seconds between looks: a replica that was restarted reaches its primary within a second
+LAG = 10  # seconds: min-replicas-max-lag's default
 _HERE = ("localhost", "127.0.0.1", "::1")
-_WHY = "Redis documentation, replication: a replica looks for its primary at the address that it was given"
+WHY = "Redis documentation, replication: a replica looks for its primary at the address that it was given"
 
 
 def problems(view: HostView) -> Iterator[Problem]:
@@ -45,32 +47,67 @@ def findings(view: HostView) -> Iterator[Finding]:
                 Status.WARN,
                 "a port that stays while replicas follow it",
                 f"{count} replicas follow it at port {_port(seen)}, and look for it there when their link breaks",
-                _WHY,
+                WHY,
                 "send each of them REPLICAOF with the new port after the run",
             )
 
 
-def link(snapshot: InstanceView, connection: Connection) -> Iterator[Finding]:
-    """Whether a replica reaches its primary. Waits a few seconds for one that was just restarted."""
-    if snapshot.info.get("role") != "slave":
+@check("its link to its primary", why=WHY, verify="verify.replication", needs=[LINK])
+def link(facts: Facts) -> Iterator[Judgement]:
+    """Whether a replica reaches its primary."""
+    info = facts[LINK]
+    if info.get("role") != "slave":
         return
-    info: Mapping[str, Any] = snapshot.info
-    for _ in range(LOOKS):
-        if info.get("master_link_status") == "up":
-            break
-        time.sleep(PAUSE)
-        info = connection.info()
     up = info.get("master_link_status") == "up"
     primary = f"{printable(str(info.get('master_host')))} port {info.get('master_port')}"
-    yield Finding(
-        "verify.replication",
-        snapshot.instance.where,
+    yield Judgement(
         Status.PASS if up else Status.WARN,
         "a link to its primary",
         f"the link to {primary} is {'up' if up else 'down'}",
-        _WHY,
-        "" if up else "see whether the primary answers there, and whether masterauth is its password",
+        "see whether the primary answers there, and whether masterauth is its password",
     )
+
+
+@check("replication", why="guide 7; Redis documentation, replication", readiness="checklist.replication")
+def in_step(facts: Facts) -> Iterator[Judgement]:
+    """Replicas that lag have the primary send them everything anew, in the middle of a load test."""
+    view = facts.view
+    info, config = view.info, view.observed.live or {}
+    if info.get("role") == "slave":
+        read_only = config.get("replica-read-only", "yes") == "yes"
+        actual = (
+            f"a replica of {info.get('master_host')}:{info.get('master_port')}, link {info.get('master_link_status')}"
+        )
+        actual += ", which refuses writes" if read_only else ", whose writes its primary will not have"
+        status = Status.FAIL if read_only else Status.WARN
+        yield Judgement(status, "a primary", actual, "load the primary: --limit to its host")
+        return
+    replicas = [value for name, value in info.items() if re.fullmatch(r"slave\d+", name)]
+    most = int(config.get("min-replicas-max-lag") or 0) or LAG
+    backlog = int(config.get("repl-backlog-size", 0))
+    offset = int(info.get("master_repl_offset", 0))
+    behind = [_behind(replica, offset, most, backlog) for replica in replicas]
+    wanted = int(config.get("min-replicas-to-write") or 0) if config.get("min-replicas-max-lag") != "0" else 0
+    few = int(info.get("min_slaves_good_slaves", wanted)) < wanted
+    worst = max((lag for _, lag, _ in behind), default=0), max((gap for _, _, gap in behind), default=0)
+    off = [text for text, _, _ in behind if text]
+    off += [f"fewer than min-replicas-to-write {wanted} in step, so it refuses writes"] if few else []
+    good = f"{len(replicas)} in step, {worst[0]} s and {amount(worst[1])} behind at most" if replicas else "no replica"
+    yield Judgement(
+        Status.FAIL if off else Status.PASS,
+        f"each replica online, at most {most} s and {amount(backlog)} (repl-backlog-size) behind",
+        "; ".join(off) or good,
+        f"wait until {view.cli} INFO replication has each online and near, or mend that replica",
+    )
+
+
+def _behind(replica: Mapping[str, Any], offset: int, most: int, backlog: int) -> tuple[str, int, int]:
+    """What is wrong with a replica, '' for nothing; the seconds and the bytes that it is behind."""
+    lag, gap = int(replica.get("lag", 0)), max(offset - int(replica.get("offset", 0)), 0)
+    name, state = f"{replica.get('ip')}:{replica.get('port')}", str(replica.get("state"))
+    if state != "online":
+        return f"{name} is {state}", 0, 0
+    return f"{name} is {lag} s and {amount(gap)} behind" if lag > most or gap > backlog else "", lag, gap
 
 
 def _port(seen: Seen) -> int:

@@ -6,13 +6,15 @@ import posixpath
 from collections.abc import Iterator, Sequence
 
 from ..base.errors import Problem
-from ..base.findings import Finding, Status
+from ..base.findings import Status
 from ..model import conffile, limits
 from ..model.declaration import REPLACE
 from ..platform import mounts
 from ..platform.units import Unit
+from ..view.facts import Facts
 from ..view.host import Seen
 from ..view.instance import InstanceView
+from .registry import Judgement, check
 
 WHY = "systemd documentation, systemd.unit: the last drop-in wins"
 
@@ -31,9 +33,10 @@ def problems(seen: Seen) -> Iterator[Problem]:
         yield Problem(f"{seen.where}: {where}", what, expected, remedy)
 
 
-def findings(view: InstanceView) -> Iterator[Finding]:
-    """The same of a server that was provisioned, for verify and drift; and that it runs with this file."""
-    unit = view.unit
+@check("its start", why=WHY, verify="verify.start", drift="unit.start", stopped=True)
+def start(facts: Facts) -> Iterator[Judgement]:
+    """The same of a server that was provisioned; and that it runs with this file."""
+    view, unit = facts.view, facts.view.unit
     if unit is None or not _is_known(unit) or view.config is None:
         return
     wrong = list(_deviations(view, unit))
@@ -44,27 +47,40 @@ def findings(view: InstanceView) -> Iterator[Finding]:
             ("config_file", f"the running server read {told}", view.config.path, "restart it through its service")
         )
     for where, what, expected, remedy in wrong:
-        yield Finding("verify.start", f"{view.instance.where}: {where}", Status.FAIL, expected, what, WHY, remedy)
+        yield Judgement(Status.FAIL, expected, what, remedy, part=where)
     prepared = [path for path, names in view.unit_files.items() if "ExecStartPre" in names]
     if prepared:
-        yield Finding(
-            "verify.start",
-            f"{view.instance.where}: {unit.name}.service",
+        yield Judgement(
             Status.WARN,
             f"a start that reads {view.config.path} as it is now",
             f"ExecStartPre= in {', '.join(prepared)} runs first, and what it does to the file and the data is not known",
-            WHY,
             "see that it writes neither",
+            part=f"{unit.name}.service",
         )
     elif not wrong:
-        yield Finding(
-            "verify.start",
-            view.instance.where,
-            Status.PASS,
-            f"{unit.name} starts the server with {view.config.path}",
-            "unit, process and file agree",
-            WHY,
+        yield Judgement(
+            Status.PASS, f"{unit.name} starts the server with {view.config.path}", "unit, process and file agree"
         )
+
+
+@check(
+    "open files at the next start",
+    why="guide 3.1; systemd documentation, systemd.unit: the last drop-in wins",
+    drift="unit.open_files",
+    stopped=True,
+)
+def later_limit(facts: Facts) -> Iterator[Judgement]:
+    """No drop-in of others takes the limit on open files back at the next start."""
+    later = facts.view.later_limit
+    if later is None:
+        return
+    need = limits.open_files(facts.view.plan.desired)
+    yield Judgement(
+        Status.FAIL if later.open_files < need else Status.PASS,
+        f"{need} open files, maxclients + {limits.SPARE_FILES}",
+        f"{later.path} grants {later.open_files} at the next start",
+        f"remove LimitNOFILE from {later.path} and run systemctl daemon-reload",
+    )
 
 
 def replaced_files(view: InstanceView) -> list[str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ..base.findings import Finding, Status
+from ..base.findings import Status
+from ..base.states import State
 from ..platform.certificates import Certificate, shown
+from ..view.facts import Facts as InstanceFacts
 from ..view.tls import Facts
 from ..view.tls_files import AUTHORITIES, CERTIFICATE, Kind
+from .registry import Judgement, check
 from .tls import ISSUE, RENEW, moment, outside, refused_as_client, unusable
 
 WARN_DAYS = 14  # before a certificate expires
@@ -17,24 +21,22 @@ VOUCH = "have a certificate issued by an authority that is valid, and declare th
 _WORST_FIRST = (Status.FAIL, Status.WARN, Status.PASS)
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """One verdict, for verify and for drift alike. name: start, served, expiry, client or authority."""
+# Files on disk are somebody's to change. That a certificate ends is nobody's change: it is a declaration that no longer
+# holds. A server may well have its certificate from another authority than its clients, which is no drift.
+_STATES = {
+    "start": State.FILE_CHANGED_OUTSIDE,
+    "served": State.FILE_CHANGED_OUTSIDE,
+    "expiry": State.DECLARED_NOT_APPLIED,
+    "client": State.DECLARED_NOT_APPLIED,
+    "authority": None,
+}
 
-    name: str
-    status: Status
-    expected: str
-    actual: str
-    why: str
-    remedy: str = ""
 
-
-def findings(facts: Facts, where: str, now: datetime, days: int = WARN_DAYS) -> list[Finding]:
-    """For verify. where: host and instance; days: how long before its end a certificate is worth a warning."""
-    return [
-        Finding(f"verify.tls.{one.name}", where, one.status, one.expected, one.actual, one.why, one.remedy)
-        for one in judge(facts, where, now, days)
-    ]
+@check("its TLS", why="redis.conf, TLS/SSL", verify="verify.tls.*", drift="tls.*", stopped=True)
+def encryption(facts: InstanceFacts) -> Iterator[Judgement]:
+    """Its certificates: served, valid, usable at the next start."""
+    if facts.view.tls is not None:
+        yield from judge(facts.view.tls, facts.where, facts.view.at)
 
 
 def judge(facts: Facts, where: str, now: datetime, days: int = WARN_DAYS) -> list[Judgement]:
@@ -59,14 +61,14 @@ def _start(facts: Facts, where: str) -> Judgement:
     if problems:
         told = "; ".join(f"{problem.where.removeprefix(f'{where}: ')}: {problem.what}" for problem in problems)
         remedies = "; ".join(dict.fromkeys(problem.remedy for problem in problems))
-        return Judgement(
+        return _judgement(
             "start", Status.FAIL, expected, f"the next start fails or serves nobody: {told}", why, remedies
         )
     unread = [file for file in facts.files.values() if file.kind is Kind.UNREAD or file.readable.holds is None]
     if unread:
         reasons = [shown(file.readable.reason or file.problem or file.exists.reason) for file in unread]
-        return Judgement("start", Status.SKIP, expected, "; ".join(reasons), why, "look as root")
-    return Judgement("start", Status.PASS, expected, f"{facts.user} can read them, and key and certificate match", why)
+        return _judgement("start", Status.SKIP, expected, "; ".join(reasons), why, "look as root")
+    return _judgement("start", Status.PASS, expected, f"{facts.user} can read them, and key and certificate match", why)
 
 
 def _served(facts: Facts) -> Judgement:
@@ -76,12 +78,12 @@ def _served(facts: Facts) -> Judgement:
     expected, why = "the certificate of tls-cert-file is served", "Redis reads it at the start and when it is set, only"
     if shows is None or not files:
         reason = facts.served.reason if facts.served and shows is None else "the file has no certificate to compare"
-        return Judgement("served", Status.SKIP, expected, reason, why, "see why no handshake succeeds")
+        return _judgement("served", Status.SKIP, expected, reason, why, "see why no handshake succeeds")
     if shows.sha256 == files[0].sha256:
-        return Judgement("served", Status.PASS, expected, f"serial {shows.serial}", why)
+        return _judgement("served", Status.PASS, expected, f"serial {shows.serial}", why)
     path = shown(facts.files[CERTIFICATE].path)
     told = f"serial {shows.serial} until {moment(shows.not_after)} is served, {path} has serial {files[0].serial}"
-    return Judgement("served", Status.FAIL, expected, told, why, LOAD)
+    return _judgement("served", Status.FAIL, expected, told, why, LOAD)
 
 
 def _expiry(facts: Facts, now: datetime, days: int) -> Judgement:
@@ -99,9 +101,9 @@ def _expiry(facts: Facts, now: datetime, days: int) -> Judgement:
         # a client may trust it in another way, so it is never the end for all of them
         terms.append(replace(term, status=Status.WARN) if term.status is Status.FAIL else term)
     if not terms:
-        return Judgement("expiry", Status.SKIP, expected, "no certificate could be read", why, "look as root")
+        return _judgement("expiry", Status.SKIP, expected, "no certificate could be read", why, "look as root")
     worst = min(terms, key=lambda term: (_WORST_FIRST.index(term.status), term.ends))
-    return Judgement("expiry", worst.status, expected, worst.told, why, worst.remedy)
+    return _judgement("expiry", worst.status, expected, worst.told, why, worst.remedy)
 
 
 @dataclass(frozen=True)
@@ -131,14 +133,14 @@ def _client(facts: Facts, now: datetime, days: int) -> Judgement:
     option, _ = facts.options.client
     leaf = next(iter(facts.certificates(option)), None)
     if leaf is None:
-        return Judgement("client", Status.SKIP, expected, "no certificate could be read", why, "look as root")
+        return _judgement("client", Status.SKIP, expected, "no certificate could be read", why, "look as root")
     refused = refused_as_client(facts)
     if refused:
-        return Judgement("client", Status.FAIL, expected, refused, why, ISSUE)
+        return _judgement("client", Status.FAIL, expected, refused, why, ISSUE)
     term = _term(shown(facts.files[option].path), leaf, now, days, RENEW)
     if term.status is Status.PASS and facts.client_trusted.holds is None:
-        return Judgement("client", Status.SKIP, expected, facts.client_trusted.reason, why, "look as root")
-    return Judgement("client", term.status, expected, term.told, why, term.remedy)
+        return _judgement("client", Status.SKIP, expected, facts.client_trusted.reason, why, "look as root")
+    return _judgement("client", term.status, expected, term.told, why, term.remedy)
 
 
 def _authority(facts: Facts) -> Judgement:
@@ -146,7 +148,12 @@ def _authority(facts: Facts) -> Judgement:
     expected = f"{AUTHORITIES} vouches for the certificate of the server"
     why = "replicas, cluster nodes and this project verify with it"
     if facts.trusted.holds:
-        return Judgement("authority", Status.PASS, expected, "a handshake with these files succeeds", why)
+        return _judgement("authority", Status.PASS, expected, "a handshake with these files succeeds", why)
     # Not: add the server's authority to the file. Whoever that one issues a certificate to would get in as a client.
     remedy = "have the certificate issued by that authority, or make sure that nobody verifies with this file"
-    return Judgement("authority", Status.WARN, expected, facts.trusted.reason, why, remedy)
+    return _judgement("authority", Status.WARN, expected, facts.trusted.reason, why, remedy)
+
+
+def _judgement(name: str, status: Status, expected: str, actual: str, why: str, remedy: str = "") -> Judgement:
+    state = None if status is Status.SKIP else _STATES[name]
+    return Judgement(status, expected, actual, remedy, why=why, state=state, name=name)

@@ -16,7 +16,7 @@ from typing import Optional
 
 from .. import catalog
 from ..base.errors import AccessDenied, CommandRefused, Problem
-from ..base.findings import Finding, Status
+from ..base.findings import Status
 from ..base.text import printable
 from ..catalog.kinds import Value
 from ..catalog.option import Option, Trait
@@ -27,8 +27,10 @@ from ..plan.comparison import ABSENT
 from ..plan.dangers import DATA_LOCATION
 from ..server.cluster import CONFIG_FILE
 from ..server.persistence import Store, keys
+from ..view.facts import Facts
 from ..view.instance import InstanceView
 from . import undone_users
+from .registry import Judgement, check
 
 _SHOWN = 5  # names of users in one text
 WHY = "Redis documentation, CONFIG REWRITE: what is set live is gone after a restart"
@@ -40,13 +42,13 @@ def problems(view: InstanceView) -> Iterator[Problem]:
         yield Problem(f"{view.instance.where}: {name}", what, "a restart that changes nothing else", remedy)
 
 
-def findings(view: InstanceView) -> Iterator[Finding]:
+@check("its next start", why=WHY, verify="verify.next_start")
+def next_start(facts: Facts) -> Iterator[Judgement]:
     """The same of a server that is not restarted now, and will be one day."""
-    for name, what, remedy in _undone(view):
-        where = f"{view.instance.where}: {name}"
-        yield Finding(
-            "verify.next_start", where, Status.WARN, "a next start that changes nothing else", what, WHY, remedy
-        )
+    if facts.view.instance.config is None:
+        return
+    for name, what, remedy in _undone(facts.view):
+        yield Judgement(Status.WARN, "a next start that changes nothing else", what, remedy, part=name)
 
 
 def _undone(view: InstanceView) -> Iterator[tuple[str, str, str]]:

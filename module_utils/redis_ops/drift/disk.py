@@ -11,8 +11,11 @@ from ..base.files import Target, is_open
 from ..base.findings import Finding
 from ..base.shell import quoted
 from ..base.trees import is_directory
+from ..checks.persistence import shown
 from ..platform import host
 from ..server import persistence
+from ..view.data_files import DATA_FILES
+from ..view.facts import Facts, NotRead
 from .look import Look
 from .options import RUN
 from .states import State
@@ -57,33 +60,25 @@ def _remembered(look: Look) -> list[tuple[str, Target]]:
     ]
 
 
-def append_only_file(look: Look) -> Iterator[Finding]:
-    """Whether it is whole, and nothing else lies there."""
-    snapshot = look.snapshot
-    store = snapshot.store if snapshot else None
-    if store is None or look.instance.config is None or (look.live or {}).get("appendonly") != "yes":
+def beside_the_aof(look: Look) -> Iterator[Finding]:
+    """Whether nothing else lies beside its files. While they change nobody can tell."""
+    view = look.snapshot
+    if view is None or look.instance.config is None or (look.live or {}).get("appendonly") != "yes":
         return
-    if snapshot is None or persistence.at_work(snapshot.info, (*persistence.REWRITES, "loading")):
-        return  # its files change under our eyes, or are not there yet
-    look.checked += 2
-    # a rewrite may have ended between two files: what is still so at a second look is so
-    problems = [problem for problem in store.problems() if problem in store.problems()]
-    if problems:
-        yield look.found(
-            "aof.files",
-            State.FILE_CHANGED_OUTSIDE,
-            expected=f"a complete AOF at {store.aof}",
-            actual="; ".join(problems),
-            why="guide 2.2",
-            remedy="BGREWRITEAOF writes it anew from memory; do it before any restart",
-        )
-    orphans = [name for name in store.orphans() if name in store.orphans()]
+    if persistence.at_work(view.info, (*persistence.REWRITES, "loading")):
+        return
+    look.checked += 1
+    facts = Facts.of(view, [DATA_FILES])
+    try:
+        orphans = facts[DATA_FILES].orphans
+    except NotRead:
+        return  # the check of the append-only file says why
     if orphans:
         yield look.found(
             "aof.orphans",
             State.UNMANAGED_SET,
-            expected=f"in {store.aof.parent} only what its manifest lists",
-            actual=f"{len(orphans)} more: {', '.join(orphans[:3])}" + (" ..." if len(orphans) > 3 else ""),
+            expected=f"in {view.store.aof.parent} only what its manifest lists",
+            actual=shown(orphans),
             why="Redis documentation, persistence: such files are never read and take space",
             remedy="look at them, then move them away",
         )

@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Optional
 
 from .. import catalog
-from ..base.errors import AccessDenied, CommandRefused, FileUnreadable, RedisOpsError
+from ..base.errors import AccessDenied, CommandRefused, RedisOpsError
 from ..base.files import Target, read
 from ..base.findings import Finding
+from ..checks import limits, persistence, process, start, tls_findings
+from ..checks.registry import Check, Suite, needs, of_instance
 from ..model import acl, conffile
 from ..plan.contact import Contact
 from ..platform import host
-from ..platform.units import Unit
-from ..view import observe
-from ..view.instance import Instance, InstanceView
-from . import disk, lines, options, tls, unit, users
+from ..view.attempt import Attempt
+from ..view.facts import Facts
+from . import disk, lines, options, unit, users
 from .look import Look
 from .options import RESTART, Memory
 from .states import Scope, State
 
+# What other suites judge as well
+CHECKS: tuple[Check, ...] = (
+    persistence.aof,
+    start.start,
+    start.later_limit,
+    tls_findings.encryption,
+    process.boot,
+    limits.open_files,
+    process.user,
+)
 
-def check(instance: Instance, seen: Optional[Unit] = None) -> Scope:
-    """seen: its unit, when that is known already. Never raises for what a host may be: that is a finding."""
-    if seen is None and instance.service is not None:
-        seen = instance.service.unit()
-    problems: list[Exception] = []
-    snapshot: Optional[InstanceView] = None
-    for part in (instance, replace(instance, config=None)):
-        try:
-            snapshot = observe.look(part, seen)
-        except (RedisOpsError, OSError) as error:
-            problems.append(error)
-            if isinstance(error, FileUnreadable):  # what the running server says is worth having without its file
-                continue
-        break
-    look = Look(instance, seen, snapshot)
-    found_here = [*map(look.unreadable, problems), *_findings(look)]
-    if snapshot is not None and snapshot.connection is not None:
-        snapshot.connection.close()
+
+def check(tried: Attempt) -> Scope:
+    """Never raises for what a host may be: that is a finding."""
+    look = Look(tried.instance, tried.unit, tried.view)
+    found_here = [*map(look.unreadable, tried.problems), *_findings(look)]
+    snapshot = tried.view
     return Scope(
-        instance.name,
+        tried.instance.name,
         look.checked,
         found_here,
         server=str(snapshot.running or snapshot.installed or "") if snapshot else "",
@@ -62,9 +59,9 @@ def _findings(look: Look) -> Iterator[Finding]:
         "unit": unit.findings,
         "process": _process,
         "users": _users,
-        "append_only_file": disk.append_only_file,
-        "tls": _tls,
+        "beside_the_aof": disk.beside_the_aof,
         "directories": disk.directories,
+        "checks": _checks,
     }
     for identity, findings in looks.items():
         try:
@@ -128,7 +125,7 @@ def _options(look: Look) -> Iterator[Finding]:
     if hidden and snapshot.connection is not None:
         plan = options.told_more(plan, snapshot.connection.config(*hidden))
     look.checked += len(plan.entries) + len(plan.others)
-    yield from options.findings(plan, _memory(look), look.where, _cli(look))
+    yield from options.findings(plan, _memory(look), look.where, look.cli)
 
 
 def _memory(look: Look) -> Memory:
@@ -137,19 +134,11 @@ def _memory(look: Look) -> Memory:
     return Memory(look.record.applied(), running, written)
 
 
-def _cli(look: Look) -> str:
-    """How a person reaches this server, as a shell takes it."""
-    connection = look.snapshot.connection if look.snapshot else None
-    asks = ["--askpass"] if (look.live or {}).get("requirepass") else []
-    return shlex.join(["redis-cli", *(connection.address.as_options() if connection else []), *asks])
-
-
 def _process(look: Look) -> Iterator[Finding]:
     snapshot = look.snapshot
     if snapshot is None or look.instance.service is None or snapshot.connection is None:
         return
-    look.checked += 3
-    pid = int(snapshot.info["process_id"])
+    look.checked += 1
     if snapshot.program_replaced:
         yield look.found(
             "process.program",
@@ -158,28 +147,6 @@ def _process(look: Look) -> Iterator[Finding]:
             actual=f"{snapshot.running} runs from a file that is gone",
             why="the package was replaced under the running server",
             remedy=RESTART,
-        )
-    limit = snapshot.observed.open_files
-    if limit is not None and limit < look.open_files and "maxclients" in snapshot.plan.decided:
-        granted = look.unit.open_files if look.unit else None
-        yield look.found(
-            "process.open_files",
-            State.LIVE_NOT_PERSISTED if granted == look.open_files else State.PENDING_RESTART,
-            expected=f"{look.open_files} open files, maxclients + 1024",
-            actual=f"{limit} (/proc/{pid}/limits)",
-            why="guide 3.1; Redis documentation, clients",
-            remedy=f"prlimit --pid {pid} --nofile={look.open_files}; or {RESTART}",
-        )
-    owner = host.process_user(pid)
-    wanted = (snapshot.config.owner if snapshot.config else None) or owner
-    if owner != wanted:
-        yield look.found(
-            "process.user",
-            State.LIVE_NOT_PERSISTED,
-            expected=f"runs as {wanted}",
-            actual=f"runs as {owner}",
-            why="somebody started it past its service",
-            remedy=f"stop it, then systemctl start {look.service_name}",
         )
 
 
@@ -225,7 +192,7 @@ def _users(look: Look) -> Iterator[Finding]:
         left=None if path or look.then is None else _users_of(look.then),
         now=time.time(),
     )
-    yield from users.findings(listed, stored, start, look.where, _cli(look))
+    yield from users.findings(listed, stored, start, look.where, look.cli)
 
 
 def _lines(look: Look) -> Iterator[Finding]:
@@ -242,11 +209,14 @@ def _lines(look: Look) -> Iterator[Finding]:
     yield from lines.role(follows, now, look.then, look.where)
 
 
-def _tls(look: Look) -> Iterator[Finding]:
-    if look.snapshot is None or look.snapshot.tls is None:
+def _checks(look: Look) -> Iterator[Finding]:
+    if look.snapshot is None:
         return
-    look.checked += 4
-    yield from tls.findings(look.snapshot.tls, look.where, look.snapshot.at)
+    facts = Facts.of(look.snapshot, needs(CHECKS, Suite.DRIFT))
+    for finding in of_instance(CHECKS, Suite.DRIFT, facts):
+        look.checked += 1
+        if finding.state != State.IN_SYNC.value:
+            yield finding
 
 
 def _users_of(parsed: conffile.ConfFile) -> list[Sequence[str]]:

@@ -7,7 +7,6 @@ from typing import Optional
 
 from ..base.errors import AccessDenied, FileUnreadable, told
 from ..base.findings import Finding
-from ..model import limits
 from ..platform.units import Unit
 from ..view.instance import Instance, InstanceView, record_of
 from .states import State, found
@@ -44,9 +43,9 @@ class Look:
         )
 
     @property
-    def open_files(self) -> int:
-        """What its service shall grant; 0 when that is unknown."""
-        return limits.open_files(self.snapshot.plan.desired) if self.snapshot else 0
+    def cli(self) -> str:
+        """How a person reaches this server, as a shell takes it."""
+        return self.snapshot.cli if self.snapshot else "redis-cli"
 
     @property
     def service_name(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -10,36 +10,32 @@ from ..base.findings import Finding, Status
 from ..checks.ports import remedy_of
 from ..platform import host, kernel
 from ..platform.current import here
-from ..platform.packages import Product
-from ..platform.units import Unit
-from ..view.strangers import strangers
+from ..view.host import HostView
 from .options import RUN
 from .states import Scope, State, found
 
 
 @dataclass(frozen=True)
 class Host:
-    """What is declared of the host itself. version: of the package, '' for any. provisioned: a run was here before."""
+    """What is declared of the host itself, and what was seen of it. version: of the package, '' for any."""
 
+    view: HostView
     wanted: kernel.Wanted
-    product: Product
     version: str
-    declared: Sequence[Unit]
-    systemd: bool
-    provisioned: bool
 
 
-def check(declared: Host, machine: kernel.Machine) -> Scope:
+def check(view: HostView, wanted: kernel.Wanted, version: str, machine: kernel.Machine) -> Scope:
     """The host's own scope. machine: where its kernel values and their files are."""
+    declared = Host(view, wanted, version)
     at_boot = kernel.values_at_boot(machine)
     seen = [
         *_kernel(declared, machine, at_boot),
         *_boot(declared, machine, at_boot),
         *_package(declared),
-        *_undeclared(declared),
+        *_undeclared(view),
     ]
     # each value now and after a boot; package; undeclared instances
-    return Scope("", 2 * len(declared.wanted.knobs) + 2, seen)
+    return Scope("", 2 * len(wanted.knobs) + 2, seen)
 
 
 def _kernel(declared: Host, machine: kernel.Machine, at_boot: kernel.BootValues) -> Iterator[Finding]:
@@ -84,7 +80,7 @@ def _kernel(declared: Host, machine: kernel.Machine, at_boot: kernel.BootValues)
 
 def _of_file(machine: kernel.Machine, path: PurePosixPath, written: dict[str, str], declared: Host) -> State:
     """Whether somebody changed our file, or the inventory went ahead of it."""
-    if not declared.provisioned:
+    if not declared.view.provisioned:
         return State.DECLARED_NOT_APPLIED
     untouched = written.get(f"/{path}") == kernel.digest_of(machine, path)
     return State.DECLARED_NOT_APPLIED if untouched else State.FILE_CHANGED_OUTSIDE
@@ -119,13 +115,13 @@ def _boot(declared: Host, machine: kernel.Machine, at_boot: kernel.BootValues) -
 
 
 def _package(declared: Host) -> Iterator[Finding]:
-    installed = here().packages.installed(declared.product.package)
+    installed = here().packages.installed(declared.view.product.package)
     wanted = declared.version
     if installed and wanted in ("", installed):
         return
     yield found(
         "package",
-        f"host: package {declared.product.package}",
+        f"host: package {declared.view.product.package}",
         State.DECLARED_NOT_APPLIED,
         expected=wanted or "installed",
         actual=installed or "not installed",
@@ -134,9 +130,8 @@ def _package(declared: Host) -> Iterator[Finding]:
     )
 
 
-def _undeclared(declared: Host) -> Iterator[Finding]:
-    known = [unit for unit in declared.declared if unit.loaded or unit.pid]
-    for other in strangers(known, systemd=declared.systemd):
+def _undeclared(view: HostView) -> Iterator[Finding]:
+    for other in view.strangers:
         yield found(
             f"undeclared.{other.instance or other.name}",
             f"host: {other.name}",
@@ -144,5 +139,5 @@ def _undeclared(declared: Host) -> Iterator[Finding]:
             expected="only declared instances",
             actual="it runs, and nobody declares it" if other.pid else "it starts at boot, and nobody declares it",
             why="an instance that is not declared is not configured, tuned or watched",
-            remedy=remedy_of(other, declared.product),
+            remedy=remedy_of(other, view.product),
         )

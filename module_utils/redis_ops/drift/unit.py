@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ..base.findings import Finding, Status
+from ..base.findings import Finding
 from ..base.statefile import digest
-from ..checks import start
 from ..plan.contact import Contact
 from ..platform import host
 from ..platform.current import here
@@ -69,27 +68,7 @@ def findings(look: Look) -> Iterator[Finding]:
     service, unit = look.instance.service, look.unit
     if service is None or unit is None:
         return
-    look.checked += 1
-    if unit.masked and look.record.is_masked():
-        yield look.found(
-            "unit.boot",
-            State.DECLARED_NOT_APPLIED,
-            expected=f"{service.name} starts at boot",
-            actual="a run of this project keeps it stopped, because its first start failed",
-            why="the package's own settings must not run",
-            remedy="mend what that run named (see the log of the server), then run provision",
-        )
-    elif not unit.enabled:
-        yield look.found(
-            "unit.boot",
-            State.FILE_CHANGED_OUTSIDE,
-            expected=f"{service.name} starts at boot",
-            actual="not enabled",
-            why="after a reboot there would be no server",
-            remedy=f"systemctl enable {service.name}, or {RUN}",
-        )
     yield from _limits_file(look, service.limits_path())
-    yield from _start(look)
     package = look.instance.layout.product.package if look.instance.layout else ""
     kept = look.snapshot is not None and look.snapshot.contact is Contact.KEPT
     systemd = unit.loaded and not unit.is_script
@@ -104,33 +83,6 @@ def findings(look: Look) -> Iterator[Finding]:
                 why="systemd documentation, systemd.unit",
                 remedy=deviation.remedy,
             )
-
-
-def _start(look: Look) -> Iterator[Finding]:
-    """Whether the next start runs the file that this project writes."""
-    if look.snapshot is None:
-        return
-    look.checked += 1
-    for finding in start.findings(look.snapshot):
-        if finding.status is Status.FAIL:
-            yield look.found(
-                "unit.start",
-                State.FILE_CHANGED_OUTSIDE,
-                expected=finding.expected,
-                actual=finding.actual,
-                why=finding.why,
-                remedy=finding.remedy,
-            )
-    later = look.snapshot.later_limit
-    if later is not None and start.limit_is_too_low(look.snapshot):
-        yield look.found(
-            "unit.open_files",
-            State.FILE_CHANGED_OUTSIDE,
-            expected=f"{look.open_files} open files, maxclients + 1024",
-            actual=f"{later.path} grants {later.open_files} at the next start",
-            why="guide 3.1; systemd documentation, systemd.unit: the last drop-in wins",
-            remedy=f"remove LimitNOFILE from {later.path} and run systemctl daemon-reload",
-        )
 
 
 def _limits_file(look: Look, path: str) -> Iterator[Finding]:

@@ -14,11 +14,11 @@ from typing import Any
 from ..apply import load_user as effects
 from ..base.errors import AccessDenied, CommandRefused, RedisOpsError
 from ..base.findings import Finding, Status
+from ..checks.capacity import row
 from ..model import load_user
 from ..server.connection import Connection
 from ..view.instance import Instance
 from ..view.observe import look
-from .capacity import row
 
 DRY_RUN = "redis 7.0"
 LEAVING = 45  # seconds for the programs of a load to remove their keys: redis_load_target.py takes 30 at most

@@ -10,49 +10,47 @@ from typing import Any, Optional
 
 from .. import catalog
 from ..base.errors import CommandRefused
+from ..plan.eviction import Limit
 from ..platform import host
 from ..server import persistence
 from ..server.connection import Connection, engine_of
 from ..server.queues.search import search
-from ..view.instance import Instance, InstanceView
-from ..view.observe import look
+from ..view.attempt import Attempt
+from ..view.instance import InstanceView
+from ..view.slow_log import read as slow_log
 
 SCHEMA = "redis-snapshot/1"
 HISTOGRAMS = "redis 7.0"  # LATENCY HISTOGRAM came with it
 
 
-def take_all(instances: Sequence[Instance], *, look_for_queues: bool = False) -> list[dict[str, Any]]:
+def take_all(attempts: Sequence[Attempt], *, look_for_queues: bool = False) -> list[dict[str, Any]]:
     """Of every instance of a host; of one that does not run its name and 'down', which says so.
 
     look_for_queues: where keys may be evicted 'has_queues' says whether a queue lives among them, None where that
-    cannot be told. Before a load, so that the search is no part of it.
+    cannot be told. Before a load, so that the search is no part of it. Raises RedisOpsError for what could not be looked at.
     """
     found = []
-    for instance in instances:
-        seen = look(instance)
-        if seen.connection is None:
-            found.append({"schema": SCHEMA, "instance": instance.name, "down": "it does not run"})
+    for tried in attempts:
+        for error in tried.problems:
+            raise error
+        seen, name = tried.view, tried.instance.name
+        if seen is None or seen.connection is None:
+            found.append({"schema": SCHEMA, "instance": name, "down": "it does not run"})
             continue
-        sought = look_for_queues and evicts(seen.observed.live or {})
-        told: dict[str, Any] = {"has_queues": search(seen.connection).present} if sought else {}
-        found.append({**take(instance, seen, seen.connection), **told})
-        seen.connection.close()
+        sought = look_for_queues and Limit.of(seen.observed.live or {}).evicts
+        queues: dict[str, Any] = {"has_queues": search(seen.connection).present} if sought else {}
+        found.append({**take(name, seen, seen.connection), **queues})
     return found
 
 
-def evicts(config: Mapping[str, str]) -> bool:
-    """Whether keys may be evicted under these settings."""
-    return config.get("maxmemory-policy") != "noeviction" and config.get("maxmemory", "0") != "0"
-
-
-def take(instance: Instance, seen: InstanceView, connection: Connection) -> dict[str, Any]:
+def take(name: str, seen: InstanceView, connection: Connection) -> dict[str, Any]:
     """A snapshot as JSON holds it. Times are seconds, counters as Redis names them, durations in µs."""
     info = connection.info("everything")
     engine = engine_of(info)
-    config = connection.config()
+    config = seen.observed.live or {}
     return {
         "schema": SCHEMA,
-        "instance": instance.name,
+        "instance": name,
         "time": time.time(),
         "server": str(engine),
         "run_id": str(info["run_id"]),
@@ -66,7 +64,7 @@ def take(instance: Instance, seen: InstanceView, connection: Connection) -> dict
         "errors": {name: int(stat["count"]) for name, stat in _statistics(info, "errorstat_").items()},
         "keys": persistence.keys(info),
         "histograms": histograms(connection.call("LATENCY HISTOGRAM")) if engine.reached(HISTOGRAMS) else {},
-        "slowlog": slowlog(connection, config),
+        "slowlog": slow_log(connection, config),
         "clients": _clients(connection),
         "config": _shown(config),
         "host": _host(int(info["process_id"]), local=seen.observed.open_files is not None),
@@ -93,22 +91,6 @@ def histograms(reply: Sequence[Any]) -> dict[str, dict[str, Any]]:
         buckets = sorted([bound, count] for bound, count in zip(raw[::2], raw[1::2]))
         found[command] = {"calls": calls, "buckets": buckets}
     return found
-
-
-def slowlog(connection: Connection, config: Mapping[str, str]) -> dict[str, Any]:
-    """Ids only rise, through a reset as well. Of an entry the name of its command, never its arguments."""
-    entries = [_entry(entry) for entry in connection.slowlog(int(config.get("slowlog-max-len", "128")))]
-    return {
-        "threshold": int(config.get("slowlog-log-slower-than", "-1")),
-        "room": int(config.get("slowlog-max-len", "0")),
-        "entries": entries,
-        "last_id": max((entry["id"] for entry in entries), default=-1),
-    }
-
-
-def _entry(entry: Sequence[Any]) -> dict[str, Any]:
-    number, began, duration, words = entry[:4]
-    return {"id": number, "time": began, "usec": duration, "command": words[0].upper() if words else ""}
 
 
 def _clients(connection: Connection) -> dict[str, Any]:

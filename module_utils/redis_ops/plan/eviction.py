@@ -18,6 +18,7 @@ from ..server.queues.result import Answer, Search
 
 # Data this near below the limit counts as over it: buffers, a growing table and the writes until the change need room.
 ROOM = 0.05
+NOEVICTION = "noeviction"
 
 
 class Cause(enum.Enum):
@@ -43,6 +44,16 @@ class Limit:
 
     maxmemory: int
     policy: str
+
+    @property
+    def evicts(self) -> bool:
+        """Whether the server may evict keys."""
+        return self.maxmemory > 0 and self.policy != NOEVICTION
+
+    @classmethod
+    def of(cls, config: Mapping[str, str]) -> Limit:
+        """As CONFIG GET tells it."""
+        return cls(int(config.get("maxmemory") or 0), config.get("maxmemory-policy", NOEVICTION))
 
 
 @dataclass(frozen=True)

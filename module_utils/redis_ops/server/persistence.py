@@ -20,6 +20,15 @@ MULTI_PART_AOF = "redis 7.0"
 # fields of INFO persistence that are 1 while the server writes its files anew, or is about to
 REWRITES = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
 SAVES = (*REWRITES, "rdb_bgsave_in_progress")
+# what a server does beside serving
+AT_WORK = {
+    "loading": "it loads its data",
+    "async_loading": "it loads its data",
+    "rdb_bgsave_in_progress": "a save runs",
+    "aof_rewrite_in_progress": "an AOF rewrite runs",
+    "aof_rewrite_scheduled": "an AOF rewrite is scheduled",
+    "module_fork_in_progress": "a module has forked",
+}
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,13 @@ NUMBERS = frozenset(
         "auto-aof-rewrite-percentage",
         "maxclients",
         "maxmemory",
+        "min-replicas-max-lag",
+        "min-replicas-to-write",
+        "port",
+        "repl-backlog-size",
         "slowlog-log-slower-than",
         "slowlog-max-len",
+        "tls-port",
     )
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Optional
 
 from .. import catalog
 from ..base.answer import YES, Answer, no
+from ..base.engine import Engine
 from ..base.errors import FileUnreadable, RedisOpsError, told
 from ..base.files import Target, read
 from ..base.owners import must_be_root
@@ -21,7 +22,7 @@ from ..model.resolve import Resolved
 from ..plan.contact import Contact
 from ..plan.eviction import widens
 from ..platform import access, host, sockets
-from ..platform.packages import Package
+from ..platform.packages import Package, Product
 from ..platform.places import Identity, identity
 from ..platform.sockets import Listener
 from ..platform.units import look as look_at_units
@@ -30,6 +31,7 @@ from ..server.datasets import DataSet
 from ..server.queues.result import NOT_LOOKED, Search
 from ..server.queues.search import search
 from . import observe, tls
+from .attempt import Attempt, attempt
 from .declared import Declared, is_managed
 from .instance import Instance, InstanceView
 from .record import foreign_lines, shown
@@ -66,13 +68,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Seen:
-    """One declared instance. taken_over: rename-command and loadmodule lines of its file that were not there when the last
-    run left it.
+    """One declared instance. place: empty where nothing is going to change. taken_over: rename-command and loadmodule lines
+    of its file that were not there when the last run left it.
     """
 
     declared: Resolved
     view: InstanceView
-    place: Place
+    place: Place = field(default_factory=Place)
     taken_over: Sequence[str] = ()
 
     @property
@@ -95,8 +97,12 @@ class Unseen:
 
 @dataclass(frozen=True)
 class HostView:
-    """unseen: those of the declared instances that could not be looked at. memory, open_files: 0 when unknown. somaxconn: what it is, or will be once the host role has run."""
+    """instances, unseen: those of the declared instances that could be looked at, and those that could not. attempts: all
+    of them, in the order of the declaration. memory, open_files: 0 when unknown. somaxconn: what it is, or will be once
+    the host role has run. engine: of the installed server, None for none. provisioned: a run of this project was here.
+    """
 
+    product: Product
     systemd: bool
     memory: int
     open_files: int
@@ -104,6 +110,9 @@ class HostView:
     instances: Sequence[Seen] = ()
     strangers: Sequence[Stranger] = ()
     unseen: Sequence[Unseen] = ()
+    attempts: Sequence[Attempt] = ()
+    engine: Optional[Engine] = None
+    provisioned: bool = False
     at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
 
     @property
@@ -120,27 +129,50 @@ class HostView:
         for seen in self.instances:
             if seen.view.connection is not None:
                 seen.view.connection.close()
+        for one in self.attempts:
+            one.close()
 
 
-def look(declared: Declared, package: Package, *, somaxconn: int) -> HostView:
-    """Raises InvalidInput with everything that is typed wrong, and for a run without root's rights."""
+@contextlib.contextmanager
+def looking(declared: Declared) -> Iterator[HostView]:
+    """The look of a module that changes nothing. Its connections end with the block.
+
+    Raises InvalidInput with everything that is typed wrong.
+    """
+    view = look(declared, declared.engine())
+    try:
+        yield view
+    finally:
+        view.close()
+
+
+def look_before_change(declared: Declared, package: Package, *, somaxconn: int) -> HostView:
+    """With what the host offers to each instance, which guards judge. somaxconn: what the host role sets.
+
+    Raises InvalidInput with everything that is typed wrong, and for a run without root's rights.
+    """
     must_be_root()
+    return look(declared, package.engine, places=True, somaxconn=somaxconn)
+
+
+def look(declared: Declared, engine: Optional[Engine], *, places: bool = False, somaxconn: int = 0) -> HostView:
+    """engine: the server that is installed, or that the run installs. places: whether to see what the host offers.
+
+    Raises InvalidInput with everything that is typed wrong. Never raises for what the host or a server may be.
+    """
     systemd = host.has_systemd()
-    resolved = declared.resolved(package.engine)
+    resolved = declared.resolved(engine)
     units = declared.units(resolved)
+    attempts = [attempt(declared.instance(one), units[one.layout.service]) for one in resolved]
     seen: list[Seen] = []
     unseen: list[Unseen] = []
-    for one in resolved:
-        instance = declared.instance(one)
+    for one, tried in zip(resolved, attempts):
         try:
-            view = observe.look(instance, units[one.layout.service])
-            place = replace(_place(view), unrecorded=_unrecorded(declared, one))
-            seen.append(Seen(one, view, place, _taken_over(view)))
-        except RedisOpsError as error:
-            unseen.append(Unseen(one, error, _tls_of(one, instance)))
-        except OSError as error:
-            unseen.append(Unseen(one, FileUnreadable(f"{one.where}: {told(error)}")))
+            seen.append(_seen(declared, one, tried, places=places))
+        except RedisOpsError as error:  # noqa: PERF203 - each instance fails for itself
+            unseen.append(Unseen(one, error, _tls_of(one, tried.instance)))
     return HostView(
+        declared.product,
         systemd,
         host.memory_bytes(),
         host.grantable_open_files(systemd=systemd),
@@ -148,7 +180,25 @@ def look(declared: Declared, package: Package, *, somaxconn: int) -> HostView:
         seen,
         strangers([unit for unit in units.values() if unit.loaded or unit.pid], systemd=systemd),
         unseen,
+        attempts,
+        engine,
+        provisioned=any(is_managed(one.layout) for one in resolved),
     )
+
+
+def _seen(declared: Declared, one: Resolved, tried: Attempt, *, places: bool) -> Seen:
+    """Raises RedisOpsError for what could not be looked at."""
+    try:
+        for error in tried.problems:
+            raise error
+        if tried.view is None:
+            raise RedisOpsError(f"{one.where}: it could not be looked at")
+        if not places:
+            return Seen(one, tried.view)
+        place = replace(_place(tried.view), unrecorded=_unrecorded(declared, one))
+        return Seen(one, tried.view, place, _taken_over(tried.view))
+    except OSError as error:
+        raise FileUnreadable(f"{one.where}: {told(error)}") from None
 
 
 def _tls_of(one: Resolved, instance: Instance) -> Optional[tls.Facts]:

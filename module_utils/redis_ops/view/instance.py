@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -210,6 +211,12 @@ class InstanceView:
     def record(self) -> Record:
         """What this host remembers of the instance; to be kept: also what is written beside its configuration."""
         return record_of(self.instance, self.limits)
+
+    @property
+    def cli(self) -> str:
+        """How a person reaches the running server, as a shell takes it."""
+        asks = ["--askpass"] if (self.observed.live or {}).get("requirepass") else []
+        return shlex.join(["redis-cli", *(self.connection.address.as_options() if self.connection else []), *asks])
 
     def owed_restarts(self) -> list[dict[str, str]]:
         """What only a restart brings: option, running, wanted, reason."""
