@@ -17,9 +17,9 @@ from redis_load_compare import ActionModule
 
 @pytest.fixture
 def directory(tmp_path):
-    """Five runs before and five after, taking turns, with latencies of a read half as much again; and what lies beside."""
+    """Six runs before and six after, taking turns, with latencies of a read half as much again; and what lies beside."""
     dice = random.Random(1)
-    for number in range(10):
+    for number in range(12):
         label = ("before", "after")[number % 2]
         factors = {f"session_read {at}": 1.5 for at in ("p50", "p95")} if number % 2 else {}
         text = json.dumps(report(dice, number, label, factors=factors))
@@ -51,7 +51,7 @@ def test_two_labels(run, directory):
     assert result["summary"].startswith("WORSE: ")
     document = json.loads((directory / "compare.json").read_text())
     assert (document["schema"], document["verdict"]) == ("redis-loadtest-compare/1", "worse")
-    assert [len(document[side]["runs"]) for side in "ab"] == [5, 5]
+    assert [len(document[side]["runs"]) for side in "ab"] == [6, 6]
     assert (directory / "compare.txt").read_text().splitlines() == result["report"]
 
 

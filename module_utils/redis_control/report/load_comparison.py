@@ -78,16 +78,9 @@ def _percent(value: Optional[float]) -> str:
 
 
 def _reason(row: Mapping[str, Any], document: Mapping[str, Any]) -> str:
-    if row["verdict"] in (BETTER, WORSE):
-        share = row["b_is_better"] if row["verdict"] == BETTER else 1 - row["b_is_better"]
-        return f"in {100 * share:.0f} % of pairs, p {row['p_among_all']:.2g} among all"
-    if row["verdict"] == SAME or _too_few(document):
-        return ""
     if row["why"]:
-        return str(row["why"])
-    return (
-        f"about {row['needed']} runs a side would tell" if row["needed"] else "no practical number of runs would tell"
-    )
+        return "" if _too_few(document) else str(row["why"])
+    return f"p {row['p']:.2g}"
 
 
 def _too_few(document: Mapping[str, Any]) -> bool:
@@ -98,7 +91,7 @@ def _sentence(document: Mapping[str, Any]) -> str:
     word = str(document["verdict"]).upper()
     if _too_few(document):
         sizes = " and ".join(f"{len(document[side]['runs'])} of {document[side]['name']}" for side in "ab")
-        return f"{word}: valid runs: {sizes}; {document['fewest']} of each are needed at the least, 6 find most"
+        return f"{word}: valid runs: {sizes}; {document['fewest']} of each are needed at the least"
     counts = Counter(row["verdict"] for place in document["instances"] for row in place["measures"])
     told = [f"{counts[WORSE]} worse", f"{counts[BETTER]} better", f"{counts[SAME]} the same"]
     told.append(f"{counts[CANNOT_TELL]} cannot be told")
