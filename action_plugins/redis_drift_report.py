@@ -24,6 +24,7 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
 
 from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
 from ansible.module_utils.redis_control.report import answers, document, junit, page, prometheus, shape, text, waivers  # noqa: E402
+from ansible.module_utils.redis_control.verdicts import DRIFT_CHECK, FAILED  # noqa: E402
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError  # noqa: E402
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
@@ -57,7 +58,7 @@ class ActionModule(ActionBase):
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the run as "drift" or "clean"
             problems = _told(error, directory).splitlines()
             lines += [f"FAILED: the check has no report: {problem}" for problem in problems]
-            result.update(failed=True, msg="\n".join(problems), exit_code=document.FAILED, report=lines)
+            result.update(failed=True, msg="\n".join(problems), exit_code=DRIFT_CHECK.codes[FAILED], report=lines)
             return result
         off, held = document.drifted(made), _held_back(made)
         result.update(

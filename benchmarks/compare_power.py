@@ -19,6 +19,7 @@ from load_runs import report  # noqa: E402
 
 ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 from ansible.module_utils.redis_control.load import compare, runs  # noqa: E402
+from ansible.module_utils.redis_control.verdicts import BETTER, WORSE  # noqa: E402
 
 EFFECT = 5.0  # percent
 CASES = {  # what is slower in b, and the measure that is looked for
@@ -62,7 +63,7 @@ def compared(dice: random.Random, size: int, factors: dict[str, float]) -> list[
 
 def changed(measures: list[dict]) -> set[str]:
     """The names of the measures that are called better or worse."""
-    return {row["name"] for row in measures if row["verdict"] in (compare.BETTER, compare.WORSE)}
+    return {row["name"] for row in measures if row["verdict"] in (BETTER, WORSE)}
 
 
 if __name__ == "__main__":

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ...redis_ops.base.errors import InvalidInput, Problem
+from ..verdicts import BETTER, CANNOT_TELL, COMPARISON, NOT_WORSE, WORSE
 from .rank_test import ALPHA, Change, Sample, change, fewest, median_interval
 from .runs import Measure, Run
 
 SCHEMA = "redis-loadtest-compare/1"
-BETTER, WORSE, SAME, CANNOT_TELL = "better", "worse", "same", "cannot tell"
-NOT_WORSE = "not worse"  # of all: something could be told, and nothing changed
-EXIT_CODES = {BETTER: 0, NOT_WORSE: 0, WORSE: 2, CANNOT_TELL: 3}
+SAME = "same"  # of a measure; of all of them it is NOT_WORSE
 GONE = ("p_among_all", "needed")  # keys of the schema that have no value any more
 
 Where = tuple[str, str]  # host and instance
@@ -76,7 +75,7 @@ def build(a: Side, b: Side, *, effect: float, time: str, unread: Sequence[str] =
         "schema": SCHEMA,
         "time": time,
         "verdict": verdict,
-        "exit_code": EXIT_CODES[verdict],
+        "exit_code": COMPARISON.codes[verdict],
         "effect": effect,
         "fewest": fewest(),
         **{key: _told(side) for key, side in zip("ab", sides)},
@@ -252,11 +251,8 @@ def _overall(measures: Sequence[Mapping[str, Any]]) -> str:
 
     A counter that stays 0 and a rate that is what was offered are the same in any case, so latencies speak for the rest.
     """
-    verdicts = {measure["verdict"] for measure in measures}
-    for verdict in (WORSE, BETTER):
-        if verdict in verdicts:
-            return verdict
+    changed = [measure["verdict"] for measure in measures if measure["verdict"] in (WORSE, BETTER)]
     telling = [measure for measure in measures if measure["latency"]] or [
         measure for measure in measures if len({*measure["a"], *measure["b"]}) > 1
     ]
-    return NOT_WORSE if any(measure["verdict"] == SAME for measure in telling) else CANNOT_TELL
+    return COMPARISON.whole([*changed, *(NOT_WORSE for measure in telling if measure["verdict"] == SAME)])

@@ -57,7 +57,7 @@ def read(file: str, document: Any) -> Run:
     try:
         places = {(str(place["host"]), str(place["instance"])): _place(place) for place in document["instances"]}
         reasons = [*document["distrust"], *(reason for place in document["instances"] for reason in place["distrust"])]
-        invalid = "; ".join(map(str, reasons)) or "no reason given"
+        invalid = "; ".join(dict.fromkeys(map(str, reasons))) or "no reason given"
         return Run(
             file,
             str(document["time"]),

@@ -95,7 +95,7 @@ def _of_load_test(document: Mapping[str, Any]) -> Iterator[_Suite]:
         checks.setdefault(f"{finding['host']}.checklist", []).append(_judged(finding, name))
     suites = list(checks.items())
     for place in document["instances"]:
-        doubts = [*document["distrust"], *place["distrust"]]
+        doubts = list(dict.fromkeys([*document["distrust"], *place["distrust"]]))
         targets = [
             _judged(finding, finding["id"].removeprefix("load."), trusted=not doubts) for finding in place["findings"]
         ]

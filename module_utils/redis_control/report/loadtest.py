@@ -9,7 +9,8 @@ from ...redis_ops.base.findings import as_records
 from ...redis_ops.load.snapshot import evicts
 from ..load import clients, merge, window
 from ..load.targets import Target
-from ..load.verdict import EXIT_CODES, FAIL, INVALID, PASS, judge
+from ..load.verdict import judge
+from ..verdicts import FAIL, INVALID, LOAD_TEST, PASS
 from .document import printable
 from .text import WORST_LAST
 
@@ -42,15 +43,18 @@ def build(
         for before in snapshots.get("before", ())
     ]
     distrust = _no_load(places)
-    words = [*(place["verdict"] for place in places), *([INVALID] if distrust else [])]
-    word = INVALID if not words or INVALID in words else FAIL if FAIL in words else PASS
+    places = [
+        {**place, "verdict": LOAD_TEST.part(place["verdict"], distrust), "distrust": [*place["distrust"], *distrust]}
+        for place in places
+    ]
+    word = LOAD_TEST.whole((place["verdict"] for place in places), distrust)
     return {
         "schema": SCHEMA,
         "time": time,
         "inventory": inventory,
         "label": label,
         "verdict": word,
-        "exit_code": EXIT_CODES[word],
+        "exit_code": LOAD_TEST.codes[word],
         "distrust": distrust,
         "checklist": list(checklist),
         "instances": places,
@@ -222,13 +226,19 @@ def _metric(finding: Mapping[str, Any]) -> str:
 
 def _sentence(document: Mapping[str, Any]) -> str:
     """What it comes to, with what was missed by name: of many instances, the rest has scrolled away."""
-    reasons = [*document["distrust"], *(reason for place in document["instances"] for reason in place["distrust"])]
+    reasons = doubts(document)
     missed, warned = (_named(document, status) for status in ("FAIL", "WARN"))
     return {
         PASS: "every target was met" + (f", with a warning: {warned}" if warned else ""),
         FAIL: f"missed: {missed}",
         INVALID: f"the measurement proves nothing: {reasons[0] if reasons else 'nothing was judged'}",
     }[document["verdict"]]
+
+
+def doubts(document: Mapping[str, Any]) -> list[str]:
+    """Why the measurement cannot be trusted, each reason once."""
+    own = (reason for place in document["instances"] for reason in place["distrust"])
+    return list(dict.fromkeys([*document["distrust"], *own]))
 
 
 def _named(document: Mapping[str, Any], status: str) -> str:

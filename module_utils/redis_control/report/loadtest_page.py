@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from ..load.figures import number
 from ..load.guide import TARGETS
-from ..load.verdict import FAIL, INVALID, PASS
+from ..verdicts import FAIL, INVALID, PASS
 from .document import printable
 from .figures import milliseconds, size
 from .loadtest_plots import drawings
@@ -139,6 +139,7 @@ def _reasons(document: Mapping[str, Any]) -> list[dict[str, str]]:
         {"where": _where(place) if several else "", "told": reason}
         for place in document["instances"]
         for reason in place["distrust"]
+        if reason not in document["distrust"]
     ]
     return [{"where": "", "told": reason} for reason in document["distrust"]] + own
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ...redis_ops.drift.states import NO_DRIFT, State
-from .document import CHECKED, CLEAN, drifted, is_drift
+from ..verdicts import CLEAN
+from .document import CHECKED, drifted, is_drift
 
 WIDTH = 120
 FEW = 3  # as many hosts in sync have lines of their own
@@ -110,7 +111,7 @@ def summary(document: Mapping[str, Any]) -> Iterator[str]:
     if off:
         where = len({item["host"] for item in off})
         yield f"DRIFT: {many(len(off), 'finding')} on {where} of {many(len(hosts), 'host')}"
-    elif document["exit_code"] == CLEAN:
+    elif document["verdict"] == CLEAN:
         told = f"clean: {document['counts'].get('in_sync', 0)} things on {many(len(hosts), 'host')} are as declared"
         yield ", ".join([told, *_others(document["counts"])])
 
