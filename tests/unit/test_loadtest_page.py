@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible.module_utils.redis_control.load.figures import number
+from ansible.module_utils.redis_control.figures import clock, milliseconds, number, size
 from ansible.module_utils.redis_control.report import loadtest_page, loadtest_plots, plot
-from ansible.module_utils.redis_control.report.figures import milliseconds, size
 from hypothesis import given
 from hypothesis import strategies as st
 from loadtested import HOST, NONE, PHASES, build, check, jobs, run, sample, snapshots, users
@@ -320,7 +319,7 @@ def test_a_peak_of_a_long_run_is_not_lost_and_the_page_stays_small():
     [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3599, "59:59"), (3600, "1:00:00"), (90_061, "25:01:01")],
 )
 def test_times_are_minutes_and_seconds(seconds, told):
-    assert plot.clock(seconds) == told
+    assert clock(seconds) == told
 
 
 def test_the_host_is_named_where_there_are_several_instances():

@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
+from ..figures import many, number
 from ..load.compare import SAME
-from ..load.figures import number
 from ..verdicts import BETTER, CANNOT_TELL, WORSE
-from .text import many
 
 WIDTH = 120
 _ORDER = (WORSE, BETTER, CANNOT_TELL, SAME)

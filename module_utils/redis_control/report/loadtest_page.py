@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
-from ..load.figures import number
+from ..figures import at, many, milliseconds, number, size
 from ..load.guide import TARGETS
 from ..verdicts import FAIL, INVALID, PASS
 from .document import printable
-from .figures import milliseconds, size
 from .loadtest_plots import drawings
-from .text import at, many
 
 OPEN = 3  # of more instances than these, those that passed are folded
 NAMED = 5  # so many misses stand in the head of the page

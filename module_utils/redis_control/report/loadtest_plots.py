@@ -6,9 +6,8 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
-from ..load.figures import number
+from ..figures import BINARY, clock, number, size
 from . import plot
-from .figures import BINARY, size
 
 # Name of a phase in the samples -> what people read
 PHASES = {"connect": "connect", "warm_up": "warm-up", "sustained": "judged", "ending": "ending"}
@@ -114,7 +113,7 @@ def _panel(
         "ticks": [{"y": scale.at(value), "label": number(value)} for value in scale.ticks()],
         "limit": {"y": scale.at(drawn[1]), "label": beyond} if drawn else None,
         "off_scale": beyond if limit and not drawn else "",
-        "marks": [{"x": watched.axis.at(time), "told": f"{plot.clock(time)} {what}"} for time, what in marks],
+        "marks": [{"x": watched.axis.at(time), "told": f"{clock(time)} {what}"} for time, what in marks],
         "told": f"{title} over time in {unit}: {'; '.join(told)}" + (f"; {beyond}" if beyond else ""),
     }
 
@@ -212,7 +211,7 @@ def _phases(samples: Samples, window: Sequence[float], axis: plot.Axis) -> Itera
             "name": name,
             "x": axis.at(begin),
             "width": round(axis.at(end) - axis.at(begin), 2),
-            "told": f"{name} {plot.clock(begin)} to {plot.clock(end)}",
+            "told": f"{name} {clock(begin)} to {clock(end)}",
         }
 
 
@@ -245,5 +244,5 @@ def _counted(samples: Samples) -> str:
 
 
 def _when(event: Mapping[str, Any]) -> str:
-    begin, end = plot.clock(event["begin"]), plot.clock(event["end"])
+    begin, end = clock(event["begin"]), clock(event["end"])
     return begin if begin == end else f"{begin} to {end}"

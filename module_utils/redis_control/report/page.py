@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...redis_ops.drift.states import State
+from ..figures import at, many
 from .document import drifted, is_drift
-from .text import at, many, notes, summary, trend
+from .text import notes, summary, trend
 
 OPEN = 3  # up to as many hosts with drift are shown unfolded
 VALUES = ("declared", "file", "running", "default", "applied")

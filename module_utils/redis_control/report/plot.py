@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ..figures import clock
+
 HEIGHT = 112  # of the drawing, pixels
 WIDTH = 1000  # of the coordinates of a path, which the page stretches
 COLUMNS = 300  # so many places beside one another show two points of a line each
@@ -142,10 +144,3 @@ def spans(samples: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float, 
     if began is not None:
         found.append((began, samples[-1]["t"]))
     return found
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds, or hours before them."""
-    whole = max(0, round(seconds))
-    minutes = f"{whole // 60 % 60}:{whole % 60:02}" if whole < 3600 else f"{whole // 60 % 60:02}:{whole % 60:02}"
-    return f"{whole // 3600}:{minutes}" if whole >= 3600 else minutes

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ...redis_ops.drift.states import NO_DRIFT, State
+from ..figures import at, many
 from ..verdicts import CLEAN
 from .document import CHECKED, drifted, is_drift
 
@@ -93,11 +94,6 @@ def _wrapped(start: str, told: str, width: int, indent: Optional[int] = None) ->
     ) or [start]
 
 
-def at(time: str) -> str:
-    """A time as people read it, such as 2026-11-23 00:04 UTC."""
-    return f"{time[:10]} {time[11:16]} UTC" if time else ""
-
-
 def summary(document: Mapping[str, Any]) -> Iterator[str]:
     """The verdict, in one line or two."""
     off, hosts = drifted(document), document["hosts"]
@@ -114,11 +110,6 @@ def summary(document: Mapping[str, Any]) -> Iterator[str]:
     elif document["verdict"] == CLEAN:
         told = f"clean: {document['counts'].get('in_sync', 0)} things on {many(len(hosts), 'host')} are as declared"
         yield ", ".join([told, *_others(document["counts"])])
-
-
-def many(number: int, what: str) -> str:
-    """1 host, 2 hosts."""
-    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def trend(document: Mapping[str, Any]) -> str:
