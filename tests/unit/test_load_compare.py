@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from ansible.module_utils.redis_control.load import compare, rank_test, runs
-from ansible.module_utils.redis_control.report import load_comparison
 from ansible.module_utils.redis_ops.base.errors import InvalidInput, RedisOpsError
 from hypothesis import given
 from hypothesis import strategies as st
 from load_runs import FLOWS, report
+from rendered import exposed, lines, page, xml
 from strategies import quick
+from test_report_outputs import metrics
 
 # --- the rank test ----------------------------------------------------------------------------------------------------
 
@@ -222,7 +225,7 @@ def test_fewer_than_six_runs_a_side_tell_nothing(size, code):
     document = compared(*sides(random.Random(2), size, factors=dict.fromkeys(["cache_get p50", "cache_get p95"], 3.0)))
     assert document["exit_code"] == code
     assert (set(told(document).values()) == {"cannot tell"}) == (size < 6)
-    last = load_comparison.render(document)[-1]
+    last = lines(document)[-1]
     assert ("6 of each are needed" in last) == (size < 6)
 
 
@@ -282,9 +285,9 @@ def test_another_load_is_refused():
 
 
 def test_other_instances_are_refused():
-    lines = refused(*sides(random.Random(1), 4, place=("redis1", "queue")))
-    assert lines[0].startswith("1.json and 3 more: no redis1 default in it; expected the same instances")
-    assert lines[1].startswith("0.json and 3 more: no redis1 queue in it")
+    told = refused(*sides(random.Random(1), 4, place=("redis1", "queue")))
+    assert told[0].startswith("1.json and 3 more: no redis1 default in it; expected the same instances")
+    assert told[1].startswith("0.json and 3 more: no redis1 queue in it")
 
 
 def test_a_run_counts_once():
@@ -312,7 +315,7 @@ def test_invalid_runs_are_left_out_by_name():
     assert document["b"]["left_out"] == [{"file": "99.json", "reason": "the generator was 99 % busy"}]
     assert len(document["b"]["runs"]) == 4
     assert document["notes"][0].startswith("1 of 5 runs of after are INVALID: where what is compared made them so")
-    assert "left out of after: 99.json is INVALID: the generator was 99 % busy" in load_comparison.render(document)
+    assert "left out of after: 99.json is INVALID: the generator was 99 % busy" in lines(document)
     document = compared(a, compare.Side("after", [bad]))
     assert (document["verdict"], document["exit_code"], document["instances"]) == ("cannot tell", 3, [])
     assert document["notes"] == ["after: every run is INVALID"]
@@ -373,15 +376,32 @@ def test_what_is_no_report_is_said_in_a_line(document):
 
 def test_lines_for_people():
     a, b = sides(random.Random(1), 6, factors={"session_read p95": 1.3, "main_thread_cpu": 0.8})
-    lines = load_comparison.render(compared(a, b), "reports/loadtest/compare.json")
-    assert lines[0] == "redis1 default: 6 runs of after against 6 runs of before"
-    worse, better = lines[3], lines[4]
-    assert worse.startswith("  worse        session_read p95")
-    assert worse.endswith("p 0.0022")
+    shown = lines(compared(a, b), "reports/loadtest/compare.html", 80)
+    assert shown[0] == "redis1 default: 6 runs of after against 6 runs of before"
+    worse, better = (next(line for line in shown if line.startswith(f"  {word} ")) for word in ("worse", "better"))
+    assert re.fullmatch(r"  worse        session_read p95 +1\.\d+ ms ±\d+% +1\.\d+ ms ±\d+% +\+\d\d% +p 0\.0022", worse)
     assert better.startswith("  better       main_thread_cpu")
-    assert lines[-2] == "report: reports/loadtest/compare.json"
-    assert lines[-1].startswith("WORSE: of 30 measures 1 worse, 1 better, ")
-    assert max(map(len, lines)) <= 120
+    assert shown[-2] == "report: reports/loadtest/compare.html"
+    assert shown[-1].startswith("WORSE: of 30 measures 1 worse, 1 better, ")
+    assert max(map(len, shown[:-1])) <= 80
+
+
+def test_every_output_names_what_got_worse():
+    document = compared(*sides(random.Random(1), 6, factors={"session_read p95": 1.3}))
+    assert "<b>+" in page(document)
+    failures = [
+        case.get("name")
+        for case in ET.fromstring(xml(document).encode()).iter("testcase")
+        if case.find("failure") is not None
+    ]
+    assert failures == ["session_read p95"]
+    assert metrics(exposed(document))["redis_loadtest_compare_exit_code", ()] == 2
+
+
+def test_junit_of_a_comparison_that_tells_nothing_is_red():
+    for document in (compared(*sides(random.Random(1), 3)), compared(*sides(random.Random(1), 6, verdict="INVALID"))):
+        assert document["exit_code"] == 3
+        assert ET.fromstring(xml(document).encode()).findall(".//error")
 
 
 def test_the_example_of_a_report_is_read():
