@@ -18,7 +18,7 @@ from ansible.module_utils.redis_control.load import compare, runs
 from ansible.module_utils.redis_control.report import document, readiness
 from ansible.module_utils.redis_ops.base.text import printable
 from attacks import EVERY, names
-from checked import build, finding, looked, scope
+from checked import build, finding, looked, scope, seen
 from hypothesis import given
 from load_runs import report
 from loadtested import build as build_load
@@ -38,7 +38,7 @@ def checked(attack: str) -> dict[str, Any]:
     odd = finding(f"acl.{attack}", values=dict.fromkeys(("declared", "file", "running"), attack), **texts)
     place = {**scope(odd, instance=attack), "server": attack, "unknown": [attack]}
     failed = document.HostResult("redis2", error=attack)
-    return build(document.HostResult("redis1", [scope(instance=""), place]), failed, limit=attack)
+    return build(document.HostResult("redis1", seen(scope(instance=""), place)), failed, limit=attack)
 
 
 def loaded(attack: str) -> dict[str, Any]:

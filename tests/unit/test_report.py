@@ -8,7 +8,7 @@ import pytest
 from ansible.module_utils.redis_control.report import document, drift_page, waivers
 from ansible.module_utils.redis_control.report.blocks import Cards, Command, Fold, Heading, MarkedItems
 from ansible.module_utils.redis_ops.drift import State
-from checked import LATER, MAXMEMORY, build, finding, looked, scope
+from checked import LATER, MAXMEMORY, build, finding, looked, scope, seen
 from rendered import blocks, exposed, lines
 
 AWAY = document.HostResult("redis9", error="Connection timed out", unreachable=True)
@@ -210,7 +210,7 @@ def test_text_moves_no_cursor():
 
 
 def test_what_is_not_judged_is_named_and_counted():
-    places = [scope(instance=""), {**scope(), "unknown": ["x-new", "a-new"]}]
+    places = seen(scope(instance=""), {**scope(), "unknown": ["x-new", "a-new"]})
     made = build(document.HostResult("redis1", places), document.HostResult("redis2", places))
     assert made["exit_code"] == 0
     assert "not judged, as this project does not know them: a-new, x-new" in lines(made)
@@ -273,6 +273,6 @@ def test_the_page_puts_the_worst_host_first_and_counts_what_is_common():
 
 
 def test_a_scope_without_drift_is_not_on_the_page():
-    result = document.HostResult("a", [scope(instance=""), scope(finding("acl.bob"))])
+    result = document.HostResult("a", seen(scope(instance=""), scope(finding("acl.bob"))))
     headings = [heading.text for heading in blocks(build(result), Heading) if heading.level == 3]
     assert headings == ["default"]

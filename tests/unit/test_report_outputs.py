@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 from ansible.module_utils.redis_control.report import document, waivers
-from checked import LATER, MAXMEMORY, build, finding, looked, scope
+from checked import LATER, MAXMEMORY, build, finding, looked, scope, seen
 from hypothesis import given
 from hypothesis import strategies as st
 from rendered import exposed, lines, xml
@@ -41,7 +41,7 @@ findings = st.builds(
 hosts = st.one_of(
     st.builds(document.HostResult, odd, error=odd, unreachable=st.booleans()),
     st.builds(
-        lambda host, instance, found: document.HostResult(host, [scope(*found, instance=instance)]),
+        lambda host, instance, found: document.HostResult(host, seen(scope(*found, instance=instance))),
         odd,
         st.one_of(st.just(""), odd),
         st.lists(findings, max_size=3, unique_by=lambda item: item["id"]),

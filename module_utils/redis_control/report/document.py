@@ -15,6 +15,7 @@ from ...redis_ops.base.text import printable as plain
 from ...redis_ops.drift.states import NO_DRIFT, State
 from ..verdicts import CLEAN, DRIFT, DRIFT_CHECK, FAILED
 from . import shape
+from .answers import Scope
 from .waivers import Waiver
 
 SCHEMA = "redis-drift/1"
@@ -30,7 +31,7 @@ class HostResult:
     """
 
     host: str
-    scopes: Sequence[Mapping[str, Any]] = ()
+    scopes: Sequence[Scope] = ()
     error: str = ""
     unreachable: bool = False
     waivers: Sequence[Waiver] = field(default_factory=tuple)
@@ -63,7 +64,7 @@ def build(
     for result in sorted(results, key=lambda result: result.host):
         name = shape.unique(result.host)
         scopes = []
-        for scope in printable(result.scopes):
+        for scope in printable([found.as_record() for found in result.scopes]):
             findings = []
             for finding in scope["findings"]:
                 placed = {**finding, "host": name, "instance": scope["instance"]}
