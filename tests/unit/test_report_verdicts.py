@@ -10,6 +10,7 @@ from checked import build as build_check
 from hypothesis import given
 from hypothesis import strategies as st
 from loadtested import build, run, snapshots, users
+from rendered import lines
 
 SCALES = (verdicts.LOAD_TEST, verdicts.READINESS, verdicts.DRIFT_CHECK, verdicts.COMPARISON)
 scales = st.sampled_from(SCALES)
@@ -60,6 +61,7 @@ def test_where_nothing_was_loaded_each_instance_says_so():
     [place] = made["instances"]
     assert (made["verdict"], place["verdict"]) == ("INVALID", "INVALID")
     assert place["distrust"] == made["distrust"] == ["only 10 operations in all: that is no load"]
+    assert "\n".join(lines(made)).count("NOT TRUSTED") == 1
 
 
 def test_no_host_of_a_drift_check_is_better_than_the_whole():

@@ -40,7 +40,8 @@ def of(record: Mapping[str, Any]) -> Document:
             *(_subject(place, targets[place["host"], place["instance"]]) for place in places),
             *_nothing(shown),
         ),
-        notes=tuple(("NOT TRUSTED  ", reason) for reason in shown["distrust"]),
+        # each instance repeats a doubt about the whole
+        notes=() if places else tuple(("NOT TRUSTED  ", reason) for reason in shown["distrust"]),
         summary=(f"{shown['verdict']}: {_sentence(shown, targets)}",),
         gauges=_gauges(shown),
         page=load_page.of(shown, targets, checks),
