@@ -53,6 +53,9 @@ def test_two_labels(run, directory):
     assert (document["schema"], document["verdict"]) == ("redis-loadtest-compare/1", "worse")
     assert [len(document[side]["runs"]) for side in "ab"] == [6, 6]
     assert (directory / "compare.txt").read_text().splitlines() == result["report"]
+    assert "<h1>WORSE</h1>" in (directory / "compare.html").read_text()
+    assert "<failure " in (directory / "compare.xml").read_text()
+    assert "redis_loadtest_compare_exit_code 2" in (directory / "compare.prom").read_text()
 
 
 def test_files_say_the_same_as_labels(run, directory):

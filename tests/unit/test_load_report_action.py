@@ -93,6 +93,9 @@ def test_what_the_plan_leaves_out_is_told(play):
 def test_a_host_that_is_ready_has_a_report_of_its_own_where_no_load_follows(play, whole):
     answer = play.has(PREFLIGHT, findings=[check("PASS")]).report("checklist", whole=whole)
     assert answer["summary"] == "READY: 1 PASS"
+    assert play.files() == READINESS
+    made = json.loads((play.directory / "readiness.json").read_text())
+    assert (made["schema"], made["verdict"], made["exit_code"]) == ("redis-loadtest-readiness/1", "READY", 0)
     assert {"report", "exit_code"} <= answer.keys() or whole
     assert not ({"report", "exit_code"} & answer.keys() and whole)
     [kept] = json.loads((play.directory / "checklist.json").read_text())
