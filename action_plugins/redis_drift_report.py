@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,14 +15,14 @@ import ansible.module_utils
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
-from ansible.module_utils.redis_control.report import answers, document, junit, page, prometheus, shape, text, waivers  # noqa: E402
+from ansible.module_utils.redis_control.report import answers, document, drift_document, outputs, shape, text, waivers  # noqa: E402
+from ansible.module_utils.redis_control.verdicts import DRIFT_CHECK, FAILED  # noqa: E402
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError  # noqa: E402
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
@@ -49,22 +48,24 @@ class ActionModule(ActionBase):
         try:
             _, given = self.validate_argument_spec(dict(arguments.DRIFT_REPORT_ARGUMENTS))
             directory = Path(given["directory"]).resolve()
-            made = _document(task_vars or {}, directory)
-            lines = text.render(made, width=width)
+            made = _record(task_vars or {}, directory)
+            report = drift_document.of(made)
+            lines = text.render(report, width=width)
+            told = text.render(report, str(directory / PAGE), width)
             with _alone(directory):
-                _write(made, directory, given["keep"])
-            lines = text.render(made, str(directory / PAGE), width)
+                _write(outputs.texts(report, told), made["time"], directory, given["keep"])
+            lines = told
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the run as "drift" or "clean"
             problems = _told(error, directory).splitlines()
             lines += [f"FAILED: the check has no report: {problem}" for problem in problems]
-            result.update(failed=True, msg="\n".join(problems), exit_code=document.FAILED, report=lines)
+            result.update(failed=True, msg="\n".join(problems), exit_code=DRIFT_CHECK.codes[FAILED], report=lines)
             return result
         off, held = document.drifted(made), _held_back(made)
         result.update(
             changed=False,
             report=lines,
             verdict=made["verdict"],
-            summary=" ".join(text.summary(made)),
+            summary=" ".join(report.summary),
             exit_code=made["exit_code"],
             counts=made["counts"],
             directory=str(directory),
@@ -88,7 +89,7 @@ def _held_back(made: Mapping[str, Any]) -> dict[str, set[str]]:
     return found
 
 
-def _document(task_vars: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+def _record(task_vars: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     now = datetime.now(timezone.utc)
     return document.build(
         list(_results(task_vars)),
@@ -101,16 +102,11 @@ def _document(task_vars: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     )
 
 
-def _write(made: Mapping[str, Any], directory: Path, keep: int) -> None:
-    record = json.dumps(made, indent=1) + "\n"
-    for name, content in {
-        PAGE: render(made),
-        "latest.xml": junit.render(made),
-        "latest.prom": prometheus.render(made),
-        "latest.txt": "\n".join(text.render(made, str(directory / PAGE))) + "\n",
-        f"{datetime.fromisoformat(made['time']).strftime(STAMP)}.json": record,
-        LATEST: record,  # last: the next check takes it for the one before
-    }.items():
+def _write(texts: Mapping[str, str], time: str, directory: Path, keep: int) -> None:
+    """texts: as outputs.texts makes them. latest.json is last, because the next check takes it for the one before."""
+    pages = {f"latest.{end}": content for end, content in texts.items() if end != "json"}
+    stamp = datetime.fromisoformat(time).strftime(STAMP)
+    for name, content in {**pages, f"{stamp}.json": texts["json"], LATEST: texts["json"]}.items():
         files.write(files.Target(str(directory / name), 0o644), content)
     for old in sorted(directory.glob(HISTORY))[:-keep] if keep else ():
         old.unlink()
@@ -135,18 +131,6 @@ def _results(task_vars: Mapping[str, Any]) -> Iterator[document.HostResult]:
 
 def _inventories(task_vars: Mapping[str, Any]) -> list[str]:
     return [os.path.relpath(source) for source in task_vars.get("ansible_inventory_sources") or ()]
-
-
-def render(made: Mapping[str, Any]) -> str:
-    """The page for people."""
-    environment = Environment(
-        loader=FileSystemLoader(ROOT / "roles" / "redis_drift" / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(page=page.view(made))
 
 
 @contextmanager

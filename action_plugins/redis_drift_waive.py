@@ -20,7 +20,8 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
-from ansible.module_utils.redis_control.report import answers, document, shape, text, waivers  # noqa: E402
+from ansible.module_utils.redis_control.figures import many  # noqa: E402 - found only now
+from ansible.module_utils.redis_control.report import answers, document, shape, waivers  # noqa: E402
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import InvalidInput, Problem, RedisOpsError, told  # noqa: E402
 
@@ -231,5 +232,5 @@ def _report(
         yield f"  {item['id']} on {where.strip()}"
     until: date = new[0]["expires"]
     yield ""
-    yield f"{wrote} {text.many(len(new), 'waiver')} for {text.many(len(found), 'finding')}, until {until.isoformat()}: {path}"
+    yield f"{wrote} {many(len(new), 'waiver')} for {many(len(found), 'finding')}, until {until.isoformat()}: {path}"
     yield "read it, narrow or remove what you do not mean, commit it; the next check shows the rest"

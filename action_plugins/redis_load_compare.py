@@ -11,6 +11,7 @@ from typing import Any
 
 import ansible.module_utils
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
@@ -18,7 +19,7 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
 
 from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
 from ansible.module_utils.redis_control.load import compare, runs  # noqa: E402
-from ansible.module_utils.redis_control.report import load_comparison  # noqa: E402
+from ansible.module_utils.redis_control.report import comparison_document, outputs, text  # noqa: E402
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import Problem, RedisOpsError, told  # noqa: E402
 
@@ -26,7 +27,7 @@ DATED = f"{'[0-9]' * 8}T{'[0-9]' * 6}Z.json"  # latest.json is a copy of one of 
 
 
 class ActionModule(ActionBase):
-    """Reads reports and writes two files, all on the control node."""
+    """Reads reports and writes the comparison, all on the control node."""
 
     _requires_connection = False
     TRANSFERS_FILES = False
@@ -37,10 +38,10 @@ class ActionModule(ActionBase):
         _, given = self.validate_argument_spec(dict(arguments.LOAD_COMPARE_ARGUMENTS))
         directory = Path(given["directory"]).resolve()
         try:
-            document = _compared(directory, given)
-            lines = load_comparison.render(document, str(directory / "compare.json"))
-            files.write(files.Target(str(directory / "compare.txt")), "\n".join(lines) + "\n")
-            files.write(files.Target(str(directory / "compare.json")), json.dumps(document, indent=1) + "\n")
+            document = comparison_document.of(_compared(directory, given))
+            lines = text.render(document, str(directory / "compare.html"), min(Display().columns, text.WIDTH))
+            for end, content in outputs.texts(document, lines).items():
+                files.write(files.Target(str(directory / f"compare.{end}"), 0o644), content)
         except (RedisOpsError, OSError) as error:
             problems = told(error).splitlines()
             result.update(
@@ -52,10 +53,10 @@ class ActionModule(ActionBase):
             return result
         result.update(
             changed=False,
-            verdict=document["verdict"],
-            exit_code=document["exit_code"],
+            verdict=document.verdict,
+            exit_code=document.exit_code,
             report=lines,
-            summary=lines[-1],
+            summary=document.summary[0],
         )
         return result
 

@@ -18,6 +18,7 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
 
 from ansible.module_utils.redis_control import arguments, typed  # noqa: E402 - found only now
 from ansible.module_utils.redis_control.report import checklist  # noqa: E402
+from ansible.module_utils.redis_control.verdicts import READY  # noqa: E402
 from ansible.module_utils.redis_ops.base.findings import as_records  # noqa: E402
 from ansible.module_utils.redis_ops.load import account  # noqa: E402
 from ansible.module_utils.redis_ops.model import load_user  # noqa: E402
@@ -71,4 +72,4 @@ class ActionModule(ActionBase):
     def _goes(self, given: Mapping[str, Any]) -> bool:
         """Whether a load follows, and nothing that was found keeps it away."""
         found = [checklist.accepted(finding, given["accept"]) for finding in given["findings"]]
-        return given["comes"] and not self._task.check_mode and not checklist.exit_code(found)
+        return given["comes"] and not self._task.check_mode and checklist.verdict(found) == READY

@@ -14,7 +14,7 @@ from typing import Any
 import ansible.module_utils
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from ansible.utils.display import Display
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
@@ -25,14 +25,16 @@ from ansible.module_utils.redis_control.load import guide, targets  # noqa: E402
 from ansible.module_utils.redis_control.report import (  # noqa: E402
     answers,
     checklist,
-    junit,
     load_answers,
+    load_document,
     load_results,
     loadtest,
-    loadtest_page,
-    record,
+    outputs,
+    readiness,
     shape,
+    text,
 )
+from ansible.module_utils.redis_control.report.model import Document  # noqa: E402
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError, told  # noqa: E402
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
@@ -73,10 +75,10 @@ Answer = dict[str, Any]
 
 
 def _told(error: Exception) -> str:
-    text = told(error)
+    reason = told(error)
     if not isinstance(error, (RedisOpsError, AnsibleError, OSError, ValueError)):
-        text = f"a defect of this module, please report it: {type(error).__name__}: {error}"
-    return printable(shape.shortened(text, answers.ERROR), lines=True)
+        reason = f"a defect of this module, please report it: {type(error).__name__}: {error}"
+    return printable(shape.shortened(reason, answers.ERROR), lines=True)
 
 
 def _targets(given: Mapping[str, Any]) -> list[targets.Target]:
@@ -87,19 +89,22 @@ def _targets(given: Mapping[str, Any]) -> list[targets.Target]:
 
 
 def _check(
-    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], limits: Sequence[targets.Target]
+    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], _: Sequence[targets.Target]
 ) -> Answer:
     findings = list(_checklist(task_vars, given["accept"]))
     _write(directory / "checklist.json", findings)
-    lines = checklist.render(findings)
-    code = checklist.exit_code(findings)
-    if given["whole"] and not code:
-        return {"summary": lines[-1]}  # the load comes now, and its report has them
+    document = readiness.of(
+        readiness.build(findings, time=_now().isoformat(timespec="seconds"), inventory=_inventory(task_vars))
+    )
+    lines = _lines(document, directory / "readiness.html")
+    written = outputs.texts(document, lines)
+    _publish(directory, "readiness", written)
+    if given["whole"] and not document.exit_code:
+        return {"summary": document.summary[0]}  # the load comes now, and its report has them
     if given["whole"]:  # whoever publishes the latest report must not find an older one
-        document = _document({}, limits, task_vars, given, findings)
-        _publish(directory, {**document, "distrust": [lines[-1]]}, lines)
+        _publish(directory, "latest", {end: content for end, content in written.items() if end != "json"})
         (directory / "latest.json").unlink(missing_ok=True)
-    return {"exit_code": code, "report": lines, "summary": lines[-1]}
+    return {"exit_code": document.exit_code, "report": lines, "summary": document.summary[0]}
 
 
 def _open(
@@ -150,25 +155,26 @@ def _close(
         host: {moment: window.get(moment, {}).get(host, ()) for moment in ("before", "after", "cooled")}
         for host in window["before"]
     }
-    document = _document(hosts, limits, task_vars, given, window.get("checklist", ()), list(_runs(task_vars)))
-    lines = loadtest.render(document, str(directory / "latest.html"))
-    _publish(directory, document, lines)
-    text = record.text(document)
-    for name in (f"{datetime.fromisoformat(document['time']).strftime(STAMP)}.json", "latest.json"):
-        files.write(files.Target(str(directory / name), 0o644), text)
+    record = _record(hosts, limits, task_vars, given, window.get("checklist", ()), list(_runs(task_vars)))
+    document = load_document.of(record)
+    lines = _lines(document, directory / "latest.html")
+    written = outputs.texts(document, lines)
+    stamp = datetime.fromisoformat(document.time).strftime(STAMP)
+    files.write(files.Target(str(directory / f"{stamp}.json"), 0o644), written["json"])
+    _publish(directory, "latest", written)
     for old in sorted(directory.glob(HISTORY))[: -given["keep"]] if given["keep"] else ():
         old.unlink()
     path.unlink()
     return {
-        "verdict": document["verdict"],
-        "exit_code": document["exit_code"],
+        "verdict": document.verdict,
+        "exit_code": document.exit_code,
         "report": lines,
-        "summary": lines[-1],
+        "summary": document.summary[0],
         "directory": str(directory),
     }
 
 
-def _document(
+def _record(
     hosts: Mapping[str, Any],
     limits: Sequence[targets.Target],
     task_vars: Mapping[str, Any],
@@ -180,32 +186,25 @@ def _document(
         hosts,
         limits,
         time=_now().isoformat(timespec="seconds"),
-        inventory=", ".join(os.path.relpath(source) for source in task_vars.get("ansible_inventory_sources") or ()),
+        inventory=_inventory(task_vars),
         label=given["label"],
         runs=runs,
         checklist=checks,
     )
 
 
-def _publish(directory: Path, document: Mapping[str, Any], lines: Sequence[str]) -> None:
-    for name, content in {
-        "latest.html": _page(document),
-        "latest.xml": junit.render(document),
-        "latest.txt": "\n".join(lines) + "\n",
-    }.items():
-        files.write(files.Target(str(directory / name), 0o644), content)
+def _inventory(task_vars: Mapping[str, Any]) -> str:
+    return ", ".join(os.path.relpath(source) for source in task_vars.get("ansible_inventory_sources") or ())
 
 
-def _page(document: Mapping[str, Any]) -> str:
-    environment = Environment(
-        loader=FileSystemLoader([ROOT / "roles" / role / "templates" for role in ("redis_loadtest", "redis_drift")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("report.html.j2")
-    return template.render(page=loadtest_page.view(document))
+def _lines(document: Document, report: Path) -> list[str]:
+    return text.render(document, str(report), min(Display().columns, text.WIDTH))
+
+
+def _publish(directory: Path, stem: str, written: Mapping[str, str]) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for end, content in written.items():
+        files.write(files.Target(str(directory / f"{stem}.{end}"), 0o644), content)
 
 
 def _facts(task_vars: Mapping[str, Any], name: str) -> Iterator[tuple[str, Any]]:

@@ -60,9 +60,9 @@ def scope(instance: str, findings: int) -> dict[str, Any]:
 def measure(hosts: int, findings: int) -> list[object]:
     """One row of the table."""
     import redis_drift_report as plugin  # noqa: PLC0415 - importable since main()
-    from ansible.module_utils.redis_control.report import document  # noqa: PLC0415
+    from ansible.module_utils.redis_control.report import answers, document, drift_document, outputs, text  # noqa: PLC0415
 
-    scopes = [scope("", 0), scope("cache", findings), scope("queue", findings)]
+    scopes = answers.drift({"scopes": [scope("", 0), scope("cache", findings), scope("queue", findings)]}).scopes
     results = [document.HostResult(f"redis{number:04d}.example.net", scopes) for number in range(hosts)]
     about = {"time": "2026-11-23T12:00:00+00:00", "seconds": 60.0, "inventory": "fleet", "today": date(2026, 11, 23)}
     before = document.build(results, {}, **about)
@@ -70,7 +70,9 @@ def measure(hosts: int, findings: int) -> list[object]:
         directory = Path(name)
         start = time.monotonic()
         made = document.build(results, before, **about)
-        plugin._write(made, directory, 0)  # noqa: SLF001 - what the task does
+        report = drift_document.of(made)
+        texts = outputs.texts(report, text.render(report))
+        plugin._write(texts, made["time"], directory, 0)  # noqa: SLF001 - what the task does
         seconds = time.monotonic() - start
         sizes = [(directory / file).stat().st_size / 1024 for file in (plugin.LATEST, plugin.PAGE, "latest.prom")]
     # kilobytes

@@ -8,10 +8,12 @@ DOCUMENTATION = r"""
 module: redis_load_compare
 short_description: Tell what got better or worse between two sets of load tests
 description:
-  - Reads reports that M(redis_load_report) wrote, and compares every measure of every instance by an exact rank test.
+  - Reads reports that M(redis_load_report) wrote, and compares the medians of every measure of every instance by an exact
+    rank test.
   - What cannot be told from noise is said to be so. Runs that are V(INVALID) are left out. Runs of other loads or other
     instances are refused.
-  - Writes C(compare.json) and C(compare.txt). Run it once for a play.
+  - Writes C(compare.html), C(compare.txt), C(compare.json), C(compare.xml) (JUnit) and C(compare.prom) (Prometheus textfile).
+    Run it once for a play.
 options:
   directory:
     description: Where the reports are and the comparison goes, on the control node.

@@ -13,7 +13,8 @@ description:
   - The verdict is V(PASS), V(FAIL), or V(INVALID) when the measurement cannot be trusted, such as after a restart, a reset
     of the counters, a change of the configuration in between, or where a load generator was too slow.
   - Before a load it sums up what M(redis_load_preflight) and the generators found.
-  - Writes C(latest.html), C(latest.json), C(latest.xml) (JUnit), C(latest.txt) and one dated JSON file. Run it once for a play.
+  - Writes C(latest.html), C(latest.txt), C(latest.json), C(latest.xml) (JUnit), C(latest.prom) (Prometheus textfile) and one
+    dated JSON file, and the same of the checks before the load as C(readiness.html) and so on. Run it once for a play.
 options:
   directory:
     description: Where to write, on the control node.
@@ -28,7 +29,8 @@ options:
   whole:
     description:
       - Whether this run loads and judges as well, so that a checklist that is in order needs no report of its own.
-      - One that is not in order replaces C(latest.html), C(latest.xml) and C(latest.txt) then, and removes C(latest.json).
+      - One that is not in order replaces C(latest.html), C(latest.txt), C(latest.xml) and C(latest.prom) then, and removes
+        C(latest.json).
       - Its window is a file of its own. Else it is C(window.json), and one that is open is not begun again.
     type: bool
     default: false

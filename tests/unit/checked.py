@@ -7,6 +7,8 @@ from datetime import date
 from typing import Any
 
 from ansible.module_utils.redis_control.report import document
+from ansible.module_utils.redis_control.report.answers import Scope
+from ansible.module_utils.redis_ops.base.findings import Finding, Status
 
 NOON = "2026-11-23T12:00:00+00:00"
 LATER = "2026-11-23T12:15:00+00:00"
@@ -48,8 +50,23 @@ def scope(*findings: Mapping[str, Any], instance: str = "default", checked: int 
     }
 
 
+def seen(*scopes: Mapping[str, Any]) -> tuple[Scope, ...]:
+    """What modules returned, as the control node keeps it."""
+    return tuple(
+        Scope(
+            instance=one["instance"],
+            server=one["server"],
+            checked=one["checked"],
+            in_sync=one["counts"]["in_sync"],
+            findings=tuple(Finding(**{**item, "status": Status(item["status"])}) for item in one["findings"]),
+            unknown=tuple(one["unknown"]),
+        )
+        for one in scopes
+    )
+
+
 def looked(host: str, *findings: Mapping[str, Any], waivers: Sequence[Any] = ()) -> document.HostResult:
-    return document.HostResult(host, [scope(instance="", checked=12), scope(*findings)], waivers=waivers)
+    return document.HostResult(host, seen(scope(instance="", checked=12), scope(*findings)), waivers=waivers)
 
 
 def build(*results: document.HostResult, previous: Mapping[str, Any] | None = None, **given: Any) -> dict[str, Any]:

@@ -46,7 +46,10 @@ OF_EVERY_PLAY = {
 OF_SERVERS, OF_LOADS = "redis_server_", "redis_loadtest_"
 GIBIBYTE = 1024**3
 OF_RUNNER = "redis_drift_runner_"
-SOURCES_OF_METRICS = ("module_utils/redis_control/report/prometheus.py", "roles/redis_drift/files/redis_drift_state.py")
+SOURCES_OF_METRICS = (
+    "module_utils/redis_control/report/drift_document.py",
+    "roles/redis_drift/files/redis_drift_state.py",
+)
 
 
 def problems_of_json(text: str) -> list[str]:

@@ -14,6 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import quick
 
+
+def records(said):
+    """The scopes of an answer, as a report keeps them."""
+    return [place.as_record() for place in said.scopes]
+
+
 GOOD = {"changed": False, "scopes": [scope(instance="", checked=12), scope(MAXMEMORY)]}
 anything = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.sampled_from(EVERY)),
@@ -61,14 +67,15 @@ def test_what_the_module_says_comes_through_as_it_is():
     said = json.loads(
         json.dumps([Scope("", 2, []).as_record(), Scope("default", 231, told, "redis 7", ["x"]).as_record()])
     )
-    assert list(answers.drift({"scopes": said}).scopes) == [
+    assert records(answers.drift({"scopes": said})) == [
         {**place, "counts": {"in_sync": place["counts"]["in_sync"]}} for place in said
     ]
 
 
 def test_keys_that_nobody_knows_are_left_out():
     extra = finding("acl.bob", host="other", instance="other", first_seen="never", waiver={"id": "*"}, more=1)
-    [place] = answers.drift({"scopes": [{**scope(extra), "more": 1}], "report": ["clean"], "exit_code": 0}).scopes
+    said = {"scopes": [{**scope(extra), "more": 1}], "report": ["clean"], "exit_code": 0}
+    [place] = records(answers.drift(said))
     assert place["findings"] == [finding("acl.bob")]
     assert "more" not in place
 
@@ -78,7 +85,7 @@ def test_keys_that_nobody_knows_are_left_out():
 def test_a_status_follows_from_its_state(state, status):
     [place] = answers.drift({"scopes": [scope(finding("acl.bob", state, status=status))]}).scopes
     expected = {"runtime_owned": "SKIP", "live_not_persisted": "FAIL", "unmanaged_set": "WARN"}
-    assert place["findings"][0]["status"] == expected[state]
+    assert place.findings[0].status.value == expected[state]
 
 
 # --- what it never says -----------------------------------------------------------------------------------------------
@@ -118,7 +125,7 @@ def test_whatever_stands_anywhere_is_an_answer_or_none(data):
     path = data.draw(st.sampled_from(list(places(GOOD))))
     said = answers.drift(with_change(GOOD, path, data.draw(anything)))
     assert said.error or said.scopes or not path or path == ("scopes",)
-    told = json.dumps(said.scopes, ensure_ascii=False)
+    told = json.dumps(records(said), ensure_ascii=False)
     assert told.isprintable()
     assert said.error.replace("\n", "").isprintable()
     told.encode()
@@ -150,7 +157,7 @@ def test_no_answer_is_never_clean(said):
 @pytest.mark.parametrize("key", ["id", "subject", "expected", "actual", "why", "remedy"])
 def test_a_long_text_is_cut_and_says_so(key, text):
     [place] = answers.drift({"scopes": [scope(finding("acl.bob", **{key: text}))]}).scopes
-    told = place["findings"][0][key]
+    told = getattr(place.findings[0], key)
     assert len(told) < answers.TEXT + 100
     assert f"({len(text)} characters in all, sha256 " in told
 
@@ -171,18 +178,18 @@ def test_two_long_texts_that_begin_alike_stay_two():
 )
 def test_more_than_a_report_has_room_for_is_counted_and_never_clean(scopes):
     said = answers.drift({"scopes": scopes})
-    own = next(place for place in said.scopes if not place["instance"])
-    [cut] = [item for item in own["findings"] if item["id"] == "answer.size"]
-    assert (cut["state"], cut["actual"]) == ("unreadable", "5 findings more, which this report leaves out")
-    assert sum(len(place["findings"]) + len(place["unknown"]) for place in said.scopes) == answers.FINDINGS + 1
+    own = next(place for place in said.scopes if not place.instance)
+    [cut] = [item for item in own.findings if item.id == "answer.size"]
+    assert (cut.state, cut.actual) == ("unreadable", "5 findings more, which this report leaves out")
+    assert sum(len(place.findings) + len(place.unknown) for place in said.scopes) == answers.FINDINGS + 1
 
 
 def test_the_texts_of_one_host_have_an_end():
     told = "y" * answers.TEXT
     found = [finding(f"acl.{n}", expected=told, actual=told, why=told, remedy=told) for n in range(1000)]
     said = answers.drift({"scopes": [scope(*found, checked=1000)]})
-    assert len(json.dumps(said.scopes)) < answers.BYTES + 10_000
-    assert "findings more" in said.scopes[0]["findings"][-1]["actual"]
+    assert len(json.dumps(records(said))) < answers.BYTES + 10_000
+    assert "findings more" in said.scopes[0].findings[-1].actual
 
 
 # --- names ------------------------------------------------------------------------------------------------------------

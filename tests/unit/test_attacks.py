@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import html.parser
 import json
+import random
 import re
-import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -14,21 +14,20 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from ansible.module_utils.redis_control.report import checklist, document, junit, loadtest, prometheus, text
+from ansible.module_utils.redis_control.load import compare, runs
+from ansible.module_utils.redis_control.report import document, readiness
 from ansible.module_utils.redis_ops.base.text import printable
 from attacks import EVERY, names
-from checked import build, finding, looked, scope
+from checked import build, finding, looked, scope, seen
 from hypothesis import given
+from load_runs import report
 from loadtested import build as build_load
 from loadtested import check, jobs, run, snapshots, users
+from rendered import exposed, lines, page, xml
 from strategies import quick
 from test_report_outputs import metrics
 
 ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT / "action_plugins"))
-from redis_drift_report import render as drift_page  # noqa: E402 - found only now
-from redis_load_report import _page as load_page  # noqa: E402
-
 every_attack = pytest.mark.parametrize("attack", EVERY, ids=lambda attack: ascii(attack)[:40])
 VERDICTS = re.compile(r"clean|DRIFT|FAILED|PASS|FAIL|INVALID|READY|NOT READY")
 
@@ -39,7 +38,7 @@ def checked(attack: str) -> dict[str, Any]:
     odd = finding(f"acl.{attack}", values=dict.fromkeys(("declared", "file", "running"), attack), **texts)
     place = {**scope(odd, instance=attack), "server": attack, "unknown": [attack]}
     failed = document.HostResult("redis2", error=attack)
-    return build(document.HostResult("redis1", [scope(instance=""), place]), failed, limit=attack)
+    return build(document.HostResult("redis1", seen(scope(instance=""), place)), failed, limit=attack)
 
 
 def loaded(attack: str) -> dict[str, Any]:
@@ -61,6 +60,34 @@ def loaded(attack: str) -> dict[str, Any]:
         checklist=[check("FAIL", **texts), check("WARN", host=attack)],
         label=attack,
     )
+
+
+def ready(attack: str) -> dict[str, Any]:
+    """A record of the checks before a load in which every text of a host is the attack."""
+    texts = dict.fromkeys(("id", "subject", "expected", "actual", "why", "remedy"), attack)
+    found = [check("FAIL", **texts, host=attack), check("WARN", host=attack), check("PASS", **texts, host=attack)]
+    return readiness.build(found, time="2026-11-23T12:00:00+00:00", inventory=attack)
+
+
+def compared(attack: str) -> dict[str, Any]:
+    """A record of a comparison in which every text of a report is the attack."""
+    dice = random.Random(1)
+    given = {"place": (attack, attack), "label": attack}
+    sides = [
+        compare.Side(
+            attack,
+            [
+                runs.read(attack, report(dice, 2 * number + place, config={attack: f"{attack} {place}"}, **given))
+                for number in range(6)
+            ],
+        )
+        for place in (0, 1)
+    ]
+    return compare.build(*sides, effect=5, time="2026-11-23T18:00:00+00:00", unread=[attack])
+
+
+KINDS = (checked, loaded, ready, compared)
+every_kind = pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------
@@ -96,16 +123,16 @@ class Structure(html.parser.HTMLParser):
 
 @functools.cache
 def plain_page(make: Callable[[str], dict[str, Any]]) -> str:
-    return {checked: drift_page, loaded: load_page}[make](make("word"))
+    return page(make("word"))
 
 
 def styles(written: str) -> list[str]:
     return re.findall(r"<style>.*?</style>", written, re.DOTALL)
 
 
-@pytest.mark.parametrize(("make", "page"), [(checked, drift_page), (loaded, load_page)], ids=["drift", "load"])
+@every_kind
 @every_attack
-def test_a_page_has_the_elements_that_it_has_for_a_plain_word(make, page, attack):
+def test_a_page_has_the_elements_that_it_has_for_a_plain_word(make, attack):
     plain, written = plain_page(make), page(make(attack))
     structure = Structure(written)
     assert structure.elements == Structure(plain).elements
@@ -119,8 +146,8 @@ def test_a_page_has_the_elements_that_it_has_for_a_plain_word(make, page, attack
 @quick
 @given(names)
 def test_any_text_makes_the_same_page(attack):
-    assert Structure(drift_page(checked(attack))).elements == Structure(plain_page(checked)).elements
-    assert Structure(load_page(loaded(attack))).elements == Structure(plain_page(loaded)).elements
+    for make in KINDS:
+        assert Structure(page(make(attack))).elements == Structure(plain_page(make)).elements
 
 
 @pytest.mark.parametrize(
@@ -128,10 +155,8 @@ def test_any_text_makes_the_same_page(attack):
 )
 def test_a_host_whose_name_is_a_pattern_or_an_option_gets_no_command(host):
     made = build(looked(host, finding("acl.bob")))
-    assert "redis_drift_remediate" not in drift_page(made)
-    assert "--limit redis-1.example.com -e redis_drift" in drift_page(
-        build(looked("redis-1.example.com", finding("x")))
-    )
+    assert "redis_drift_remediate" not in page(made)
+    assert "--limit redis-1.example.com -e redis_drift" in page(build(looked("redis-1.example.com", finding("x"))))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +174,7 @@ def test_a_host_whose_name_is_a_pattern_or_an_option_gets_no_command(host):
     ],
 )
 def test_a_line_to_copy_is_one_simple_command(remedy):
-    written = drift_page(build(looked("redis1", finding("acl.bob", remedy=remedy))))
+    written = page(build(looked("redis1", finding("acl.bob", remedy=remedy))))
     shown = re.findall(r'<code class="command">(.*?)</code>', written)
     assert [line for line in shown if "redis_drift_remediate" not in line] in ([], ["chown root /x id"])
 
@@ -158,26 +183,21 @@ def test_a_line_to_copy_is_one_simple_command(remedy):
 
 
 def in_a_terminal(attack: str) -> dict[str, list[str]]:
-    return {
-        "drift": text.render(checked(attack), width=100),
-        "load": loadtest.render(loaded(attack)),
-        "checklist": checklist.render([check("FAIL", actual=attack, subject=attack, remedy=attack)]),
-    }
+    return {make.__name__: lines(make(attack), width=100) for make in KINDS}
 
 
 @every_attack
 def test_no_line_of_a_terminal_is_forged(attack):
     plain = in_a_terminal("word")
-    for name, lines in in_a_terminal(attack).items():
-        assert [line for line in lines if not line.isprintable()] == []
-        assert len(list(filter(VERDICTS.match, lines))) == len(list(filter(VERDICTS.match, plain[name])))
+    for name, told in in_a_terminal(attack).items():
+        assert [line for line in told if not line.isprintable()] == []
+        assert len(list(filter(VERDICTS.match, told))) == len(list(filter(VERDICTS.match, plain[name])))
 
 
 @every_attack
 def test_a_text_of_a_host_makes_no_more_lines_than_a_word(attack):
-    if len(attack) > 40:
-        return  # it is wrapped
-    assert len(loadtest.render(loaded(attack))) == len(loadtest.render(loaded("word")))
+    for make in KINDS[1:]:  # why a host could not be checked for drift may have several lines
+        assert len(lines(make(attack), width=10_000)) == len(lines(make("word"), width=10_000))
 
 
 # --- JUnit, Prometheus, JSON ------------------------------------------------------------------------------------------
@@ -189,18 +209,18 @@ def texts_of(root: ET.Element) -> Iterator[str]:
         yield element.text or ""
 
 
-@pytest.mark.parametrize("make", [checked, loaded], ids=["drift", "load"])
+@every_kind
 @every_attack
 def test_junit_holds_the_text(make, attack):
-    plain, found = (ET.fromstring(junit.render(make(word)).encode()) for word in ("word", attack))
+    plain, found = (ET.fromstring(xml(make(word)).encode()) for word in ("word", attack))
     assert [element.tag for element in found.iter()] == [element.tag for element in plain.iter()]
     assert any(printable(attack) in words for words in texts_of(found))
 
 
 @every_attack
 def test_prometheus_holds_the_label(attack):
-    found = metrics(prometheus.render(checked(attack)))
-    plain = metrics(prometheus.render(checked("word")))
+    found = metrics(exposed(checked(attack)))
+    plain = metrics(exposed(checked("word")))
     assert len(found) == len(plain)
     assert {dict(labels).get("instance") for _, labels in found} == {None, "", printable(attack)}
     assert found["redis_drift_exit_code", ()] == 1
@@ -211,7 +231,7 @@ def test_prometheus_holds_the_label(attack):
 def test_prometheus_has_each_series_once(one, other):
     made = build(looked(one), looked(other)) if one != other else build(looked(one))
     assert len({host["host"] for host in made["hosts"]}) == len(made["hosts"])
-    metrics(prometheus.render(made))
+    metrics(exposed(made))
 
 
 @every_attack
@@ -244,4 +264,4 @@ def test_a_report_of_before_with_anything_anywhere_costs_nobody_the_next():
             inner[("top", *path)[-1]] = wrong
             previous = document.parse(json.dumps(broken if path else wrong))
             second = build(looked("redis1", finding("acl.bob")), previous=previous)
-            drift_page(second), prometheus.render(second), text.render(second), junit.render(second)
+            page(second), exposed(second), lines(second), xml(second)

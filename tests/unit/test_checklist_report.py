@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from xml.etree import ElementTree as ET
 
 import pytest
-from ansible.module_utils.redis_control.report import checklist
+from ansible.module_utils.redis_control.report import checklist, readiness
 from hypothesis import given
 from hypothesis import strategies as st
+from rendered import exposed, lines, page, xml
+from test_report_outputs import metrics
 
 RUN = {"generator": "load2", "instance": "cache", "kind": "users"}
 STATUSES = ("PASS", "WARN", "FAIL", "SKIP")
@@ -134,34 +137,48 @@ def test_a_generator_that_says_nothing_to_be_read_is_not_ready(done, told):
 # --- the answer -------------------------------------------------------------------------------------------------------
 
 
+def ready(findings):
+    return readiness.build(findings, time="2026-11-23T12:00:00+00:00", inventory="inventories/production")
+
+
 @given(st.lists(st.builds(finding, st.sampled_from(STATUSES), st.sampled_from(["a", "b", "c"]))))
 def test_one_failure_is_enough_and_nothing_else_is(findings):
-    assert checklist.exit_code(findings) == (2 if "FAIL" in [item["status"] for item in findings] else 0)
-    last = checklist.render(findings)[-1]
-    assert last.startswith("NOT READY: " if checklist.exit_code(findings) else "READY: ")
+    made = ready(findings)
+    assert made["exit_code"] == (2 if "FAIL" in [item["status"] for item in findings] else 0)
+    assert lines(made)[-1].startswith("NOT READY: " if made["exit_code"] else "READY: ")
+    exposed_codes = metrics(exposed(made))
+    assert exposed_codes["redis_loadtest_readiness_exit_code", ()] == made["exit_code"]
 
 
 def test_worst_last_with_what_to_do_and_then_the_answer():
     findings = [finding(status, host) for host in ("b", "a") for status in ("FAIL", "WARN", "PASS", "SKIP")]
-    assert checklist.render(findings) == [
-        "SKIP  a host: skip: little",
-        "SKIP  b host: skip: little",
-        "PASS  a host: pass: little",
-        "PASS  b host: pass: little",
-        "WARN  a host: warn: little",
-        "      checklist.memory: expected much -> add some",
-        "WARN  b host: warn: little",
-        "      checklist.memory: expected much -> add some",
-        "FAIL  a host: fail: little",
-        "      checklist.memory: expected much -> add some",
-        "FAIL  b host: fail: little",
-        "      checklist.memory: expected much -> add some",
+    of_host = [
+        "  SKIP  host: skip: little",
+        "  PASS  host: pass: little",
+        "  WARN  host: warn: little; expected much (checklist.memory)",
+        "        -> add some",
+        "  FAIL  host: fail: little; expected much (checklist.memory)",
+        "        -> add some",
+    ]
+    assert lines(ready(findings)) == [
+        "b before the load: 1 missed, 1 warning, 1 met, 1 not judged",
+        *of_host,
+        "a before the load: 1 missed, 1 warning, 1 met, 1 not judged",
+        *of_host,
         "",
         "NOT READY: 2 FAIL, 2 WARN, 2 PASS, 2 SKIP; nothing was loaded",
     ]
 
 
 def test_a_host_that_is_ready():
-    assert checklist.render([finding("PASS"), finding("WARN", remedy="")])[-2:] == ["", "READY: 1 WARN, 1 PASS"]
-    assert "->" not in "".join(checklist.render([finding("WARN", remedy="")]))
-    assert checklist.render([]) == ["", "READY: nothing to check"]
+    assert lines(ready([finding("PASS"), finding("WARN", remedy="")]))[-2:] == ["", "READY: 1 WARN, 1 PASS"]
+    assert "->" not in "".join(lines(ready([finding("WARN", remedy="")])))
+    assert lines(ready([])) == ["READY: nothing to check"]
+
+
+def test_the_page_and_junit_name_what_keeps_the_load_away():
+    made = ready([finding("FAIL"), finding("PASS")])
+    assert "redis1, host: fail: <b>little</b>, expected much. Add some." in page(made)
+    [suite] = ET.fromstring(xml(made).encode())
+    assert suite.get("name") == "redis1.checklist"
+    assert [[child.tag for child in case] for case in suite] == [["system-out"], ["failure"]]

@@ -7,6 +7,7 @@ from copy import deepcopy
 import pytest
 from ansible.module_utils.redis_control.load import clients
 from ansible.module_utils.redis_control.report import loadtest
+from rendered import lines
 from test_load import BEFORE, after, guide
 
 TIMES = {"count": 5000, "mean": 0.5, "max": 9.0, "quantiles": [[50, 0.4], [95, 2.0], [99, 3.0], [99.9, 5.0]]}
@@ -183,7 +184,7 @@ def test_what_fell_short_is_a_failure_where_a_missed_target_explains_it_and_inva
     assert (made["verdict"], made["instances"][0]["distrust"]) == ("INVALID", ["why"])
     made = document(result(trust=short), then=after(rejected_connections=500))
     assert (made["verdict"], made["instances"][0]["shortfalls"]) == ("FAIL", ["why"])
-    assert any("SHORT  why" in line for line in loadtest.render(made))
+    assert any("SHORT  why" in line for line in lines(made))
 
 
 @pytest.mark.parametrize(
@@ -330,7 +331,7 @@ def test_keys_of_users_that_are_left_are_told_with_the_reason():
     left = finding(made, "keys_left")  # of 100 cache keys, 10 sessions, that of the single user and the canary's
     assert (made["verdict"], left["status"]) == ("PASS", "WARN")
     assert left["actual"] == "62 (loadtest:r1:*, at most, g0: timed out; what is left ends within 600 s)"
-    assert any("keys that the load left behind" in line for line in loadtest.render(made))
+    assert any("keys that the load left behind" in line for line in lines(made))
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from redis_load_compare import ActionModule
 
 @pytest.fixture
 def directory(tmp_path):
-    """Five runs before and five after, taking turns, with latencies of a read half as much again; and what lies beside."""
+    """Six runs before and six after, taking turns, with latencies of a read half as much again; and what lies beside."""
     dice = random.Random(1)
-    for number in range(10):
+    for number in range(12):
         label = ("before", "after")[number % 2]
         factors = {f"session_read {at}": 1.5 for at in ("p50", "p95")} if number % 2 else {}
         text = json.dumps(report(dice, number, label, factors=factors))
@@ -51,8 +51,11 @@ def test_two_labels(run, directory):
     assert result["summary"].startswith("WORSE: ")
     document = json.loads((directory / "compare.json").read_text())
     assert (document["schema"], document["verdict"]) == ("redis-loadtest-compare/1", "worse")
-    assert [len(document[side]["runs"]) for side in "ab"] == [5, 5]
+    assert [len(document[side]["runs"]) for side in "ab"] == [6, 6]
     assert (directory / "compare.txt").read_text().splitlines() == result["report"]
+    assert "<h1>WORSE</h1>" in (directory / "compare.html").read_text()
+    assert "<failure " in (directory / "compare.xml").read_text()
+    assert "redis_loadtest_compare_exit_code 2" in (directory / "compare.prom").read_text()
 
 
 def test_files_say_the_same_as_labels(run, directory):
@@ -121,7 +124,7 @@ def test_a_broken_report_beside_them_is_named(run, directory):
     (directory / "20261123T230001Z.json").write_text("half of i")
     result = run()
     assert result["exit_code"] == 2
-    assert sum(line.startswith("note: not read: ") for line in result["report"]) == 2
+    assert " ".join(result["report"]).count("note: not read: ") == 2
 
 
 def test_a_directory_that_cannot_be_written(run, directory):

@@ -5,23 +5,21 @@ from __future__ import annotations
 import html.parser
 import json
 import re
-import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-from ansible.module_utils.redis_control.report import checklist, junit, loadtest
+from ansible.module_utils.redis_control.report import readiness
 from hypothesis import given
 from hypothesis import strategies as st
 from loadtested import PHASES, build, check, jobs, run, sample, snapshots, users
+from rendered import exposed, lines, xml
+from rendered import page as render
 from strategies import quick
-from test_report_outputs import contrast, odd
+from test_report_outputs import contrast, metrics, odd
 
 ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT / "action_plugins"))
-from redis_load_report import _page as render  # noqa: E402 - found only now
-
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs" / "loadtest-report.schema.json").read_text()))
 EXAMPLE = json.loads((ROOT / "docs" / "loadtest-report.example.json").read_text())
 STOPPED = users(PHASES[:4], trust=[{"id": "interrupted", "text": "the run was stopped before its end"}])
@@ -81,7 +79,7 @@ def test_the_documents_are_what_their_names_say():
 
 
 def test_the_last_line_names_what_it_is_about():
-    last = {name: loadtest.render(made)[-1] for name, made in DOCUMENTS.items()}
+    last = {name: lines(made)[-1] for name, made in DOCUMENTS.items()}
     place = "redis1.example.com sessions"
     assert last["of somebody else"] == "PASS: every target was met"
     assert last["keys left"] == f"PASS: every target was met, with a warning: {place} ops_per_second, keys_left"
@@ -139,7 +137,7 @@ def test_the_schema_refuses_an_instance(wrong):
 
 
 def suites(made):
-    return ET.fromstring(junit.render(made).encode())
+    return ET.fromstring(xml(made).encode())
 
 
 @every
@@ -182,19 +180,20 @@ ODD = "bull:\x1b[2Jmail\udcff:meta"  # as a queue may be called: bytes that move
 
 def test_a_terminal_gets_no_name_that_moves_its_cursor_or_cannot_be_written():
     made = build(run("users", None, ODD), checklist=[check("FAIL", actual=ODD)], host=f"h{ODD}")
-    for lines in (loadtest.render(made, ""), checklist.render(made["checklist"])):
-        assert all(line.isprintable() for line in lines)
-        assert "\n".join(lines).encode()
-        assert "bull:\ufffd[2Jmail\ufffd:meta" in "\n".join(lines)
+    ready = readiness.build(made["checklist"], time=made["time"], inventory="")
+    for told in (lines(made), lines(ready)):
+        assert all(line.isprintable() for line in told)
+        assert "\n".join(told).encode()
+        assert "bull:\ufffd[2Jmail\ufffd:meta" in "\n".join(told)
 
 
 def test_keys_that_are_left_are_in_every_output():
     made = DOCUMENTS["keys left"]
     said = "1,039 (loadtest:r1:*, at most, generator1.example.com: timed out; what is left ends within 600 s; *:redis-ops-load-test:*)"
-    assert said in "\n".join(loadtest.render(made))
-    assert "redis_jobs.py --clean" in "\n".join(loadtest.render(made))
+    assert said in "\n".join(lines(made, width=1000))
+    assert "redis_jobs.py --clean" in "\n".join(lines(made, width=1000))
     assert "timed out; what is left ends" in render(made)
-    assert "timed out; what is left ends" in junit.render(made)
+    assert "timed out; what is left ends" in xml(made)
 
 
 def test_junit_of_an_untrusted_run_neither_fails_nor_passes_a_target():
@@ -207,7 +206,23 @@ def test_junit_of_an_untrusted_run_neither_fails_nor_passes_a_target():
 def test_junit_has_the_checklist_as_a_suite_of_its_own():
     two = [check("FAIL"), check("SKIP", subject="instance queue: maxmemory against RAM")]
     suite = suites(build(checklist=two)).find("testsuite[@name='redis1.example.com.checklist']")
-    assert [[child.tag for child in case] for case in suite] == [["failure"], ["skipped"]]
+    assert [[child.tag for child in case] for case in suite] == [["skipped"], ["failure"]]
+
+
+# --- Prometheus -------------------------------------------------------------------------------------------------------
+
+
+@every
+def test_prometheus_reads_it(made):
+    found = metrics(exposed(made))
+    assert found["redis_loadtest_exit_code", ()] == made["exit_code"]
+    for place in made["instances"]:
+        labels = (("host", place["host"]), ("instance", place["instance"]))
+        assert found["redis_loadtest_trusted", labels] == (place["verdict"] != "INVALID")
+        failed = found["redis_loadtest_targets", (*labels, ("status", "FAIL"))]
+        assert failed == sum(finding["status"] == "FAIL" for finding in place["findings"])
+        for name, value in place["metrics"].items():
+            assert found.get(("redis_loadtest_metric", (*labels, ("metric", name)))) == value
 
 
 # --- page -------------------------------------------------------------------------------------------------------------
@@ -296,11 +311,11 @@ def test_everything_on_the_page_can_be_read_in_light_and_dark():
     light, dark = (
         dict(re.findall(r"--([\w-]+): (#\w+)", block)) for block in re.findall(r":root \{(.+?)\}", style, re.DOTALL)
     )
-    lines = re.findall(r"(?:path\.\w|line\.limit|\.mark) \{[^}]*?(?:stroke|fill): var\(--(\w+)\)", style)
-    assert len(lines) == 5
+    strokes = re.findall(r"(?:path\.\w|line\.limit|\.mark) \{[^}]*?(?:stroke|fill): var\(--(\w+)\)", style)
+    assert len(strokes) == 5
     for colors in (light, dark):
         grounds = ["sheet", "well", "red-soft", "amber-soft", "teal-soft"]
-        faint = {(line, on) for line in lines for on in grounds if contrast(colors[line], colors[on]) < 3}
+        faint = {(line, on) for line in strokes for on in grounds if contrast(colors[line], colors[on]) < 3}
         assert faint == set()
         assert contrast(colors["quiet"], colors["sheet"]) >= 4.5
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible.module_utils.redis_control.report import document, page, prometheus, text, waivers
+from ansible.module_utils.redis_control.report import document, drift_page, waivers
+from ansible.module_utils.redis_control.report.blocks import Cards, Command, Fold, Heading, MarkedItems
 from ansible.module_utils.redis_ops.drift import State
-from checked import LATER, MAXMEMORY, build, finding, looked, scope
+from checked import LATER, MAXMEMORY, build, finding, looked, scope, seen
+from rendered import blocks, exposed, lines
 
 AWAY = document.HostResult("redis9", error="Connection timed out", unreachable=True)
 
@@ -117,7 +119,7 @@ def test_an_expired_waiver_is_drift_again_and_says_so():
     [item] = document.drifted(made)
     assert made["exit_code"] == 2
     assert "its waiver expired on 2026-11-22" in item["actual"]
-    assert "waiver of option.* expired on 2026-11-22: renew it or mend the drift" in text.render(made)
+    assert "waiver of option.* expired on 2026-11-22: renew it or mend the drift" in lines(made)
 
 
 NARROWED = [{"id": "option.hz"}, {"hosts": "web*"}, {"instances": "cache"}, {"instances": [""]}]
@@ -175,7 +177,7 @@ def test_no_pattern_hides_a_server_that_is_down(pattern, code):
 
 def test_text_of_one_host():
     made = build(looked("redis1", MAXMEMORY, finding("role", "runtime_owned")))
-    assert text.render(made, "/srv/latest.html", 100) == [
+    assert lines(made, "/srv/latest.html", 100) == [
         "redis1 (host): 12 in sync",
         "redis1 default  Redis 7.0.15: 1 of 191 drifted, 1 runtime_owned",
         "  live_not_persisted   maxmemory: running 7mb, 0.34 % of that; expected 2gb; since 2026-11-23 11:48",
@@ -190,38 +192,38 @@ def test_text_of_one_host():
 
 def test_many_hosts_in_sync_are_one_line_and_a_hole_stands_near_the_verdict():
     hosts = [looked(f"redis{number:02}") for number in range(40)]
-    lines = text.render(build(*hosts, looked("zebra", MAXMEMORY), AWAY))
-    assert lines[0] == "40 hosts in sync, 8120 things"
-    assert lines[-5:-3] == ["redis9: NOT CHECKED (unreachable)", "  Connection timed out"]
-    assert lines[-2:] == ["FAILED: 1 of 42 hosts could not be checked", "DRIFT: 1 finding on 1 of 42 hosts"]
+    told = lines(build(*hosts, looked("zebra", MAXMEMORY), AWAY))
+    assert told[0] == "40 hosts in sync, 8120 things"
+    assert told[-5:-3] == ["redis9: NOT CHECKED (unreachable)", "  Connection timed out"]
+    assert told[-2:] == ["FAILED: 1 of 42 hosts could not be checked", "DRIFT: 1 finding on 1 of 42 hosts"]
 
 
 @pytest.mark.parametrize("width", [79, 120])
 def test_text_keeps_its_width(width):
     made = build(*[looked(f"redis{n}", MAXMEMORY, finding("acl.bob")) for n in range(9)], AWAY, *map(looked, "abcd"))
-    assert max(map(len, text.render(made, width=width))) <= width
+    assert max(map(len, lines(made, width=width))) <= width
 
 
 def test_text_moves_no_cursor():
     made = build(looked("re\x1b[2Jdis", finding("acl.\x1b[31m", actual="\r\x07\u202eevil\x9b")))
-    assert all(line.isprintable() for line in text.render(made))
+    assert all(line.isprintable() for line in lines(made))
 
 
 def test_what_is_not_judged_is_named_and_counted():
-    places = [scope(instance=""), {**scope(), "unknown": ["x-new", "a-new"]}]
+    places = seen(scope(instance=""), {**scope(), "unknown": ["x-new", "a-new"]})
     made = build(document.HostResult("redis1", places), document.HostResult("redis2", places))
     assert made["exit_code"] == 0
-    assert "not judged, as this project does not know them: a-new, x-new" in text.render(made)
-    told = [line for line in prometheus.render(made).splitlines() if line.startswith("redis_drift_unknown_options{")]
+    assert "not judged, as this project does not know them: a-new, x-new" in lines(made)
+    told = [line for line in exposed(made).splitlines() if line.startswith("redis_drift_unknown_options{")]
     assert told == [f'redis_drift_unknown_options{{host="redis{number}",instance="default"}} 2' for number in (1, 2)]
-    assert not any("not judged" in line for line in text.render(build(looked("redis1"))))
+    assert not any("not judged" in line for line in lines(build(looked("redis1"))))
 
 
 # --- page -------------------------------------------------------------------------------------------------------------
 
 
 def test_the_page_knows_every_state():
-    assert set(page.MEANING) == set(State)
+    assert set(drift_page.MEANING) == set(State)
 
 
 @pytest.mark.parametrize(
@@ -237,15 +239,18 @@ def test_the_page_knows_every_state():
     ],
 )
 def test_a_command_is_copied_whole_or_not_at_all(remedy, command, prose):
-    made = build(looked("redis1", finding("option.hz", remedy=remedy)))
-    [item] = page.view(made)["drifted"][0]["scopes"][0]["findings"]
-    assert (item["command"], item["prose"]) == (command, prose)
+    [item] = cards(build(looked("redis1", finding("option.hz", remedy=remedy))))
+    assert (item.command, item.prose.removeprefix("or ")) == (command, prose)
+
+
+def cards(made):
+    """The rows that are shown as drift."""
+    return [row for found in blocks(made, Cards) if not found.placed for row in found.rows]
 
 
 def test_the_page_marks_the_value_that_is_off():
-    made = build(looked("redis1", MAXMEMORY))
-    [item] = page.view(made)["drifted"][0]["scopes"][0]["findings"]
-    assert [(name, off) for name, _, off in item["values"]] == [
+    [item] = cards(build(looked("redis1", MAXMEMORY)))
+    assert [(value.name, value.off) for value in item.values] == [
         ("declared", False),
         ("file", False),
         ("running", True),
@@ -256,14 +261,18 @@ def test_the_page_marks_the_value_that_is_off():
 
 def test_the_page_puts_the_worst_host_first_and_counts_what_is_common():
     same = finding("acl.bob")
-    view = page.view(build(looked("a", same), looked("b", same, MAXMEMORY), looked("c", MAXMEMORY), looked("d")))
-    assert [host["host"] for host in view["drifted"]] == ["b", "a", "c"]
-    assert view["common"] == [("acl.bob", "live_not_persisted", 2), ("option.maxmemory", "live_not_persisted", 2)]
-    assert view["in_sync"] == ["d"]
-    assert "--limit b -e redis_drift_remediate=true" in view["drifted"][0]["mend"]
+    made = build(looked("a", same), looked("b", same, MAXMEMORY), looked("c", MAXMEMORY), looked("d"))
+    assert [fold.heading.text for fold in blocks(made, Fold) if fold.style == "host"] == ["b", "a", "c"]
+    common, _ = blocks(made, MarkedItems)
+    assert [(item.name, item.mark, item.text) for item in common.items] == [
+        ("acl.bob", "live_not_persisted", "2 hosts"),
+        ("option.maxmemory", "live_not_persisted", "2 hosts"),
+    ]
+    assert Heading("In sync: 1") in blocks(made, Heading)
+    assert "--limit b -e redis_drift_remediate=true" in blocks(made, Command)[0].text
 
 
 def test_a_scope_without_drift_is_not_on_the_page():
-    result = document.HostResult("a", [scope(instance=""), scope(finding("acl.bob"))])
-    [host] = page.view(build(result))["drifted"]
-    assert [place["name"] for place in host["scopes"]] == ["default"]
+    result = document.HostResult("a", seen(scope(instance=""), scope(finding("acl.bob"))))
+    headings = [heading.text for heading in blocks(build(result), Heading) if heading.level == 3]
+    assert headings == ["default"]

@@ -5,22 +5,20 @@ from __future__ import annotations
 import html.parser
 import json
 import re
-import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-from ansible.module_utils.redis_control.report import document, junit, prometheus, text, waivers
-from checked import LATER, MAXMEMORY, build, finding, looked, scope
+from ansible.module_utils.redis_control.report import document, waivers
+from checked import LATER, MAXMEMORY, build, finding, looked, scope, seen
 from hypothesis import given
 from hypothesis import strategies as st
+from rendered import exposed, lines, xml
+from rendered import page as render
 from strategies import quick
 
 ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT / "action_plugins"))
-from redis_drift_report import render  # noqa: E402 - found only now
-
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs" / "drift-report.schema.json").read_text()))
 STATES = SCHEMA.schema["$defs"]["state"]["enum"]
 
@@ -43,7 +41,7 @@ findings = st.builds(
 hosts = st.one_of(
     st.builds(document.HostResult, odd, error=odd, unreachable=st.booleans()),
     st.builds(
-        lambda host, instance, found: document.HostResult(host, [scope(*found, instance=instance)]),
+        lambda host, instance, found: document.HostResult(host, seen(scope(*found, instance=instance))),
         odd,
         st.one_of(st.just(""), odd),
         st.lists(findings, max_size=3, unique_by=lambda item: item["id"]),
@@ -103,7 +101,7 @@ def test_a_finding_is_known_again_under_any_name():
 @given(checks)
 def test_junit_is_well_formed_and_counts_what_it_holds(results):
     made = build(*results)
-    root = ET.fromstring(junit.render(made).encode())
+    root = ET.fromstring(xml(made).encode())
     assert root.tag == "testsuites"
     for suite in root:
         cases = list(suite)
@@ -117,7 +115,7 @@ def test_junit_is_well_formed_and_counts_what_it_holds(results):
 
 
 def test_junit_tells_what_a_person_needs():
-    root = ET.fromstring(junit.render(build(looked("redis1", MAXMEMORY))))
+    root = ET.fromstring(xml(build(looked("redis1", MAXMEMORY))))
     failure = root.find("testsuite[@name='redis1.default']/testcase[@name='option.maxmemory']/failure")
     assert failure.get("type") == "live_not_persisted"
     assert failure.get("message") == "running 7mb, 0.34 % of that; expected 2gb"
@@ -130,11 +128,11 @@ SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\[\\n"])*",?)*)\})?
 LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
 
 
-def metrics(exposed):
+def metrics(written):
     """The text format as Prometheus reads it: HELP and TYPE before samples, each series once, labels unescaped."""
-    assert exposed.endswith("\n")
+    assert written.endswith("\n")
     described, found, last = {}, {}, ""
-    for line in exposed.removesuffix("\n").split("\n"):
+    for line in written.removesuffix("\n").split("\n"):
         if line.startswith("# "):
             _, keyword, name, about = line.split(" ", 3)
             assert about
@@ -160,7 +158,7 @@ def metrics(exposed):
 @given(checks)
 def test_prometheus_reads_it(results):
     made = build(*results)
-    found = metrics(prometheus.render(made))
+    found = metrics(exposed(made))
     for host in made["hosts"]:
         assert found["redis_drift_host_checked", (("host", host["host"]),)] == (host["status"] == "checked")
     off = sum(
@@ -173,11 +171,11 @@ def test_prometheus_reads_it(results):
 
 def test_prometheus_tells_times_and_every_state():
     first = build(looked("redis1", MAXMEMORY))
-    found = metrics(prometheus.render(build(document.HostResult("redis1", error="gone"), previous=first, time=LATER)))
+    found = metrics(exposed(build(document.HostResult("redis1", error="gone"), previous=first, time=LATER)))
     assert found["redis_drift_exit_code", ()] == 1
     assert found["redis_drift_last_run_timestamp_seconds", ()] == 1795436100
     assert found["redis_drift_last_success_timestamp_seconds", ()] == 1795435200
-    states = [dict(labels)["state"] for name, labels in metrics(prometheus.render(first)) if "findings" in name]
+    states = [dict(labels)["state"] for name, labels in metrics(exposed(first)) if "findings" in name]
     assert states == STATES * 2  # the host itself and one instance
 
 
@@ -259,7 +257,7 @@ def test_everything_on_the_page_can_be_read_in_light_and_dark():
 @quick
 @given(checks, st.integers(79, 120))
 def test_text_is_lines_that_move_no_cursor(results, width):
-    for line in text.render(build(*results), width=width):
+    for line in lines(build(*results), width=width):
         assert line.isprintable()
 
 
@@ -275,9 +273,11 @@ def test_the_example_is_as_described():
 
 def test_the_readme_shows_what_the_example_shows():
     shown = (ROOT / "README.md").read_text().partition("## Has somebody changed it?")[2].partition("\n## ")[0]
-    lines = [line.strip() for line in re.findall(r"^    (.+)$", shown, re.MULTILINE) if not line.startswith("make")]
-    told = [line.strip() for line in text.render(EXAMPLE, width=110)]
-    assert [line for line in lines if line != "..." and line not in told] == []
+    shown_lines = [
+        line.strip() for line in re.findall(r"^    (.+)$", shown, re.MULTILINE) if not line.startswith("make")
+    ]
+    told = [line.strip() for line in lines(EXAMPLE, width=110)]
+    assert [line for line in shown_lines if line != "..." and line not in told] == []
 
 
 def test_the_document_names_every_state():

@@ -1,8 +1,8 @@
 """What got better or worse between two sets of load tests, and what nobody can tell. Pure. docs/comparing.md describes it.
 
-Side a is before, side b after. A measure is better or worse when it looks so changed that chance would do it, to any measure
-of the comparison, less than once in 20 comparisons, and the change is as large as somebody cares about. It is the same
-when its whole interval is smaller than that. Everything else cannot be told.
+Side a is before, side b after. A measure is better or worse when its p is below ALPHA and the change is as large as
+somebody cares about. It is the same when the whole interval of the change is smaller than that. Everything else cannot be
+told.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ...redis_ops.base.errors import InvalidInput, Problem
-from .rank_test import ALPHA, Change, Sample, among_all, change, fewest
+from ..verdicts import BETTER, CANNOT_TELL, COMPARISON, NOT_WORSE, WORSE
+from .rank_test import ALPHA, Change, Sample, change, fewest, median_interval
 from .runs import Measure, Run
 
 SCHEMA = "redis-loadtest-compare/1"
-BETTER, WORSE, SAME, CANNOT_TELL = "better", "worse", "same", "cannot tell"
-NOT_WORSE = "not worse"  # of all: something could be told, and nothing changed
-EXIT_CODES = {BETTER: 0, NOT_WORSE: 0, WORSE: 2, CANNOT_TELL: 3}
-MANY = 50  # runs a side: more than anybody makes
+SAME = "same"  # of a measure; of all of them it is NOT_WORSE
+GONE = ("p_among_all", "needed")  # keys of the schema that have no value any more
 
 Where = tuple[str, str]  # host and instance
 
@@ -76,7 +75,7 @@ def build(a: Side, b: Side, *, effect: float, time: str, unread: Sequence[str] =
         "schema": SCHEMA,
         "time": time,
         "verdict": verdict,
-        "exit_code": EXIT_CODES[verdict],
+        "exit_code": COMPARISON.codes[verdict],
         "effect": effect,
         "fewest": fewest(),
         **{key: _told(side) for key, side in zip("ab", sides)},
@@ -188,10 +187,6 @@ def _measures(a: Side, b: Side, limit: float) -> dict[Where, list[dict[str, Any]
         for where in a.places
         for measure in dict.fromkeys(name for run in (*a.runs, *b.runs) for name in run.places[where].measured)
     }
-    whole = {key: sample for key, sample in samples.items() if (len(sample[0]), len(sample[1])) == sizes}
-    judged = whole if min(sizes) >= fewest() else {}
-    chances = dict(zip(judged, among_all(list(judged.values()), limit)))
-    family = sum(len({*sample[0], *sample[1]}) > 1 for sample in judged.values())
     found: dict[Where, list[dict[str, Any]]] = {where: [] for where in a.places}
     for key, sample in samples.items():
         row = {
@@ -202,8 +197,8 @@ def _measures(a: Side, b: Side, limit: float) -> dict[Where, list[dict[str, Any]
             **{side: list(values) for side, values in zip("ab", sample)},
             **{f"{side}_median": statistics.median(values) if values else None for side, values in zip("ab", sample)},
         }
-        if key in judged:
-            row.update(_judged(change(sample), key[1], chances[key], limit, min(sizes), family))
+        if (len(sample[0]), len(sample[1])) == sizes and min(sizes) >= fewest():
+            row.update(_judged(change(sample), key[1], limit), **_intervals(sample))
         else:
             row.update(_not_judged(sample, sizes))
         found[key[0]].append(row)
@@ -219,15 +214,13 @@ def _not_judged(sample: Sample, sizes: tuple[int, int]) -> dict[str, Any]:
     told = (len(sample[0]), len(sample[1]))
     few = f"{sizes[0]} and {sizes[1]} runs: {fewest()} each are needed at the least"
     some = f"measured in {told[0]} of {sizes[0]} and {told[1]} of {sizes[1]} runs"
-    nothing = dict.fromkeys(("change", "change_low", "change_high", "p", "p_among_all", "b_is_better"))
-    return {**nothing, "verdict": CANNOT_TELL, "needed": None, "why": few if told == sizes else some}
+    numbers = ("change", "change_low", "change_high", "p", "b_is_better", "a_low", "a_high", "b_low", "b_high")
+    return {**dict.fromkeys((*numbers, *GONE)), "verdict": CANNOT_TELL, "why": few if told == sizes else some}
 
 
-def _judged(
-    found: Change, measure: Measure, chance: Optional[float], limit: float, runs: int, family: int
-) -> dict[str, Any]:
+def _judged(found: Change, measure: Measure, limit: float) -> dict[str, Any]:
     verdict = CANNOT_TELL
-    if chance is not None and chance < ALPHA:
+    if found.p < ALPHA and found.reaches(limit):
         verdict = BETTER if (found.factor > 1) == measure.higher_is_better else WORSE
     elif found.stays(limit):
         verdict = SAME
@@ -236,12 +229,16 @@ def _judged(
         "change_low": _percent(found.low),
         "change_high": _percent(found.high),
         "p": found.p,
-        "p_among_all": chance,
         "b_is_better": found.higher if measure.higher_is_better else 1 - found.higher,
         "verdict": verdict,
-        "needed": _needed(found, limit, runs, family) if verdict == CANNOT_TELL else None,
         "why": "",
+        **dict.fromkeys(GONE),
     }
+
+
+def _intervals(sample: Sample) -> dict[str, float]:
+    ends = (median_interval(values) for values in sample)
+    return {f"{side}_{end}": value for side, found in zip("ab", ends) for end, value in zip(("low", "high"), found)}
 
 
 def _percent(factor: float) -> Optional[float]:
@@ -249,32 +246,13 @@ def _percent(factor: float) -> Optional[float]:
     return 100 * (factor - 1) if math.isfinite(factor) else None
 
 
-def _needed(found: Change, limit: float, runs: int, family: int) -> Optional[int]:
-    """Runs a side that would likely tell: the interval narrows with their root. None where no practical number would.
-
-    A change that is large enough has to stand out among all measures (Bonferroni); a smaller one has to be shown small.
-    """
-    if found.low <= 0 or not math.isfinite(found.high):
-        return None
-    seen, enough = abs(math.log(found.factor)), math.log(limit)
-    half = math.log(found.high / found.low) / 2
-    normal = statistics.NormalDist()
-    among = normal.inv_cdf(1 - ALPHA / 2) / normal.inv_cdf(1 - ALPHA / 2 / family)
-    wanted = seen * among if seen >= enough else enough - seen
-    needed = max(runs + 1, math.ceil(runs * (half / wanted) ** 2)) if half < wanted * MANY else MANY + 1
-    return needed if needed <= MANY else None
-
-
 def _overall(measures: Sequence[Mapping[str, Any]]) -> str:
     """Whether anything got worse; and where nothing did, whether that says anything.
 
     A counter that stays 0 and a rate that is what was offered are the same in any case, so latencies speak for the rest.
     """
-    verdicts = {measure["verdict"] for measure in measures}
-    for verdict in (WORSE, BETTER):
-        if verdict in verdicts:
-            return verdict
+    changed = [measure["verdict"] for measure in measures if measure["verdict"] in (WORSE, BETTER)]
     telling = [measure for measure in measures if measure["latency"]] or [
         measure for measure in measures if len({*measure["a"], *measure["b"]}) > 1
     ]
-    return NOT_WORSE if any(measure["verdict"] == SAME for measure in telling) else CANNOT_TELL
+    return COMPARISON.whole([*changed, *(NOT_WORSE for measure in telling if measure["verdict"] == SAME)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from ...redis_ops.base.errors import InvalidInput, Problem
 from ...redis_ops.base.findings import Finding, Status
+from ..figures import did_you_mean
 
 USERS, JOBS = "users", "jobs"
 LOCALHOST = "localhost"  # what Ansible calls the machine that the play runs on
@@ -207,7 +207,4 @@ def _on_the_machine(bind: str) -> str:
 def _unknown(variable: str, given: Sequence[str], names: Sequence[str]) -> Iterator[Problem]:
     for name in given:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            yield Problem(
-                variable, name, f"one of {', '.join(names)}", f"did you mean {near[0]}?" if near else "correct it"
-            )
+            yield Problem(variable, name, f"one of {', '.join(names)}", did_you_mean(name, names, "correct it"))

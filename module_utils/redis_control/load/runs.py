@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...redis_ops.base.errors import Problem, RedisOpsError
+from ..figures import did_you_mean
 from .guide import TARGETS
 from .targets import AT_LEAST
 
@@ -57,7 +57,7 @@ def read(file: str, document: Any) -> Run:
     try:
         places = {(str(place["host"]), str(place["instance"])): _place(place) for place in document["instances"]}
         reasons = [*document["distrust"], *(reason for place in document["instances"] for reason in place["distrust"])]
-        invalid = "; ".join(map(str, reasons)) or "no reason given"
+        invalid = "; ".join(dict.fromkeys(map(str, reasons))) or "no reason given"
         return Run(
             file,
             str(document["time"]),
@@ -133,7 +133,6 @@ def _programs(loads: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str
 def unknown(runs: Sequence[Run], label: str, where: str) -> Problem:
     """That no run has this label. where: the variable that has it."""
     known = sorted({run.label for run in runs} - {""})
-    near = difflib.get_close_matches(label, known, n=1)
-    remedy = f"did you mean {near[0]}?" if near else "run load tests with -e redis_loadtest_label=NAME"
+    remedy = did_you_mean(label, known, "run load tests with -e redis_loadtest_label=NAME")
     expected = f"a label of runs, here {', '.join(known)}" if known else "a label of runs, and no report has one"
     return Problem(where, f"no run is labelled '{label}'" if label else "is empty", expected, remedy)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from ...redis_ops.base.errors import InvalidInput, Problem
-from .figures import apart, number, typed
+from ..figures import apart, did_you_mean, number, typed
 
 AT_MOST, AT_LEAST = "at most", "at least"
 
@@ -61,8 +60,7 @@ def adjusted(targets: Sequence[Target], changes: Mapping[str, Any], where: str) 
     problems = []
     for name, limit in changes.items():
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "docs/load-testing.md lists them"
+            hint = did_you_mean(name, known, "docs/load-testing.md lists them")
             problems.append(Problem(f"{where}: {name}", "no such target", "a name of one", hint))
         elif limit is not None and (isinstance(limit, bool) or not _is_number(limit)):
             problems.append(Problem(f"{where}: {name}", repr(limit), "a number, or null to leave it out", "correct it"))
@@ -85,7 +83,6 @@ def _is_number(raw: Any) -> bool:
 def profile(known: Mapping[str, Mapping[str, Any]], name: str, where: str) -> Mapping[str, Any]:
     """The changes of one profile. Raises InvalidInput for one that does not exist."""
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else "add it to redis_loadtest_profiles"
+        hint = did_you_mean(name, known, "add it to redis_loadtest_profiles")
         raise InvalidInput([Problem(where, name, f"one of {', '.join(known)}", hint)])
     return known[name]

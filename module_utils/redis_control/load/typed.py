@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from ...redis_ops.base.errors import InvalidInput, Problem
 from ...redis_ops.model.declaration import unknown_variable
+from ..figures import did_you_mean, nearest
 
 PREFIX = "redis_loadtest_"
 # what one of them may be at least; the limits of the load are those of its program
@@ -86,8 +86,7 @@ def bullmq(known: Mapping[str, Any], given: Mapping[str, Any], where: str) -> It
     """
     for part, options in given.items():
         if part not in known:
-            near = difflib.get_close_matches(str(part), known, n=1)
-            remedy = f"did you mean {near[0]}?" if near else "put the options into one of these"
+            remedy = did_you_mean(part, known, "put the options into one of these")
             yield Problem(f"{where}: {part}", "no such part", f"one of {', '.join(known)}", remedy)
         elif not isinstance(options, Mapping):
             yield Problem(f"{where}: {part}", repr(options), KINDS["dict"], "correct it")
@@ -97,9 +96,9 @@ def bullmq(known: Mapping[str, Any], given: Mapping[str, Any], where: str) -> It
 
 def _near_misses(known: Mapping[str, Any], given: Mapping[str, Any], where: str) -> Iterator[Problem]:
     for name, value in given.items():
-        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.8)
+        near = nearest(name, known, 0.8)
         if name not in known and near:
-            yield Problem(f"{where}: {name}", "is nearly an option", near[0], f"did you mean {near[0]}?")
+            yield Problem(f"{where}: {name}", "is nearly an option", near, f"did you mean {near}?")
         elif isinstance(value, Mapping) and isinstance(known.get(name), Mapping):
             yield from _near_misses(known[name], value, f"{where}.{name}")
 
@@ -150,8 +149,7 @@ def _number(kind: str, value: Any) -> Any:
 
 def _wrong(name: str, value: Any, expected: str, spec: Mapping[str, Any]) -> Problem:
     hidden = spec.get("no_log") or isinstance(value, Mapping)
-    near = difflib.get_close_matches(str(value), spec.get("choices") or (), n=1)
-    remedy = f"did you mean {near[0]}?" if near else "correct it"
+    remedy = did_you_mean(value, spec.get("choices") or (), "correct it")
     if spec["type"] in ("dict", "list"):
         remedy = f"correct it; on the command line as JSON: -e '{{\"{name}\": ...}}'"
     return Problem(name, "(hidden)" if hidden else repr(value), expected, remedy)

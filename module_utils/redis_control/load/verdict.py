@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ...redis_ops.base.findings import Finding, Status
+from ..verdicts import FAIL, LOAD_TEST, PASS
 from .targets import Target
-
-PASS, FAIL, INVALID = "PASS", "FAIL", "INVALID"
-EXIT_CODES = {PASS: 0, FAIL: 2, INVALID: 3}
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
-        return EXIT_CODES[self.word]
+        return LOAD_TEST.codes[self.word]
 
 
 def judge(
@@ -55,7 +53,7 @@ def judge(
     judged = [finding for finding in found if finding.status is not Status.SKIP]
     failed = {finding.id for finding in found if finding.status is Status.FAIL}
     reasons = [*distrust, *([] if judged else ["nothing could be judged"]), *([] if failed & explain else shortfalls)]
-    return Verdict(INVALID if reasons else FAIL if failed else PASS, found, reasons)
+    return Verdict(LOAD_TEST.part(FAIL if failed else PASS, reasons), found, reasons)
 
 
 def _finding(target: Target, value: Optional[float], instance: str, note: str, *, short: bool) -> Finding:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from .figures import number, typed
+from ..figures import number, typed
 
 # Below this many, a share says nothing.
 LOOKUPS = 1000

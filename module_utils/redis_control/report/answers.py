@@ -72,13 +72,39 @@ report = shape.record({"report": shape.items(shape.text(10_000), 10**6), "exit_c
 
 
 @dataclass(frozen=True)
+class Scope:
+    """What a host found in one place: an instance, or with instance '' the host itself. in_sync: how many things are.
+
+    unknown: options that the server reports and the catalogue does not know.
+    """
+
+    instance: str
+    server: str
+    checked: int
+    in_sync: int
+    findings: tuple[Finding, ...]
+    unknown: tuple[str, ...] = ()
+
+    def as_record(self) -> dict[str, Any]:
+        """As a report keeps it, see docs/drift-report.schema.json."""
+        return {
+            "instance": self.instance,
+            "server": self.server,
+            "checked": self.checked,
+            "counts": {State.IN_SYNC.value: self.in_sync},
+            "findings": as_records(self.findings),
+            "unknown": list(self.unknown),
+        }
+
+
+@dataclass(frozen=True)
 class Drift:
     """What one host said of itself. error: why there are no scopes, in one line or several.
 
     unreachable: Ansible did not get there. unreadable: it said something that no module of this project says.
     """
 
-    scopes: Sequence[Mapping[str, Any]] = ()
+    scopes: tuple[Scope, ...] = ()
     error: str = ""
     unreachable: bool = False
     unreadable: bool = False
@@ -108,7 +134,7 @@ def drift(said: Any) -> Drift:
         names = [scope["instance"] for scope in scopes]
         if len(set(names)) < len(names):
             raise WrongShape("scopes", said["scopes"], "each instance once")
-        return Drift(_capped(scopes))
+        return Drift(tuple(map(_scope, _capped(scopes))))
     except WrongShape as wrong:
         return _unreadable(wrong)
 
@@ -147,7 +173,7 @@ def _capped(scopes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The scopes with as many findings as one host may have, and one more that says how many were left out."""
     room, left_out = _Room(FINDINGS, BYTES), 0
     for number, scope in enumerate(scopes):
-        for key, form in (("findings", _finding), ("unknown", _name)):
+        for key, form in (("findings", _drifted), ("unknown", _name)):
             kept = list(room.taken(scope[key], form, f"scopes[{number}].{key}"))
             left_out += len(scope[key]) - len(kept)
             scope[key] = kept
@@ -158,10 +184,18 @@ def _capped(scopes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**own, "findings": [*own["findings"], _cut(left_out)]}, *(scope for scope in scopes if scope["instance"])]
 
 
-def _finding(value: Any, place: str) -> dict[str, Any]:
-    """Its status follows from its state, whatever the host says."""
-    found = _drifted(value, place)
-    return {**found, "status": status_of(State(found["state"])).value}
+def _scope(said: Mapping[str, Any]) -> Scope:
+    """A scope of which everything has its shape. A finding's status follows from its state, whatever the host says."""
+    return Scope(
+        instance=said["instance"],
+        server=said["server"],
+        checked=said["checked"],
+        in_sync=said["counts"].get(State.IN_SYNC.value, 0),
+        findings=tuple(
+            Finding(**{**finding, "status": status_of(State(finding["state"]))}) for finding in said["findings"]
+        ),
+        unknown=tuple(said["unknown"]),
+    )
 
 
 class _Room:

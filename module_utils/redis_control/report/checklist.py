@@ -1,18 +1,15 @@
-"""The checklist before a load test, as one list of findings with their hosts, and as lines for a terminal. Pure."""
+"""The checklist before a load test, as one list of findings with their hosts. Pure."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...redis_ops.base.findings import Finding, Status, as_records
+from ..verdicts import NOT_READY, READINESS, READY
 from . import load_answers
-from .document import printable
 from .shape import WrongShape
-from .text import WORST_LAST
 
-READY, NOT_READY = 0, 2
 # Not for anybody to wave through with a list: the first has a flag of its own, without the others there is no load.
 NEVER_ACCEPTED = ("checklist.production", "checklist.load_user", "generator.k6")
 
@@ -72,25 +69,7 @@ def same_server(subject: str, run: Mapping[str, Any], said: Mapping[str, Any]) -
     ]
 
 
-def exit_code(findings: Sequence[Mapping[str, Any]]) -> int:
-    """2 where anything failed."""
-    return NOT_READY if any(finding["status"] == "FAIL" for finding in findings) else READY
-
-
-def render(findings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Worst last, where it is seen, with what to do below each that is not in order and its id; then the answer."""
-    findings, lines = printable(findings), []
-    for finding in sorted(findings, key=lambda finding: (WORST_LAST.index(finding["status"]), finding["host"])):
-        lines.append(f"{finding['status']:<5} {finding['host']} {finding['subject']}: {finding['actual']}")
-        if finding["status"] in ("FAIL", "WARN"):
-            lines.append(
-                f"      {finding['id']}: expected {finding['expected']}"
-                + (f" -> {finding['remedy']}" if finding["remedy"] else "")
-            )
-    counts = Counter(finding["status"] for finding in findings)
-    told = ", ".join(f"{counts[status]} {status}" for status in reversed(WORST_LAST) if counts[status])
-    if exit_code(findings):
-        lines += ["", f"NOT READY: {told}; nothing was loaded"]
-    else:
-        lines += ["", f"READY: {told or 'nothing to check'}"]
-    return [line for text in lines for line in text.split("\n")]
+def verdict(found: Sequence[Mapping[str, Any]]) -> str:
+    """READY unless anything failed."""
+    failed = (NOT_READY for finding in found if finding["status"] == Status.FAIL.value)
+    return READINESS.whole([READY, *failed])

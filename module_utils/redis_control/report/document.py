@@ -13,11 +13,12 @@ from typing import Any
 from ...redis_ops.base.errors import Problem
 from ...redis_ops.base.text import printable as plain
 from ...redis_ops.drift.states import NO_DRIFT, State
+from ..verdicts import CLEAN, DRIFT, DRIFT_CHECK, FAILED
 from . import shape
+from .answers import Scope
 from .waivers import Waiver
 
 SCHEMA = "redis-drift/1"
-CLEAN, FAILED, DRIFT = 0, 1, 2  # exit codes; FAILED: the check itself, somewhere
 CHECKED = "checked"  # the status of a host that was looked at
 HISTORY = 60  # how many checks the history shows
 
@@ -30,7 +31,7 @@ class HostResult:
     """
 
     host: str
-    scopes: Sequence[Mapping[str, Any]] = ()
+    scopes: Sequence[Scope] = ()
     error: str = ""
     unreachable: bool = False
     waivers: Sequence[Waiver] = field(default_factory=tuple)
@@ -63,7 +64,7 @@ def build(
     for result in sorted(results, key=lambda result: result.host):
         name = shape.unique(result.host)
         scopes = []
-        for scope in printable(result.scopes):
+        for scope in printable([found.as_record() for found in result.scopes]):
             findings = []
             for finding in scope["findings"]:
                 placed = {**finding, "host": name, "instance": scope["instance"]}
@@ -79,8 +80,8 @@ def build(
     document.update(inventory=printable(inventory), limit=printable(limit), hosts=hosts)
     document["waivers"] = {"expired": [], "unused": [], "invalid": _invalid(results)}
     document["counts"] = dict(sum((Counter(scope["counts"]) for host in hosts for scope in host["scopes"]), Counter()))
-    document["exit_code"] = _exit_code(document)
-    document["verdict"] = {CLEAN: "clean", DRIFT: "drift", FAILED: "failed"}[document["exit_code"]]
+    document["verdict"] = _verdict(document)
+    document["exit_code"] = DRIFT_CHECK.codes[document["verdict"]]
     whole = bool(hosts) and all(host["status"] == CHECKED for host in hosts)
     document["last_success"] = time if whole else previous.get("last_success", "")
     document["trend"] = _trend(document, before, previous)
@@ -106,7 +107,7 @@ _host = shape.record({"scopes": shape.items(_scope, _MANY)})
 _point = shape.record(
     {
         "time": shape.time,
-        "verdict": shape.one_of("clean", "drift", "failed"),
+        "verdict": shape.one_of(*DRIFT_CHECK.codes),
         **dict.fromkeys(("drift", "hosts", "not_checked"), shape.whole()),
     }
 )
@@ -196,13 +197,16 @@ def _waive(
         expired.add(best)
 
 
-def _exit_code(document: Mapping[str, Any]) -> int:
+def _verdict(document: Mapping[str, Any]) -> str:
     """A host that was not looked at, or a waiver that cannot be read, comes before drift."""
-    if not document["hosts"] or any(host["status"] != CHECKED for host in document["hosts"]):
+    return DRIFT_CHECK.whole(map(verdict_of, document["hosts"]), document["waivers"]["invalid"])
+
+
+def verdict_of(host: Mapping[str, Any]) -> str:
+    """The verdict of one host of a document."""
+    if host["status"] != CHECKED:
         return FAILED
-    if document["waivers"]["invalid"]:
-        return FAILED
-    return DRIFT if drifted(document) else CLEAN
+    return DRIFT if any(is_drift(item) for scope in host["scopes"] for item in scope["findings"]) else CLEAN
 
 
 def _trend(

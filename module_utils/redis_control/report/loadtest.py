@@ -1,4 +1,4 @@
-"""The document of one load test, from which every output is made. Pure. docs/loadtest-report.schema.json describes it."""
+"""The record of one load test, which load_document.py makes every output of. Pure. docs/loadtest-report.schema.json describes it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from ...redis_ops.base.findings import as_records
 from ...redis_ops.plan.eviction import Limit
 from ..load import clients, merge, window
 from ..load.targets import Target
-from ..load.verdict import EXIT_CODES, FAIL, INVALID, PASS, judge
-from .document import printable
-from .text import WORST_LAST
+from ..load.verdict import judge
+from ..verdicts import LOAD_TEST
 
 SCHEMA = "redis-loadtest/1"
 OPERATIONS = 10_000  # below this a window proves nothing
@@ -42,15 +41,18 @@ def build(
         for before in snapshots.get("before", ())
     ]
     distrust = _no_load(places)
-    words = [*(place["verdict"] for place in places), *([INVALID] if distrust else [])]
-    word = INVALID if not words or INVALID in words else FAIL if FAIL in words else PASS
+    places = [
+        {**place, "verdict": LOAD_TEST.part(place["verdict"], distrust), "distrust": [*place["distrust"], *distrust]}
+        for place in places
+    ]
+    word = LOAD_TEST.whole((place["verdict"] for place in places), distrust)
     return {
         "schema": SCHEMA,
         "time": time,
         "inventory": inventory,
         "label": label,
         "verdict": word,
-        "exit_code": EXIT_CODES[word],
+        "exit_code": LOAD_TEST.codes[word],
         "distrust": distrust,
         "checklist": list(checklist),
         "instances": places,
@@ -173,68 +175,7 @@ def _of(snapshots: Sequence[Mapping[str, Any]], name: str) -> Optional[Mapping[s
     return next((snapshot for snapshot in snapshots if snapshot["instance"] == name), None)
 
 
-def render(document: Mapping[str, Any], report: str = "") -> list[str]:
-    """The report as lines for a terminal, where the last ones are seen first: what was met, what was not, the verdict."""
-    document = printable(document)
-    lines = [
-        f"{item['status']}  {item['host']} before the load: {item['subject']}: {item['actual']}"
-        for item in document["checklist"]
-        if item["status"] in ("FAIL", "WARN")
-    ]
-    for place in document["instances"]:
-        lines += _told(place)
-    lines.append("")
-    lines += [f"NOT TRUSTED  {reason}" for reason in document["distrust"]]
-    if report:
-        lines.append(f"report: {report}")
-    lines.append(f"{document['verdict']}: {_sentence(document)}")
-    return [line for text in lines for line in text.split("\n")]
-
-
-def _told(place: Mapping[str, Any]) -> list[str]:
-    lines = [f"{place['host']} {place['instance']}  {place['server']}: {place['verdict']} over {place['seconds']} s"]
-    users, jobs = (place["loads"].get(kind) for kind in (USERS, JOBS))
-    if users:
-        rate, connections = users["rate"], users["connections"]
-        lines.append(
-            f"  load   {connections['reached']:.0f} of {connections['wanted']:.0f} users, {rate['reached']:.0f} of "
-            f"{rate['wanted']:.0f} operations per second, for {users['offered']['duration']:g} s"
-        )
-    if jobs:
-        done = jobs["phases"].get("load", {})
-        lines.append(
-            f"  jobs   {done.get('completed', 0)} of {done.get('jobs', 0)} done, {done.get('rate', 0)} per second"
-        )
-    lines += [
-        f"  {finding['status']:<5} {finding['subject'].partition(': ')[2]}: {finding['actual']} ({_metric(finding)} {finding['expected']})"
-        + (f"\n        -> {finding['remedy']}" if finding["remedy"] else "")
-        for finding in sorted(place["findings"], key=lambda finding: WORST_LAST.index(finding["status"]))
-    ]
-    if place["verdict"] == FAIL:
-        lines += [f"  SHORT  {reason}; the missed target explains it" for reason in place["shortfalls"]]
-    return [*lines, *(f"  NOT TRUSTED  {reason}" for reason in place["distrust"])]
-
-
-def _metric(finding: Mapping[str, Any]) -> str:
-    """As redis_loadtest_targets names it."""
-    return str(finding["id"]).removeprefix("load.")
-
-
-def _sentence(document: Mapping[str, Any]) -> str:
-    """What it comes to, with what was missed by name: of many instances, the rest has scrolled away."""
-    reasons = [*document["distrust"], *(reason for place in document["instances"] for reason in place["distrust"])]
-    missed, warned = (_named(document, status) for status in ("FAIL", "WARN"))
-    return {
-        PASS: "every target was met" + (f", with a warning: {warned}" if warned else ""),
-        FAIL: f"missed: {missed}",
-        INVALID: f"the measurement proves nothing: {reasons[0] if reasons else 'nothing was judged'}",
-    }[document["verdict"]]
-
-
-def _named(document: Mapping[str, Any], status: str) -> str:
-    """The targets with this status, by instance."""
-    named = []
-    for place in document["instances"]:
-        metrics = [_metric(finding) for finding in place["findings"] if finding["status"] == status]
-        named += [f"{place['host']} {place['instance']} {', '.join(metrics)}"] if metrics else []
-    return "; ".join(named)
+def doubts(document: Mapping[str, Any]) -> list[str]:
+    """Why the measurement cannot be trusted, each reason once."""
+    own = (reason for place in document["instances"] for reason in place["distrust"])
+    return list(dict.fromkeys([*document["distrust"], *own]))

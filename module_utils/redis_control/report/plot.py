@@ -1,4 +1,4 @@
-"""Lines over time as SVG path strings, with the ticks of their axes. Pure; the template puts them together.
+"""Lines over time as SVG path strings, with the ticks of their axes, and the drawings made of them. Pure.
 
 Across, everything is in per cent of the time axis, so that a page of any width shows it; down, in pixels of the drawing.
 """
@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ..figures import clock
+
 HEIGHT = 112  # of the drawing, pixels
 WIDTH = 1000  # of the coordinates of a path, which the page stretches
 COLUMNS = 300  # so many places beside one another show two points of a line each
@@ -17,6 +19,76 @@ LINES = 4  # of the grid, about
 MARGIN = 8  # pixels above the highest value
 _OVER = 0.02  # of a step: so little above a line of the grid needs no further one
 _TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the load. phase: as the samples name it; name: for people. x, width: percent."""
+
+    phase: str
+    name: str
+    x: float
+    width: float
+    told: str
+
+
+@dataclass(frozen=True)
+class Band:
+    """An event behind the lines. x, width: percent."""
+
+    kind: str
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Key:
+    """A line of a panel. line: its style. d: the path. usual, most: its median and its maximum."""
+
+    line: str
+    name: str
+    usual: str
+    most: str
+    d: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Something at one place of a drawing: percent across, or pixels down."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One drawing. limit: drawn as a line; off_scale: a limit far above. marks: what was at a time. told: all of it in words."""
+
+    title: str
+    unit: str
+    keys: tuple[Key, ...]
+    ticks: tuple[Place, ...]
+    limit: Optional[Place]
+    off_scale: str
+    marks: tuple[Place, ...]
+    told: str
+
+
+@dataclass(frozen=True)
+class Plots:
+    """All drawings of one load over the same time. judged: whether a part of it was judged. height, width: of a drawing."""
+
+    ticks: tuple[Place, ...]
+    phases: tuple[Phase, ...]
+    events: tuple[Band, ...]
+    kinds: tuple[tuple[str, str], ...]
+    told: tuple[str, ...]
+    counted: str
+    judged: bool
+    panels: tuple[Panel, ...]
+    height: int = HEIGHT
+    width: int = WIDTH
+
 
 Points = Sequence[tuple[float, Optional[float]]]  # time and value; None where there is none, and the line is broken
 
@@ -33,13 +105,13 @@ class Axis:
         share = (time - self.begin) / (self.end - self.begin) if self.end > self.begin else 0.0
         return round(100 * min(max(share, 0.0), 1.0), 2)
 
-    def ticks(self, most: int = 6) -> list[dict[str, Any]]:
-        """At round times, as minutes and seconds."""
+    def ticks(self, most: int = 6) -> list[tuple[float, str]]:
+        """Places in per cent and labels, at round times as minutes and seconds."""
         span = self.end - self.begin
         step = next((step for step in _TIMES if span / step <= most), _TIMES[-1])
         first = math.ceil(self.begin / step) * step
         times = [first + step * number for number in range(int((self.end - first) // step) + 1)]
-        return [{"x": self.at(time), "label": clock(time)} for time in times]
+        return [(self.at(time), clock(time)) for time in times]
 
 
 @dataclass(frozen=True)
@@ -142,10 +214,3 @@ def spans(samples: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float, 
     if began is not None:
         found.append((began, samples[-1]["t"]))
     return found
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds, or hours before them."""
-    whole = max(0, round(seconds))
-    minutes = f"{whole // 60 % 60}:{whole % 60:02}" if whole < 3600 else f"{whole // 60 % 60:02}:{whole % 60:02}"
-    return f"{whole // 3600}:{minutes}" if whole >= 3600 else minutes

@@ -44,8 +44,8 @@ def test_what_somebody_changed_and_a_queue_in_the_cache_keep_the_load_away(host)
         load.ask(host, "cache", "config", "set", "maxmemory", "64mb")
         load.ask(host, "cache", "del", "bull:letters:meta")
     assert status == 2, output
-    oracle.told(output, "FAIL", load.HOST, "instance cache: maxmemory:", "33mb")
-    oracle.told(output, "FAIL", load.HOST, "instance cache: queues:", "letters", "under allkeys-lru: jobs can vanish")
+    oracle.told(output, "FAIL", "instance cache: maxmemory:", "33mb")
+    oracle.told(output, "FAIL", "instance cache: queues:", "letters", "under allkeys-lru: jobs can vanish")
     assert output.rstrip().splitlines()[-1].startswith("NOT READY: ")
     assert "Load | Start the programs" not in output
     assert not (load.REPORTS / "latest.json").exists()
@@ -58,7 +58,7 @@ def test_a_production_host_is_not_even_asked(host):
         "loadtest.yml", redis_loadtest_production=True, redis_loadtest_accept=["checklist.production"]
     )
     assert status == 2, output
-    oracle.told(output, "FAIL", load.HOST, "host: production: this host is marked as production")
+    oracle.told(output, "FAIL", "host: production: this host is marked as production")
     oracle.told(output, "-e redis_loadtest_allow_production=true")
     assert output.rstrip().splitlines()[-1] == "NOT READY: 1 FAIL; nothing was loaded"
     calls = {line.split(",")[0] for line in load.ask(host, "cache", "info", "commandstats").splitlines()}

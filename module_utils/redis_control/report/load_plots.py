@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
-from ..load.figures import number
+from ..figures import BINARY, clock, number, size
 from . import plot
-from .figures import BINARY, size
+from .plot import Band, Key, Panel, Phase, Place, Plots
 
 # Name of a phase in the samples -> what people read
 PHASES = {"connect": "connect", "warm_up": "warm-up", "sustained": "judged", "ending": "ending"}
@@ -26,27 +27,25 @@ _DETAIL = 5  # a limit so many times above all values would flatten them, and is
 Samples = Sequence[Mapping[str, Any]]
 
 
-def drawings(load: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the load of users. Empty without two samples. Times are seconds since its phases began."""
+def drawings(load: Mapping[str, Any]) -> Optional[Plots]:
+    """The drawings of the load of users; None without two samples. Times are seconds since its phases began."""
     samples = [sample for sample in load["samples"] if sample["phase"] != "starting"]
     if len(samples) < 2:
-        return {}
+        return None
     axis = plot.Axis(min(0.0, samples[0]["t"]), samples[-1]["t"])
     watched = _Watched(samples, load, axis)
     events = _events(samples)
     kinds = {event["kind"] for event in events}
-    return {
-        "ticks": axis.ticks(),
-        "phases": list(_phases(samples, load.get("window") or (), axis)),
-        "events": [_band(event, axis) for event in events],
-        "kinds": [(kind, name) for kind, name in KINDS.items() if kind in kinds],
-        "told": [f"{_when(event)} {event['told']}" for event in events],
-        "counted": _counted(samples),
-        "judged": watched.judged,
-        "panels": list(filter(None, (draw(watched) for draw in _PANELS))),
-        "height": plot.HEIGHT,
-        "width": plot.WIDTH,
-    }
+    return Plots(
+        ticks=tuple(Place(x, label) for x, label in axis.ticks()),
+        phases=tuple(_phases(samples, load.get("window") or (), axis)),
+        events=tuple(_band(event, axis) for event in events),
+        kinds=tuple((kind, name) for kind, name in KINDS.items() if kind in kinds),
+        told=tuple(f"{_when(event)} {event['told']}" for event in events),
+        counted=_counted(samples),
+        judged=watched.judged,
+        panels=tuple(filter(None, (draw(watched) for draw in _PANELS))),
+    )
 
 
 class _Watched:
@@ -89,7 +88,7 @@ def _panel(
     logarithmic: bool = False,
     top: float = 0.0,
     marks: Sequence[tuple[float, str]] = (),
-) -> Optional[dict[str, Any]]:
+) -> Optional[Panel]:
     """limit: its name and value. top: the scale reaches at least so far. marks: time, and what was then."""
     found = [line for line in lines if line]
     if not found:
@@ -98,42 +97,45 @@ def _panel(
     highest = max(values)
     drawn = limit if limit and (limit[1] <= _DETAIL * highest or not highest) else None
     scale = plot.scale_of([*values, top, drawn[1] if drawn else 0.0], logarithmic=logarithmic and plot.wide(values))
-    keys = [
-        {"line": "abc"[index], "name": line["name"], "usual": number(line["usual"]), "most": number(line["most"])}
-        for index, line in enumerate(found)
-    ]
+    keys = tuple(
+        Key(
+            style,
+            line["name"],
+            number(line["usual"]),
+            number(line["most"]),
+            plot.path(line["points"], watched.axis, scale),
+        )
+        for style, line in zip("abc", found)
+    )
     beyond = f"{limit[0]} {number(limit[1])} {unit}" if limit else ""
-    told = [f"{key['name']} usually {key['usual']}, at most {key['most']}" for key in keys]
-    return {
-        "title": title,
-        "unit": unit + (", logarithmic" if scale.logarithmic else ""),
-        "keys": keys,
-        "lines": [
-            {"line": key["line"], "d": plot.path(line["points"], watched.axis, scale)} for key, line in zip(keys, found)
-        ],
-        "ticks": [{"y": scale.at(value), "label": number(value)} for value in scale.ticks()],
-        "limit": {"y": scale.at(drawn[1]), "label": beyond} if drawn else None,
-        "off_scale": beyond if limit and not drawn else "",
-        "marks": [{"x": watched.axis.at(time), "told": f"{plot.clock(time)} {what}"} for time, what in marks],
-        "told": f"{title} over time in {unit}: {'; '.join(told)}" + (f"; {beyond}" if beyond else ""),
-    }
+    told = [f"{key.name} usually {key.usual}, at most {key.most}" for key in keys]
+    return Panel(
+        title=title,
+        unit=unit + (", logarithmic" if scale.logarithmic else ""),
+        keys=keys,
+        ticks=tuple(Place(scale.at(value), number(value)) for value in scale.ticks()),
+        limit=Place(scale.at(drawn[1]), beyond) if drawn else None,
+        off_scale=beyond if limit and not drawn else "",
+        marks=tuple(Place(watched.axis.at(time), f"{clock(time)} {what}") for time, what in marks),
+        told=f"{title} over time in {unit}: {'; '.join(told)}" + (f"; {beyond}" if beyond else ""),
+    )
 
 
-def _latency(watched: _Watched) -> Optional[dict[str, Any]]:
+def _latency(watched: _Watched) -> Optional[Panel]:
     names = {"p50": "canary_p50", "p95": "canary_p95", "longest": "canary_max"}
     lines = [watched.line(name, field, 1 / 1000) for name, field in names.items()]
     logged = [(time, f"{new} new in the slow log") for time, new in _new(watched.samples, "slowlog_id")]
     return _panel(watched, "Latency of a probe beside the load", "ms", lines, logarithmic=True, marks=logged)
 
 
-def _operations(watched: _Watched) -> Optional[dict[str, Any]]:
+def _operations(watched: _Watched) -> Optional[Panel]:
     # the first sample has no rate yet, and says 0
     line = watched.line("in the server", "ops_per_second")
     wanted = ("wanted", float(watched.load["rate"]["wanted"]))
     return _panel(watched, "Operations", "per second", [line], limit=wanted)
 
 
-def _memory(watched: _Watched) -> Optional[dict[str, Any]]:
+def _memory(watched: _Watched) -> Optional[Panel]:
     most = max((sample.get("used_memory_rss", 0) for sample in watched.samples), default=0)
     unit = next(name for name in reversed(BINARY) if most >= BINARY[name] or name == "B")
     lines = [
@@ -143,17 +145,15 @@ def _memory(watched: _Watched) -> Optional[dict[str, Any]]:
     limit = max((sample.get("maxmemory", 0) for sample in watched.samples), default=0)
     told = ("maxmemory", limit / BINARY[unit]) if limit else None
     drawn = _panel(watched, "Memory", unit, lines, limit=told)
-    if drawn and drawn["off_scale"]:
-        drawn["off_scale"] = f"maxmemory {size(limit)}"
-    return drawn
+    return replace(drawn, off_scale=f"maxmemory {size(limit)}") if drawn and drawn.off_scale else drawn
 
 
-def _connections(watched: _Watched) -> Optional[dict[str, Any]]:
+def _connections(watched: _Watched) -> Optional[Panel]:
     wanted = ("wanted", float(watched.load["connections"]["wanted"]))
     return _panel(watched, "Connections", "of the load", [watched.line("open", "users")], limit=wanted)
 
 
-def _evictions(watched: _Watched) -> Optional[dict[str, Any]]:
+def _evictions(watched: _Watched) -> Optional[Panel]:
     rates: list[tuple[float, Optional[float]]] = []
     for before, after in zip(watched.samples, watched.samples[1:]):
         seen = "evicted" in before and "evicted" in after and after["t"] > before["t"]
@@ -165,7 +165,7 @@ def _evictions(watched: _Watched) -> Optional[dict[str, Any]]:
     return _panel(watched, "Evicted keys", "per second", [watched.of("evicted", rates)])
 
 
-def _processors(watched: _Watched) -> Optional[dict[str, Any]]:
+def _processors(watched: _Watched) -> Optional[Panel]:
     generators = watched.load["generators"]
     cores = generators[0].get("cores") or 1 if generators else 1
     lines = [
@@ -176,7 +176,7 @@ def _processors(watched: _Watched) -> Optional[dict[str, Any]]:
     return _panel(watched, "Processors", "%", lines, top=100.0)
 
 
-_PANELS: Sequence[Callable[[_Watched], Optional[dict[str, Any]]]] = (
+_PANELS: Sequence[Callable[[_Watched], Optional[Panel]]] = (
     _latency,
     _operations,
     _memory,
@@ -194,7 +194,7 @@ def _new(samples: Samples, field: str) -> Iterator[tuple[float, int]]:
             yield after["t"], after[field] - before[field] if before[field] >= 0 else 1  # an empty slow log has no id
 
 
-def _phases(samples: Samples, window: Sequence[float], axis: plot.Axis) -> Iterator[dict[str, Any]]:
+def _phases(samples: Samples, window: Sequence[float], axis: plot.Axis) -> Iterator[Phase]:
     """Each up to the beginning of the next."""
     begins: dict[str, float] = {}
     for sample in samples:
@@ -207,13 +207,8 @@ def _phases(samples: Samples, window: Sequence[float], axis: plot.Axis) -> Itera
         begins[next(iter(begins))] = axis.begin
     for (phase, begin), end in zip(begins.items(), [*list(begins.values())[1:], axis.end]):
         name = PHASES[phase]
-        yield {
-            "phase": phase,
-            "name": name,
-            "x": axis.at(begin),
-            "width": round(axis.at(end) - axis.at(begin), 2),
-            "told": f"{name} {plot.clock(begin)} to {plot.clock(end)}",
-        }
+        width = round(axis.at(end) - axis.at(begin), 2)
+        yield Phase(phase, name, axis.at(begin), width, f"{name} {clock(begin)} to {clock(end)}")
 
 
 def _events(samples: Samples) -> list[dict[str, Any]]:
@@ -233,9 +228,9 @@ def _events(samples: Samples) -> list[dict[str, Any]]:
     return sorted(found, key=lambda event: float(event["begin"]))
 
 
-def _band(event: Mapping[str, Any], axis: plot.Axis) -> dict[str, Any]:
+def _band(event: Mapping[str, Any], axis: plot.Axis) -> Band:
     x, right = axis.at(event["begin"]), axis.at(event["end"])
-    return {"kind": event["kind"], "x": min(x, 100 - NARROW), "width": round(max(right - x, NARROW), 2)}
+    return Band(event["kind"], min(x, 100 - NARROW), round(max(right - x, NARROW), 2))
 
 
 def _counted(samples: Samples) -> str:
@@ -245,5 +240,5 @@ def _counted(samples: Samples) -> str:
 
 
 def _when(event: Mapping[str, Any]) -> str:
-    begin, end = plot.clock(event["begin"]), plot.clock(event["end"])
+    begin, end = clock(event["begin"]), clock(event["end"])
     return begin if begin == end else f"{begin} to {end}"
