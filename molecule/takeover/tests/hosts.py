@@ -85,7 +85,14 @@ class Host:
 
     def run(self, command: str, stdin: str = "") -> Answer:
         """Of a line of shell."""
-        inside = ["nsenter", f"--target={_process(self.name)}", *_NAMESPACES, "env", "--ignore-environment", *_ENVIRONMENT]
+        inside = [
+            "nsenter",
+            f"--target={_process(self.name)}",
+            *_NAMESPACES,
+            "env",
+            "--ignore-environment",
+            *_ENVIRONMENT,
+        ]
         done = subprocess.run(
             [*inside, "sh", "-c", command], input=stdin, capture_output=True, text=True, check=False, timeout=300
         )
