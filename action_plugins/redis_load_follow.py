@@ -28,7 +28,7 @@ from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
 LOOK = 2.0  # seconds between two looks
 BLINK = 0.25  # seconds between two looks at Ctrl-C
 PLAIN = 10.0  # seconds between two lines where there is no terminal
-HELD = 60  # seconds that a load runs on unwatched: redis_load_place.py
+HELD = 60  # seconds that a load runs on unwatched: redis_load/place.py
 HURRY = 30  # seconds to tell the programs to stop, when this process is told to end
 LINE, SAID = 1000, 1_000_000  # characters of a line, and of all that a generator says at once
 DONE = "all programs have ended"

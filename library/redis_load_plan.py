@@ -33,17 +33,17 @@ options:
     required: true
   prepared:
     description:
-      - What Ansible registered of redis_load_prepare.py on each load generator. Its name, the directory of this run, python and
+      - What Ansible registered of C(redis_load prepare) on each load generator. Its name, the directory of this run, python and
         k6, or why they could not be had.
     type: list
     elements: dict
     required: true
   users:
-    description: Options of redis_load.py.
+    description: Options of C(redis_load users).
     type: dict
     required: true
   jobs:
-    description: Options of redis_jobs.py.
+    description: Options of C(redis_load jobs).
     type: dict
     required: true
   users_on:
@@ -76,7 +76,7 @@ EXAMPLES = r"""
 
 - name: Prepare the load generators
   ansible.builtin.command:
-    argv: [python3, /home/load/run/redis_load_prepare.py, "{{ item }}"]
+    argv: [python3, /home/load/run/redis_load, prepare, "{{ item }}"]
   delegate_to: "{{ item }}"
   loop: [load1, load2]
   changed_when: false

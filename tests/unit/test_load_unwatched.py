@@ -77,10 +77,10 @@ class Run:
             directory = state / name
             directory.mkdir()
             (directory / "watched").touch()  # for who reads before it is written
-            (directory / "redis_load.py").write_text(PROGRAM.format(state=str(state), does=does))
+            (directory / "redis_load").write_text(PROGRAM.format(state=str(state), does=does))
             files = {what: f"{directory}/x.{what}" for what in ("config", "result", "progress", "ended")}
             runs.append({"kind": "users", "instance": "cache", "generator": name, "directory": str(directory), **files})
-            runs[-1].update(python=sys.executable, program="redis_load.py")
+            runs[-1].update(python=sys.executable)
         ssh = state / "ssh"
         ssh.write_text(SSH.format(state=state))
         ssh.chmod(0o755)
