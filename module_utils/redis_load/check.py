@@ -6,12 +6,13 @@ Asks the server for INFO server, and changes nothing on it.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from .client import Client, Refused
+from .client import MISSING, Client, Refused
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
 SET = datetime(2025, 1, 1, tzinfo=timezone.utc).timestamp()  # a clock before this was never set
@@ -59,6 +60,11 @@ def server(options: Mapping[str, Any], *, without_login: bool) -> tuple[dict[str
     place += " (TLS)" if options.get("ssl") else ""
     about = ("server", "server")
     expected, why = "the server answers from here, with these credentials", "Redis documentation, INFO"
+    if MISSING:
+        remedy = (
+            "name a Python with the package bullmq in redis_loadtest_python, or leave that empty to have it brought"
+        )
+        return NOBODY, row(*about, FAIL, expected, f"nobody asked: {sys.executable}: {MISSING}", why, remedy)
     client = Client(options)
     try:
         who, said = _who(client, allowed=without_login and not options.get("password"))

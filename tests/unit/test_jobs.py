@@ -86,6 +86,18 @@ def test_a_python_without_the_packages_is_told(given, tmp_path, kind):
     assert (done.returncode, "expected the Python package" in line) == (1, True)
 
 
+def test_the_check_of_users_tells_the_lack_of_the_packages(given, tmp_path):
+    k6, path = tmp_path / "k6", given()
+    k6.write_text("")
+    k6.chmod(0o755)
+    path.write_text(json.dumps({"result": str(tmp_path / "result.json"), "k6": str(k6)}))
+    command = [sys.executable, "-S", LOAD, "users", "--check", path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    [server] = [row for row in json.loads(done.stdout)["findings"] if row["id"] == "generator.server"]
+    assert (server["status"], "No module named 'redis'" in server["actual"]) == ("FAIL", True)
+    assert "redis_loadtest_python" in server["remedy"]
+
+
 def checked(path, *words):
     """What --check says where there is no BullMQ: -S hides whatever is installed."""
     command = [sys.executable, "-S", LOAD, "jobs", "--check", path, *words]

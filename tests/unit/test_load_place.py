@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
+from ansible.module_utils.redis_control.load import archive, scripts
 from ansible.module_utils.redis_load import place
 
 ROOT = Path(__file__).parent.parent.parent
@@ -172,19 +172,10 @@ def test_who_reads_the_result_is_not_in_the_way(run):
 
 
 def made(home: Path, **variables: str) -> subprocess.CompletedProcess:
-    """As the role's task does it, with two files for programs."""
-    [task] = [
-        task
-        for task in yaml.safe_load((ROOT / "roles/redis_loadtest/tasks/generators.yml").read_text())
-        if task["name"] == "Generators | Bring the programs"
-    ]
-    script = task["ansible.builtin.command"]["argv"][2]
-    archive = subprocess.run(
-        f"cd {LOAD} && tar -cz cli.py users/load.js | base64 -w0", shell=True, capture_output=True, check=True
-    ).stdout
+    """As it is brought to a generator."""
     return subprocess.run(
-        ["/bin/sh", "-c", script],
-        input=archive,
+        ["/bin/sh", "-c", scripts.BRING],
+        input=archive.archive(),
         env={"PATH": os.environ["PATH"], "HOME": str(home), **variables},
         capture_output=True,
         check=False,
@@ -201,7 +192,7 @@ def test_nobody_else_looks_into_it_or_knows_its_name(tmp_path):
         assert directory.parent == tmp_path / ".cache" / "ansible-redis" / "runs"
         for path in (directory, directory.parent):
             assert path.stat().st_mode & 0o7777 == 0o700
-        assert {path.name for path in directory.iterdir()} == {"cli.py", "users", "watched"}
+        assert {path.name for path in directory.iterdir()} == {"redis_load.pyz", "watched"}
         assert not [path for path in directory.iterdir() if path.stat().st_mode & 0o077]
         names.add(directory.name)
     assert len(names) == 2

@@ -179,6 +179,7 @@ class _Where:
         at = config.get("connection", config)
         return {
             "kind": kind,
+            "host": self.host,
             "instance": instance["name"],
             "run_id": instance.get("run_id", ""),
             "place": f"{at['host']}:{at['port']}",
