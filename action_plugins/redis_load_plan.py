@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
         findings = []
         for done in prepared:
             # what runs there is decided by where Ansible sent the task, never by what the machine calls itself
-            name = str(done["item"]["item"])
+            name = str(done["generator"])
             try:
                 generators.append(load_answers.generator(done, name))
             except shape.WrongShape:

@@ -258,7 +258,9 @@ def _runs(task_vars: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _of_programs(task_vars: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """What Ansible says of each program of the plan: the item of the loop is the plan's, the rest its machine's."""
     for host, registered in _facts(task_vars, name):
-        yield from ((host, done) for done in registered.get("results", ()))
+        # the load of all hosts is one task, whose results each of them has
+        said = registered.get("programs", ()) if name == RESULTS else registered.get("results", ())
+        yield from ((host, done) for done in said if done["item"].get("host", host) == host)
 
 
 def _read(done: Mapping[str, Any], kind: str) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,9 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_control.load import guide, targets, typed  # noqa: E402
+from ansible.module_utils.redis_load import options  # noqa: E402
+from ansible.module_utils.redis_load.jobs import config as jobs_config  # noqa: E402
+from ansible.module_utils.redis_load.users import config as users_config  # noqa: E402
 from ansible.module_utils.redis_ops.base.errors import InvalidInput, Problem, RedisOpsError  # noqa: E402 - found only now
 
 ROLE = "redis_loadtest"
@@ -39,7 +40,7 @@ class ActionModule(ActionBase):
         specs = {
             path.parent.parent.name: _options(path) for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml"))
         }
-        known = [name for options in specs.values() for name in options]
+        known = [name for role in specs.values() for name in role]
         known += [name for path in ROOT.glob("roles/*/vars/main/*.yml") for name in yaml_load(path.read_text())]
         names = [name for name in given if name.startswith(tuple(f"{role}_" for role in specs))]
         values, problems = {}, []
@@ -50,10 +51,10 @@ class ActionModule(ActionBase):
                 problems.append(Problem(name, str(error.message), "a value that can be computed", "correct it"))
         problems += _of_the_programs(specs[ROLE], values)
         problems += _of_the_targets(values)
-        options = values.get("redis_loadtest_bullmq_options") or {}
-        if isinstance(options, Mapping):
+        for_bullmq = values.get("redis_loadtest_bullmq_options") or {}
+        if isinstance(for_bullmq, Mapping):
             known_options = self._templar.template(given["__redis_loadtest_bullmq_options"])
-            problems += typed.bullmq(known_options, options, "redis_loadtest_bullmq_options")
+            problems += typed.bullmq(known_options, for_bullmq, "redis_loadtest_bullmq_options")
         try:
             result.update(changed=False, numbers=typed.check(specs[ROLE], values, names, known, problems))
         except RedisOpsError as error:
@@ -80,12 +81,11 @@ def _options(path: Path) -> dict[str, Any]:
 def _of_the_programs(specs: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[Problem]:
     """By what each program itself says of its options."""
     users, jobs = (values.get(f"redis_loadtest_{name}") or {} for name in ("load", "jobs"))
-    _program("redis_load_place")  # the next one imports it
     if isinstance(users, Mapping):
-        told = _program("redis_load_config").mistakes({**typed.numbers(specs, values, NUMBERS), **users})
+        told = options.mistakes(users_config.Config, {**typed.numbers(specs, values, NUMBERS), **users})
         yield from typed.mistakes(told, "redis_loadtest_load", users)
     if isinstance(jobs, Mapping):
-        yield from typed.mistakes(_program("redis_jobs_data").mistakes(jobs), "redis_loadtest_jobs", jobs)
+        yield from typed.mistakes(options.mistakes(jobs_config.Config, jobs), "redis_loadtest_jobs", jobs)
 
 
 def _of_the_targets(values: Mapping[str, Any]) -> Iterator[Problem]:
@@ -102,13 +102,3 @@ def _of_the_targets(values: Mapping[str, Any]) -> Iterator[Problem]:
         targets.adjusted(guide.TARGETS, changes, "redis_loadtest_targets")
     except InvalidInput as error:
         yield from error.problems
-
-
-def _program(name: str) -> Any:
-    """A part of a load program, which stands beside it and not among Python's modules."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "roles" / ROLE / "files" / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # dataclasses look there
-        spec.loader.exec_module(module)
-    return sys.modules[name]

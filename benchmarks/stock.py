@@ -24,7 +24,7 @@ import lab
 import rivals
 from rivals import MEBIBYTE, PROVISIONED, STOCK, Host
 
-LOAD = lab.PROJECT / "roles/redis_loadtest/files/redis_load.py"
+LOAD = lab.PROJECT / "module_utils/redis_load"
 PROFILE = "guide"
 DURABLE = (
     f"sed -i 's/^appendonly no/appendonly yes/' {rivals.CONFIG}"
@@ -81,7 +81,7 @@ def users(host: Host, options: argparse.Namespace, directory: Path) -> dict[str,
             }
         )
     )
-    host.run(sys.executable, str(LOAD), str(config))
+    host.run(sys.executable, str(LOAD), "users", str(config))
     measured: Mapping[str, Any] = json.loads(result.read_text())
     if measured["trust"]:
         raise Doubtful("; ".join(doubt["text"] for doubt in measured["trust"]))

@@ -22,10 +22,8 @@ import yaml
 sys.path.insert(0, str(lab.PROJECT / "tests/contract"))
 loopback.use_project()
 import loaded  # noqa: E402 - after the path to it
+from ansible.module_utils.redis_load import machine  # noqa: E402
 from instances import laboratory, program  # noqa: E402
-
-sys.path.insert(0, str(loaded.FILES))
-import redis_load_watch  # noqa: E402
 
 VERSION, PROFILE = "redis 7.0.15", "guide"
 PROFILES = lab.PROJECT / "roles/redis_server/vars/main/profiles.yml"
@@ -102,9 +100,9 @@ def wait(minutes: float) -> str:
 
 
 def measured() -> float:
-    before = redis_load_watch.machine()
+    before = machine.machine()
     time.sleep(LOOK)
-    busy, everything = (now - then for now, then in zip(redis_load_watch.machine(), before))
+    busy, everything = (now - then for now, then in zip(machine.machine(), before))
     return 100 * busy / everything
 
 

@@ -28,10 +28,10 @@ import lab
 import loopback
 import rivals
 
-sys.path.insert(0, str(lab.PROJECT / "roles/redis_loadtest/files"))
-import redis_load_config
-import redis_load_target
-import redis_load_watch
+loopback.use_project()
+from ansible.module_utils.redis_load import client, machine  # noqa: E402
+from ansible.module_utils.redis_load.users import config as users_config  # noqa: E402
+from ansible.module_utils.redis_load.users import watch as users_watch  # noqa: E402
 
 PORT, CLIENTS = 20_000, 1000
 SETTLED = 8  # seconds: all clients are connected, and the watch has taken its first snapshot
@@ -62,11 +62,11 @@ class Server:
 
     def __init__(self, pid: int, benchmark: str) -> None:
         self.pid, self._benchmark = pid, benchmark
-        self.client = redis_load_target.Client(config())
+        self.client = client.Client(config().connection)
 
     def cpu(self) -> float:
         """Seconds of processor time it has used."""
-        return redis_load_watch.process(self.pid)[0]
+        return machine.process(self.pid)[0]
 
     def counted(self) -> tuple[float, int, float]:
         """Now, and until now: commands of the load, seconds of processor time."""
@@ -95,8 +95,8 @@ class Server:
             rivals.leave_the_first_core()
 
 
-def config() -> redis_load_config.Config:
-    return redis_load_config.Config(host="127.0.0.1", port=PORT, users=CLIENTS, ramp=0, warm_up=1, duration=3600)
+def config() -> users_config.Config:
+    return users_config.Config(host="127.0.0.1", port=PORT, users=CLIENTS, ramp=0, warm_up=1, duration=3600)
 
 
 @contextlib.contextmanager
@@ -142,12 +142,12 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def watch(load: subprocess.Popen[Any]) -> redis_load_watch.Watch:
+def watch(load: subprocess.Popen[Any]) -> users_watch.Watch:
     """As the load test does it, until the load ends."""
     given = config()
     with Path(os.devnull).open("w") as nowhere:
-        show = redis_load_watch.Show(nowhere, given.pause)
-        watch = redis_load_watch.Watch(given, redis_load_target.Client(given), show)
+        show = users_watch.Show(nowhere, given.pause)
+        watch = users_watch.Watch(given, client.Client(given.connection), show)
         watch.begin()
         watch.follow(load, lambda: True)
     return watch
@@ -205,7 +205,7 @@ def snapshots(server: Server, count: int = 20) -> dict[str, float]:
     instance = observe.Instance("watched", "instance watched", {}, address=Address("127.0.0.1", PORT))
     with contextlib.ExitStack() as stack:
         for _ in range(CLIENTS):
-            connected = redis_load_target.Client(config())
+            connected = client.Client(config().connection)
             connected("PING")
             stack.callback(connected.close)
         before, spent = server.client.info("commandstats"), server.cpu()

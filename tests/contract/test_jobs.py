@@ -1,4 +1,4 @@
-"""redis_jobs.py with real BullMQ on real servers: a good one, a slow one, one that goes away, one that forgets."""
+"""`redis_load jobs` with real BullMQ on real servers: a good one, a slow one, one that goes away, one that forgets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["lab"]
 
 pytestmark = some("redis 7.0.15", "valkey 9.1.2")
 
-PROGRAM = Path(__file__).parent.parent.parent / "roles" / "redis_loadtest" / "files" / "redis_jobs.py"
+LOAD = Path(__file__).parent.parent.parent / "module_utils" / "redis_load"
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "queues.md"
 QUEUE = "redis-ops-load-test"
 PASSWORD = "s3cret-of-the-test"
@@ -58,7 +58,7 @@ class Jobs:
     def started(self, *arguments: str, **changes) -> Iterator[subprocess.Popen]:
         self.path.touch(0o600)
         self.path.write_text(json.dumps({**self.config, **changes}))
-        command = [bull.python(), PROGRAM, "--config", self.path, *arguments]
+        command = [bull.python(), LOAD, "jobs", self.path, *arguments]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         with process:
             try:
@@ -208,7 +208,7 @@ def checked(jobs, python="", **changes) -> tuple[dict, dict]:
     """What --check prints: findings by id, and the rest. It ends well whatever it found."""
     jobs.path.touch(0o600)
     jobs.path.write_text(json.dumps({**jobs.config, **changes}))
-    command = [python or bull.python(), PROGRAM, "--check", f"--config={jobs.path}"]
+    command = [python or bull.python(), LOAD, "jobs", "--check", jobs.path]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert PASSWORD not in done.stdout + done.stderr
     said = json.loads(done.stdout)

@@ -339,18 +339,20 @@ def test_two_instances_share_the_memory_and_the_disk(lab, tmp_path, monkeypatch)
 
 # --- from a generator -------------------------------------------------------------------------------------------------
 
-RUNNER = ROOT / "roles" / "redis_loadtest" / "files" / "redis_load.py"
+LOAD = ROOT / "module_utils" / "redis_load"
 PLACES = os.pathsep.join((str(ROOT / ".venv" / "bin"), os.environ.get("PATH", "")))
 K6 = os.environ.get("REDIS_LOAD_K6") or shutil.which("k6", path=PLACES)
 
 
 def generator(lab, directory, **options):
-    """What `redis_load.py --check` prints: rows by name, and the rest. It ends well whatever it found."""
+    """What `redis_load users --check` prints: rows by name, and the rest. It ends well whatever it found."""
     config = directory / "load.json"
     k6 = K6 or "true"  # which says nothing
     config.write_text(json.dumps({"port": lab.port, "k6": k6, "result": str(directory / "result.json"), **options}))
     config.chmod(0o600)
-    done = subprocess.run([sys.executable, RUNNER, "--check", config], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, LOAD, "users", "--check", config], capture_output=True, text=True, check=True
+    )
     assert "hunter2" not in done.stdout + done.stderr
     result = json.loads(done.stdout)
     return {finding["id"].removeprefix("generator."): finding for finding in result.pop("findings")}, result

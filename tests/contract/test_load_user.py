@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +19,7 @@ from ansible.module_utils.redis_ops.load import account
 from ansible.module_utils.redis_ops.model import load_user
 from ansible.module_utils.redis_ops.server.connection import Credentials
 from instances import Lab, lab, some
-from loaded import FILES, K6, not_tested
+from loaded import K6, LOAD, not_tested
 from servers import Client, Refused
 
 __all__ = ["lab"]
@@ -84,11 +83,10 @@ def refusals(lab: Lab) -> list[str]:
 
 
 @contextlib.contextmanager
-def program(name: str, config: dict, path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def program(name: str, config: dict, path: Path) -> Iterator[subprocess.Popen[str]]:
     path.touch(0o600)
     path.write_text(json.dumps(config))
-    python = bull.python() if name == "redis_jobs.py" else sys.executable
-    with subprocess.Popen([python, FILES / name, *arguments, path], stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([bull.python(), LOAD, name, path], stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:
@@ -108,9 +106,9 @@ def test_a_whole_load_is_refused_nothing_and_leaves_nothing(guarded, tmp_path):
     users, others, jobs = (run["settings"] for run in runs)
     with contextlib.ExitStack() as stack:
         started = [
-            stack.enter_context(program("redis_load.py", users, tmp_path / "users1.config")),
-            stack.enter_context(program("redis_load.py", others, tmp_path / "users2.config")),
-            stack.enter_context(program("redis_jobs.py", jobs, tmp_path / "jobs.config", "--config")),
+            stack.enter_context(program("users", users, tmp_path / "users1.config")),
+            stack.enter_context(program("users", others, tmp_path / "users2.config")),
+            stack.enter_context(program("jobs", jobs, tmp_path / "jobs.config")),
         ]
         said = [process.communicate(timeout=90)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], said
@@ -135,15 +133,15 @@ def test_the_check_before_a_load_is_refused_nothing_either(guarded, tmp_path):
     login = {"username": name, "password": PASSWORD}
     users, _, jobs = (run["settings"] for run in runs)
     configs = {
-        "redis_load.py": {**users, **login},
-        "redis_jobs.py": {**jobs, "connection": {**jobs["connection"], **login}},
+        "users": {**users, **login},
+        "jobs": {**jobs, "connection": {**jobs["connection"], **login}},
     }
-    for file, config in configs.items():
-        path = tmp_path / f"{file}.config"
+    for kind, config in configs.items():
+        path = tmp_path / f"{kind}.config"
         path.touch(0o600)
         path.write_text(json.dumps(config))
-        words = ["--check", *(["--config"] if file == "redis_jobs.py" else []), path]
-        done = subprocess.run([bull.python(), FILES / file, *words], capture_output=True, text=True, check=True)
+        words = [bull.python(), LOAD, kind, "--check", path]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
         said = json.loads(done.stdout)
         assert said["run_id"] == guarded.info()["run_id"]
         assert {finding["status"] for finding in said["findings"]} == {"PASS"}, said

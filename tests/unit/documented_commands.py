@@ -209,6 +209,8 @@ def _program(name: str) -> Path | None:
     """The file of a program of this project: by its path, or as what it is called where a role puts it."""
     if "/" in name:
         found = ROOT / name
+        if (found / "__main__.py").is_file():
+            return found / "__main__.py"
         return found if found.is_file() and (found.suffix == ".py" or found.stat().st_mode & 0o100) else None
     files = [place / f"{name.removesuffix('.py').replace('-', '_')}.py" for place in PROGRAMS]
     return next((path for path in files if path.is_file()), None)
@@ -221,18 +223,20 @@ def _of_program(words: Sequence[str], _: Path) -> Iterator[str]:
         return
     options = [word.partition("=")[0] for word in words[1:] if word.startswith("-")]
     if options:
-        known = _help(path)
+        known = _help(path, *(words[1:2] if path.name == "__main__.py" else ()))
         for option in options:
             if not re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", known):
                 yield f"{words[0]}: no option {option}"
 
 
 @functools.cache
-def _help(path: Path) -> str:
-    """What a program says of its options; of a script for the shell its comments."""
+def _help(path: Path, *command: str) -> str:
+    """What a program, or a command of it, says of its options; of a script for the shell its comments."""
     if path.suffix != ".py":
         return "".join(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#"))
-    run = subprocess.run([sys.executable, str(path), "--help"], capture_output=True, text=True, check=True, timeout=60)
+    run = subprocess.run(
+        [sys.executable, str(path), *command, "--help"], capture_output=True, text=True, check=True, timeout=60
+    )
     return run.stdout
 
 

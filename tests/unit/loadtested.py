@@ -87,7 +87,7 @@ PHASES = [
 
 
 def users(samples: Sequence[Mapping[str, Any]] = PHASES, **more: Any) -> dict[str, Any]:
-    """What redis_load.py writes."""
+    """What `redis_load users` writes."""
     quantiles = [[50, 0.4], [90, 0.8], [95, 0.9], [99, 2.5], [99.9, 9.0]]
     flows = {
         name: {**LATENCY, "quantiles": quantiles}
@@ -141,7 +141,7 @@ def users(samples: Sequence[Mapping[str, Any]] = PHASES, **more: Any) -> dict[st
 
 
 def jobs(**more: Any) -> dict[str, Any]:
-    """What redis_jobs.py writes."""
+    """What `redis_load jobs` writes."""
     times = {"p50": 2000, "p95": 4500, "p99": 9000, "max": 20_000}
     phase = {"jobs": 500, "sent": 500, "added": 500, "completed": 500, "seconds": 10.0, "rate": 50.0}
     phase.update(enqueue_us=times, end_to_end_us=times, late_us={**times, "p95": 800})

@@ -34,7 +34,15 @@ LEVEL = {name: level for level, name in enumerate(ROOMS)}
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 # What runs on the control node and in the roles. Ansible and the operating system may be used there.
-AROUND = ("module_utils/redis_control", "library", "action_plugins", "callback_plugins", "doc_fragments", "roles")
+AROUND = (
+    "module_utils/redis_control",
+    "module_utils/redis_load",
+    "library",
+    "action_plugins",
+    "callback_plugins",
+    "doc_fragments",
+    "roles",
+)
 EVERYTHING = [*SOURCES, *(path for place in AROUND for path in sorted((ROOT / place).rglob("*.py")))]
 
 

@@ -174,7 +174,7 @@ def following(monkeypatch):
     run = Run("loadtest.yml")
     run.plugin.v2_playbook_on_task_start(task("redis_load_plan"), False)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    run.plugin.v2_playbook_on_task_start(task("redis_load_follow"), False)
+    run.plugin.v2_playbook_on_task_start(task("redis_load_run"), False)
     yield run
     run.end()
     signal.signal(signal.SIGINT, usual)

@@ -162,7 +162,7 @@ def test_no_host_speaks_for_another_one(play):
 @pytest.mark.parametrize("attack", [text for text in EVERY if "\0" not in text], ids=lambda text: ascii(text)[:40])
 def test_what_a_program_says_instead_of_a_result_stays_one_line(play, attack):
     item = {"instance": "sessions", "kind": "users", "generator": "load1"}
-    play.has(RESULTS, results=[{"item": item, "stdout": attack}])
+    play.has(RESULTS, programs=[{"item": item, "stdout": attack}])
     answer = loaded(play)
     assert answer["exit_code"] == 3
     assert all(line.isprintable() for line in answer["report"])
@@ -171,6 +171,6 @@ def test_what_a_program_says_instead_of_a_result_stays_one_line(play, attack):
 
 def test_a_result_of_another_shape_is_told_as_such(play):
     item = {"instance": "sessions", "kind": "users", "generator": "load1"}
-    play.has(RESULTS, results=[{"item": item, "stdout": json.dumps({**CLEANED, "samples": 7})}])
+    play.has(RESULTS, programs=[{"item": item, "stdout": json.dumps({**CLEANED, "samples": 7})}])
     told = " ".join(loaded(play)["report"])
     assert "load1: no result: it cannot be read: samples: a number; expected a list" in told

@@ -6,12 +6,13 @@ import contextlib
 import json
 import os
 import socket
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.redis_load import check
+from ansible.module_utils.redis_load.users import check as generator_check
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.errors import AccessDenied, InvalidInput
 from ansible.module_utils.redis_ops.base.findings import Status
@@ -43,11 +44,6 @@ from ansible.module_utils.redis_ops.view.instance import Instance, InstanceView
 from ansible.module_utils.redis_ops.view.queues import QUEUES
 from ansible.module_utils.redis_ops.view.slow_log import SLOW_LOG
 from views import Server
-
-FILES = Path(__file__).parent.parent.parent / "roles" / "redis_loadtest" / "files"
-sys.path.insert(0, str(FILES))
-
-import redis_load_check  # noqa: E402
 
 PASS, WARN, FAIL, SKIP = Status.PASS, Status.WARN, Status.FAIL, Status.SKIP
 MB = 2**20
@@ -558,8 +554,8 @@ def machine(monkeypatch):
     """One with two cores and 4 GB free."""
 
     def be(cores: float = 2.0, free: int = 4096 * MB) -> None:
-        monkeypatch.setattr(redis_load_check, "cores", lambda: cores)
-        monkeypatch.setattr(redis_load_check, "available", lambda: free)
+        monkeypatch.setattr(generator_check, "cores", lambda: cores)
+        monkeypatch.setattr(generator_check, "available", lambda: free)
 
     be()
     return be
@@ -583,7 +579,7 @@ def generator(tmp_path, machine):  # noqa: ARG001 - it is on that machine
         path = tmp_path / "load.json"
         here = {"k6": str(k6), "port": listener.getsockname()[1], "result": str(tmp_path / "result.json")}
         path.write_text(json.dumps({**here, **options}))
-        return redis_load_check.check(path)
+        return generator_check.check(path)
 
     yield look
     listener.close()
@@ -679,10 +675,10 @@ def test_a_file_that_is_none(tmp_path, text):
     path = tmp_path / "load.json"
     if text is not None:
         path.write_text(text)
-    result = redis_load_check.check(path)
+    result = generator_check.check(path)
     assert statuses(result) == {"config": "FAIL", "clock": "PASS"}
     assert result["findings"][0]["subject"] == "configuration"
 
 
 def test_a_clock_that_was_never_set():
-    assert redis_load_check.clock(0.0)["status"] == "FAIL"
+    assert check.clock(0.0)["status"] == "FAIL"

@@ -17,7 +17,7 @@ FLOWS = ("session_write", "session_read", "session_refresh", "cache_get", "cache
 
 
 def result(**changes: object) -> dict:
-    """Of redis_load.py."""
+    """Of `redis_load users`."""
     made = {
         "started": "2026-11-23T00:00:00+00:00",
         "config": dict.fromkeys(
@@ -314,7 +314,7 @@ def test_keys_of_jobs_that_are_left_are_told_with_what_to_do():
     made = document({**JOBS, "keys_left": 37}, kind="jobs")
     left = finding(made, "keys_left")
     assert (made["verdict"], left["status"], left["actual"]) == ("PASS", "WARN", "37 (*:redis-ops-load-r1:*)")
-    assert "redis_jobs.py --clean" in left["remedy"]
+    assert "redis_load jobs --clean" in left["remedy"]
     left = finding(document({**JOBS, "keys_left": None}, kind="jobs"), "keys_left")  # nobody knows how many
     assert (left["status"], left["actual"]) == (
         "WARN",

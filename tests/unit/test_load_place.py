@@ -10,12 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
+from ansible.module_utils.redis_control.load import archive, scripts
+from ansible.module_utils.redis_load import place
 
 ROOT = Path(__file__).parent.parent.parent
-FILES = ROOT / "roles" / "redis_loadtest" / "files"
-sys.path.insert(0, str(FILES))
-import redis_load_place as place  # noqa: E402 - after the path to it
+LOAD = ROOT / "module_utils" / "redis_load"
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def watched(directory: Path, text: str = "60\n", age: float = 0) -> None:
 def program(directory: Path, *, says: str = "") -> subprocess.Popen:
     """Another program that works in the directory until its standard input ends."""
     script = (
-        f"import sys; sys.path.insert(0, {str(FILES)!r}); import redis_load_place as place\n"
+        f"import sys; sys.path.insert(0, {str(LOAD.parent)!r}); from redis_load import place\n"
         f"with place.working_in({str(directory / 'stop')!r}):\n    print('in', flush=True); sys.stdin.read()\n{says}"
     )
     process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -173,19 +172,10 @@ def test_who_reads_the_result_is_not_in_the_way(run):
 
 
 def made(home: Path, **variables: str) -> subprocess.CompletedProcess:
-    """As the role's task does it, with two files for programs."""
-    [task] = [
-        task
-        for task in yaml.safe_load((ROOT / "roles/redis_loadtest/tasks/generators.yml").read_text())
-        if task["name"] == "Generators | Bring the programs"
-    ]
-    script = task["ansible.builtin.command"]["argv"][2]
-    archive = subprocess.run(
-        f"cd {FILES} && tar -cz redis_load.py redis_load.js | base64 -w0", shell=True, capture_output=True, check=True
-    ).stdout
+    """As it is brought to a generator."""
     return subprocess.run(
-        ["/bin/sh", "-c", script],
-        input=archive,
+        ["/bin/sh", "-c", scripts.BRING],
+        input=archive.archive(),
         env={"PATH": os.environ["PATH"], "HOME": str(home), **variables},
         capture_output=True,
         check=False,
@@ -202,7 +192,7 @@ def test_nobody_else_looks_into_it_or_knows_its_name(tmp_path):
         assert directory.parent == tmp_path / ".cache" / "ansible-redis" / "runs"
         for path in (directory, directory.parent):
             assert path.stat().st_mode & 0o7777 == 0o700
-        assert {path.name for path in directory.iterdir()} == {"redis_load.py", "redis_load.js", "watched"}
+        assert {path.name for path in directory.iterdir()} == {"redis_load.pyz", "watched"}
         assert not [path for path in directory.iterdir() if path.stat().st_mode & 0o077]
         names.add(directory.name)
     assert len(names) == 2
@@ -220,7 +210,7 @@ def test_a_user_without_a_home_directory_is_told(tmp_path):
 
 def test_no_program_of_a_load_writes_where_others_do():
     """Not by a fixed name, and not in a place for all: what it needs stands beside its result."""
-    for path in [*FILES.glob("*.py"), *(ROOT / "roles/redis_loadtest/tasks").glob("*.yml")]:
+    for path in [*LOAD.rglob("*.py"), *(ROOT / "roles/redis_loadtest/tasks").glob("*.yml")]:
         text = path.read_text()
         assert "/tmp" not in text, path
         assert "ansible.builtin.tempfile" not in text, path

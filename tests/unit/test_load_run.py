@@ -1,4 +1,4 @@
-"""The runner of the load: answers of a server, percentiles, what it says on the way, what it doubts, what it is told."""
+"""The load of users: percentiles, what it says on the way, what it doubts, what it is told."""
 
 from __future__ import annotations
 
@@ -14,56 +14,18 @@ from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
+from ansible.module_utils.redis_load import figures, machine, place
+from ansible.module_utils.redis_load.errors import Problem
+from ansible.module_utils.redis_load.users import config as users_config
+from ansible.module_utils.redis_load.users import doubts, k6, watch
 
-FILES = Path(__file__).parent.parent.parent / "roles" / "redis_loadtest" / "files"
-sys.path.insert(0, str(FILES))
-
-import redis_load_config  # noqa: E402 - after the path to it
-import redis_load_k6  # noqa: E402
-import redis_load_numbers as numbers  # noqa: E402
-import redis_load_place  # noqa: E402
-import redis_load_target as target  # noqa: E402
-import redis_load_watch as watch  # noqa: E402
-
-# --- the answers of a server ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "meaning"),
-    [
-        (b"+PONG\r\n", "PONG"),
-        (b":-1\r\n", -1),
-        (b"$5\r\na\r\nbc\r\n", "a\r\nbc"),
-        (b"$0\r\n\r\n", ""),
-        (b"$-1\r\n", None),
-        (b"*-1\r\n", None),
-        (b"*0\r\n", []),
-        (b"*3\r\n:1\r\n*1\r\n+a\r\n$-1\r\n", [1, ["a"], None]),
-    ],
-)
-def test_an_answer(text, meaning):
-    assert target.parse(io.BytesIO(text)) == meaning
-
-
-def test_an_error_in_a_pipeline_does_not_hide_what_follows():
-    stream = io.BytesIO(b"-OOM command not allowed\r\n+OK\r\n")
-    refused = target.parse(stream)
-    assert isinstance(refused, target.Refused)
-    assert str(refused) == "OOM command not allowed"
-    assert target.parse(stream) == "OK"
-
-
-@pytest.mark.parametrize("text", [b"", b"+PO", b"$5\r\nab", b"*2\r\n:1\r\n", b"HTTP/1.1 400 Bad Request\r\n"])
-def test_half_an_answer_or_none_of_redis_is_a_broken_connection(text):
-    with pytest.raises(ConnectionError):
-        target.parse(io.BytesIO(text))
-
+LOAD = Path(__file__).parent.parent.parent / "module_utils" / "redis_load"
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
 def test_percentiles_are_measured_values():
-    found = numbers.percentiles([*range(1, 1001)][::-1])
+    found = figures.percentiles([*range(1, 1001)][::-1])
     assert found == {
         "count": 1000,
         "mean": 500.5,
@@ -77,10 +39,10 @@ def test_percentiles_are_measured_values():
 
 
 def test_percentiles_of_few_and_of_none():
-    assert numbers.percentiles([]) == {"count": 0}
-    assert set(numbers.percentiles([7]).values()) == {1, 7}
-    assert numbers.percentiles([1, 2])["p50"] == 1
-    assert numbers.percentiles([1, 2])["p90"] == 2
+    assert figures.percentiles([]) == {"count": 0}
+    assert set(figures.percentiles([7]).values()) == {1, 7}
+    assert figures.percentiles([1, 2])["p50"] == 1
+    assert figures.percentiles([1, 2])["p90"] == 2
 
 
 @pytest.mark.parametrize(
@@ -88,14 +50,14 @@ def test_percentiles_of_few_and_of_none():
     [(10, [10]), (50, [50]), (51, [51, 1]), (170, [170, 120, 70, 20])],
 )
 def test_a_stall_is_felt_by_all_who_would_have_come_meanwhile(took, measured):
-    assert numbers.unhidden(took, 50) == measured
+    assert doubts.unhidden(took, 50) == measured
 
 
 @pytest.mark.parametrize(
     ("bytes_", "text"), [(0, "0 B"), (2048, "2 KB"), (1024**2 * 47, "47 MB"), (1024**3 * 1.2, "1.20 GB")]
 )
 def test_a_size(bytes_, text):
-    assert numbers.size(bytes_) == text
+    assert figures.size(bytes_) == text
 
 
 # --- progress ---------------------------------------------------------------------------------------------------------
@@ -113,15 +75,15 @@ SAMPLE = {
 
 
 def test_the_line_of_progress():
-    assert numbers.progress(SAMPLE, 161) == (
+    assert doubts.progress(SAMPLE, 161) == (
         "sustained  2:41 left  1000 users  5012 ops/s  p95 0.41 ms  47 MB of 2.00 GB  3 evicted  generator 61 % CPU"
     )
 
 
 def test_the_line_of_progress_without_a_limit_and_without_an_answer():
-    assert "  47 MB  3 evicted" in numbers.progress({**SAMPLE, "maxmemory": 0}, 0)
+    assert "  47 MB  3 evicted" in doubts.progress({**SAMPLE, "maxmemory": 0}, 0)
     lost = {"phase": "sustained", "error": "Connection refused"}
-    assert numbers.progress(lost, -3) == "sustained  0:00 left  NO ANSWER: Connection refused"
+    assert doubts.progress(lost, -3) == "sustained  0:00 left  NO ANSWER: Connection refused"
 
 
 class Stream(io.StringIO):
@@ -188,7 +150,7 @@ def result(**other) -> dict:
 
 
 def test_nothing_speaks_against_a_good_run_at_its_limits():
-    assert numbers.doubts(result()) == []
+    assert doubts.doubts(result()) == []
 
 
 @pytest.mark.parametrize(
@@ -207,14 +169,14 @@ def test_nothing_speaks_against_a_good_run_at_its_limits():
         ("restarted", {"window__end": {"info": {"run_id": "b"}}}),
         ("no_answer", {"samples": [{"phase": "sustained"}] * 58 + [{"phase": "sustained", "error": "refused"}]}),
         ("no_answer", {"samples": [{"phase": "sustained"}] * 51}),
-        ("reset", {"samples": [{"phase": "sustained", numbers.COUNTER: count} for count in range(59, 0, -1)]}),
+        ("reset", {"samples": [{"phase": "sustained", doubts.COUNTER: count} for count in range(59, 0, -1)]}),
         ("too_few", {"config": {"duration": 4.9, "write_share": 0.2}}),
         ("too_few", {"config": {"duration": 60, "write_share": 0.01}}),
         ("too_few", {"config": {"duration": 60, "write_share": 0.99}}),
     ],
 )
 def test_one_thing_speaks_against_it(doubt, about):
-    [found] = numbers.doubts(result(**about))
+    [found] = doubts.doubts(result(**about))
     assert found["id"] == doubt
     assert "\n" not in found["text"]
 
@@ -225,22 +187,22 @@ def test_a_run_that_was_stopped_before_its_load_is_doubted_and_no_error():
         status="interrupted", k6__sustained=nothing, window={}, samples=[], generator__k6_cpu={}, rate__reached=0
     )
     # how little came of it says nothing more
-    assert [doubt["id"] for doubt in numbers.doubts(found)] == ["interrupted"]
+    assert [doubt["id"] for doubt in doubts.doubts(found)] == ["interrupted"]
 
 
 @pytest.mark.parametrize("share", [0, 1])
 def test_an_operation_that_nobody_asked_for_is_not_missed(share):
-    assert numbers.doubts(result(config={"duration": 60, "write_share": share})) == []
+    assert doubts.doubts(result(config={"duration": 60, "write_share": share})) == []
 
 
 def test_the_machine_is_what_this_process_may_use_of_it():
     whole = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(whole)})
-        one = watch.machine()[1]
+        one = machine.machine()[1]
     finally:
         os.sched_setaffinity(0, whole)
-    assert one == pytest.approx(watch.machine()[1] / len(whole), rel=0.1)
+    assert one == pytest.approx(machine.machine()[1] / len(whole), rel=0.1)
 
 
 def test_keys_are_those_of_all_databases():
@@ -257,7 +219,7 @@ def test_a_canary_that_got_no_answer_has_waited_and_one_that_was_refused_has_not
         raise ConnectionRefusedError
 
     monkeypatch.setattr(watch, "cores", lambda: 1.0)
-    seen = watch.Watch(redis_load_config.Config(), client, None)
+    seen = watch.Watch(users_config.Config(), client, None)
     seen._look("sustained")
     assert seen.canary_errors == 3
     [waited] = seen._recent
@@ -274,7 +236,7 @@ def told(tmp_path):
         path = tmp_path / "config.json"
         path.write_text(json.dumps({"result": str(tmp_path / "result.json"), "k6": sys.executable, **options}))
         path.chmod(0o600)
-        return redis_load_config.load(path)
+        return users_config.load(path)
 
     return load
 
@@ -326,17 +288,15 @@ def test_who_looks_no_more_stops_it_and_who_never_did_does_not(happens, stopped,
 def test_a_configuration_is_removed_from_the_directory_of_a_run_only(stop, kept, tmp_path):
     path = tmp_path / "users.config"
     path.touch()
-    redis_load_place.forget(path, stop and f"{tmp_path}/{stop}")
+    place.forget(path, stop and f"{tmp_path}/{stop}")
     assert path.exists() is kept
 
 
 def test_it_is_removed_once_it_was_read_and_not_by_a_check(tmp_path):
-    k6 = tmp_path / "k6"
-    k6.write_text("#!/bin/sh\necho 'k6 v1.1.0 (made up)'\n")
-    k6.chmod(0o755)
+    fake = fake_k6(tmp_path)
     path = tmp_path / "users.config"
     files = {name: str(tmp_path / name) for name in ("result", "stop")}
-    path.write_text(json.dumps({**files, "k6": str(k6), "port": 1}))
+    path.write_text(json.dumps({**files, "k6": fake, "port": 1}))
     assert program("--check", str(path)).returncode == 0
     assert path.exists()
     assert program(str(path)).returncode == 1
@@ -347,11 +307,11 @@ def test_it_is_removed_once_it_was_read_and_not_by_a_check(tmp_path):
     ("options", "problem"),
     [
         ({"user": 10}, "user: no such option; expected one of result, host,"),
-        ({"users": 0}, "users: 0; expected 1 to 100000"),
-        ({"users": "10"}, 'users: "10"; expected int, such as 1000'),
-        ({"users": True}, "users: true; expected int, such as 1000"),
-        ({"tls": 1}, "tls: 1; expected bool, such as false"),
-        ({"write_share": 1.5}, "write_share: 1.5; expected 0 to 1"),
+        ({"users": 0}, "users: 0; expected a whole number from 1 to 100000"),
+        ({"users": "10"}, 'users: "10"; expected a whole number from 1 to 100000'),
+        ({"users": True}, "users: true; expected a whole number from 1 to 100000"),
+        ({"tls": 1}, "tls: 1; expected true or false"),
+        ({"write_share": 1.5}, "write_share: 1.5; expected a number from 0 to 1"),
         ({"result": "/nowhere/at/all.json"}, "result: '/nowhere/at/all.json'; expected a file in a directory"),
         ({"k6": "/nowhere/k6"}, "k6: '/nowhere/k6'; expected a program"),
         ({"prefix": "a b*"}, "prefix and run_id: 'a b*:"),
@@ -362,14 +322,14 @@ def test_it_is_removed_once_it_was_read_and_not_by_a_check(tmp_path):
     ],
 )
 def test_a_mistake_is_one_line(told, options, problem):
-    with pytest.raises(redis_load_config.Problem) as caught:
+    with pytest.raises(Problem) as caught:
         told(**options)
     [line] = str(caught.value).splitlines()
     assert f"config.json: {problem}" in line
 
 
 def test_all_mistakes_are_told_at_once(told):
-    with pytest.raises(redis_load_config.Problem) as caught:
+    with pytest.raises(Problem) as caught:
         told(port=0, rate="fast", colour="red")
     assert len(str(caught.value).splitlines()) == 3
 
@@ -378,14 +338,14 @@ def test_a_password_in_a_file_that_others_may_read_is_refused(tmp_path, told):
     assert told(password="swordfish").password == "swordfish"
     path = tmp_path / "config.json"
     path.chmod(0o640)
-    with pytest.raises(redis_load_config.Problem, match="others may read this file; expected mode 0600") as caught:
-        redis_load_config.load(path)
+    with pytest.raises(Problem, match="others may read this file; expected mode 0600") as caught:
+        users_config.load(path)
     assert "swordfish" not in str(caught.value)
 
 
 def test_more_users_than_files_may_be_open_are_refused(told, monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 1024))
-    with pytest.raises(redis_load_config.Problem, match="this process may open 1024 files"):
+    with pytest.raises(Problem, match="this process may open 1024 files"):
         told(users=1000)
     assert told(users=924).users == 924
 
@@ -398,8 +358,8 @@ def test_a_generator_has_its_share_of_the_users(told):
 @pytest.mark.parametrize("text", ["[1]", "{", ""])
 def test_a_file_that_is_no_object(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
-    with pytest.raises(redis_load_config.Problem, match="a JSON object, see --help"):
-        redis_load_config.load(tmp_path / "config.json")
+    with pytest.raises(Problem, match="a JSON object, see --help"):
+        users_config.load(tmp_path / "config.json")
 
 
 # --- k6 ---------------------------------------------------------------------------------------------------------------
@@ -418,23 +378,23 @@ def test_a_file_that_is_no_object(tmp_path, text):
     ],
 )
 def test_the_module_for_redis_goes_by_the_version(said, version, module):
-    assert redis_load_k6.module_of(said) == (version, module)
+    assert k6.module_of(said) == (version, module)
 
 
 def test_a_program_that_is_no_k6_is_told():
-    with pytest.raises(redis_load_config.Problem, match="`k6 version` said 'bash: no'; expected a version"):
-        redis_load_k6.module_of("bash: no\n")
+    with pytest.raises(Problem, match="`k6 version` said 'bash: no'; expected a version"):
+        k6.module_of("bash: no\n")
 
 
 def test_the_script_names_the_module_once():
-    assert (FILES / "redis_load.js").read_text().count(redis_load_k6.OLD) == 1
+    assert (k6.script(k6.OLD).count(k6.OLD), k6.script(k6.NEW).count(k6.OLD)) == (1, 0)
 
 
 def test_k6_gets_room_where_there_is_some():
     gib = 1024**3
-    assert redis_load_k6.roomy(1000, 24 * gib) == {"GOGC": "off", "GOMEMLIMIT": "4294967296B"}
-    assert redis_load_k6.roomy(1000, 3 * gib) == {"GOGC": "off", "GOMEMLIMIT": "1073741824B"}
-    assert redis_load_k6.roomy(1000, 2 * gib) == {}
+    assert k6.roomy(1000, 24 * gib) == {"GOGC": "off", "GOMEMLIMIT": "4294967296B"}
+    assert k6.roomy(1000, 3 * gib) == {"GOGC": "off", "GOMEMLIMIT": "1073741824B"}
+    assert k6.roomy(1000, 2 * gib) == {}
 
 
 @pytest.mark.parametrize(("beside", "limit"), [(0, 1000 * 2**20), (1, 500 * 2**20), (3, 250 * 2**20)])
@@ -442,9 +402,9 @@ def test_programs_on_one_machine_share_its_memory(told, tmp_path, monkeypatch, b
     seen = tmp_path / "seen"
     (tmp_path / "k6").write_text(f'#!/bin/sh\necho "k6 v1.1.0"\n[ "$1" = run ] && echo "$GOMEMLIMIT" > {seen}\n')
     (tmp_path / "k6").chmod(0o755)
-    monkeypatch.setattr(redis_load_k6, "available", lambda: 3000 * 2**20)
+    monkeypatch.setattr(k6, "available", lambda: 3000 * 2**20)
     config = told(k6=str(tmp_path / "k6"), users=100, beside=beside)
-    with redis_load_k6.K6(config, tmp_path).running() as process:
+    with k6.K6(config, tmp_path).running() as process:
         process.wait()
     assert seen.read_text() == f"{limit}B\n"
 
@@ -453,24 +413,24 @@ def test_each_user_has_one_connection_and_no_second_try(told):
     options = (
         "pool_size=1&max_retries=-1&dial_timeout=5.000s&read_timeout=5.000s&write_timeout=5.000s&pool_timeout=5.000s"
     )
-    assert redis_load_k6.address(told()) == f"redis://127.0.0.1:6379/0?{options}"
+    assert k6.address(told()) == f"redis://127.0.0.1:6379/0?{options}"
     secured = told(host="::1", port=6390, tls=True, username="load", password="a/b@c:d", database=3)
-    assert redis_load_k6.address(secured) == f"rediss://load:a%2Fb%40c%3Ad@[::1]:6390/3?{options}"
-    assert "//:secret@" in redis_load_k6.address(told(password="secret"))
+    assert k6.address(secured) == f"rediss://load:a%2Fb%40c%3Ad@[::1]:6390/3?{options}"
+    assert "//:secret@" in k6.address(told(password="secret"))
     # RFC 6874: Go refuses a URL in which the sign before a zone is not quoted, and says all of it
-    assert redis_load_k6.address(told(host="fe80::1%eth0")).startswith("redis://[fe80::1%25eth0]:6379/0?")
+    assert k6.address(told(host="fe80::1%eth0")).startswith("redis://[fe80::1%25eth0]:6379/0?")
 
 
 @pytest.mark.parametrize("password", ["correct-horse", 'a/b@c:"d', "S"])
 def test_what_k6_says_never_holds_the_password(told, tmp_path, password):
-    k6 = redis_load_k6.K6(told(password=password, k6=fake_k6(tmp_path)), tmp_path)
-    url = redis_load_k6.address(told(password=password))
+    ran = k6.K6(told(password=password, k6=fake_k6(tmp_path)), tmp_path)
+    url = k6.address(told(password=password))
     error = f'parse "{url}": invalid URL escape, and {password}'
     (tmp_path / "k6.log").write_text(f"REDIS_LOAD STARTED\nREDIS_LOAD ERROR other: {error}\n")
     hidden = {password, quote(password, safe="")}
-    assert not [text for text in hidden if text in k6.said() + "".join(k6.errors())]
-    assert k6.started()
-    assert len(k6.errors()) == 1
+    assert not [text for text in hidden if text in ran.said() + "".join(ran.errors())]
+    assert ran.started()
+    assert len(ran.errors()) == 1
 
 
 def fake_k6(directory: Path) -> str:
@@ -484,9 +444,7 @@ def fake_k6(directory: Path) -> str:
 
 
 def program(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, FILES / "redis_load.py", *arguments], capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, LOAD, "users", *arguments], capture_output=True, text=True, check=False)
 
 
 def test_help_names_every_option_with_its_default():
@@ -496,11 +454,9 @@ def test_help_names_every_option_with_its_default():
 
 
 def test_a_server_that_is_not_there_is_told_in_one_line(tmp_path):
-    k6 = tmp_path / "k6"
-    k6.write_text("#!/bin/sh\necho 'k6 v1.1.0 (made up)'\n")
-    k6.chmod(0o755)
+    fake = fake_k6(tmp_path)
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({"result": str(tmp_path / "result.json"), "k6": str(k6), "port": 1}))
+    path.write_text(json.dumps({"result": str(tmp_path / "result.json"), "k6": fake, "port": 1}))
     ended = program(str(path))
     assert ended.returncode == 1
     [line] = ended.stderr.splitlines()

@@ -36,9 +36,8 @@ PLAY = """
   tasks:
     - block:
         - import_role: {name: redis_loadtest, tasks_from: load}
-        - import_role: {name: redis_loadtest, tasks_from: collect}
         - copy:
-            content: "{{ {'started': __redis_loadtest_started, 'results': __redis_loadtest_results} | to_json }}"
+            content: "{{ {'results': __redis_loadtest_results} | to_json }}"
             dest: "{{ state }}/registered"
       always:
         - import_role: {name: redis_loadtest, tasks_from: generators_clean}
@@ -77,18 +76,19 @@ class Run:
             directory = state / name
             directory.mkdir()
             (directory / "watched").touch()  # for who reads before it is written
-            (directory / "redis_load.py").write_text(PROGRAM.format(state=str(state), does=does))
+            (directory / "redis_load.pyz").write_text(PROGRAM.format(state=str(state), does=does))
             files = {what: f"{directory}/x.{what}" for what in ("config", "result", "progress", "ended")}
             runs.append({"kind": "users", "instance": "cache", "generator": name, "directory": str(directory), **files})
-            runs[-1].update(python=sys.executable, program="redis_load.py")
+            runs[-1].update(python=sys.executable)
         ssh = state / "ssh"
         ssh.write_text(SSH.format(state=state))
         ssh.chmod(0o755)
         away = {"ansible_ssh_executable": str(ssh), "ansible_python_interpreter": sys.executable}
         mine = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "state": str(state)}
         mine |= {"__redis_loadtest_plan": {"runs": runs}, "redis_loadtest_generators": list(GENERATORS)}
-        made = [{"item": name, "stdout": str(state / name)} for name in GENERATORS]
-        mine["__redis_loadtest_directories"] = {"results": made}
+        mine["__redis_loadtest_generators"] = {
+            "directories": [{"generator": name, "path": str(state / name)} for name in GENERATORS]
+        }
         numbers = {"users": 1, "rate": 1, "ramp": 0, "warm_up": 0, "duration": 1}
         mine["__redis_loadtest_typed"] = {
             "numbers": {f"redis_loadtest_{name}": number for name, number in numbers.items()}
@@ -132,7 +132,7 @@ def test_a_connection_that_breaks_while_it_runs_ends_nothing(tmp_path):
     for name in GENERATORS:
         assert said.count(f"generator {name} does not answer; the load runs on") == 1, said
         assert not (tmp_path / name).exists()  # removed in the end
-    assert [json.loads(done["stdout"]) for done in run.registered()["results"]["results"]] == [
+    assert [json.loads(done["stdout"]) for done in run.registered()["results"]["programs"]] == [
         {"by": "load1"},
         {"by": "load2"},
     ]
@@ -145,7 +145,7 @@ def test_a_generator_that_stays_away_has_no_result_and_the_other_one_has(when, t
     run = Run(tmp_path, GOES, __redis_loadtest_patience=15)
     status, said = run.ends()
     assert (status, "generator load2 does not answer; the load runs on" in said) == (0, True), said
-    here, away = run.registered()["results"]["results"]
+    here, away = run.registered()["results"]["programs"]
     assert json.loads(here["stdout"]) == {"by": "load1"}
     assert (away["item"]["generator"], away["unreachable"], away.get("stdout")) == ("load2", True, None)
     assert [(tmp_path / name).exists() for name in GENERATORS] == [False, True]

@@ -12,6 +12,8 @@ from unittest.mock import MagicMock
 import bullmq
 import pytest
 from ansible.module_utils.redis_control.load import plan
+from ansible.module_utils.redis_load.jobs import config as jobs_config
+from ansible.module_utils.redis_load.users import config as users_config
 from ansible.module_utils.redis_ops.load import account
 from ansible.module_utils.redis_ops.model import load_user
 from hypothesis import given
@@ -19,9 +21,6 @@ from hypothesis import strategies as st
 
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / "action_plugins"))
-sys.path.insert(0, str(ROOT / "roles" / "redis_loadtest" / "files"))
-import redis_jobs_data  # noqa: E402 - after the path to it
-import redis_load_config  # noqa: E402
 from redis_load_login import ActionModule  # noqa: E402
 
 SHA = "0" * 64
@@ -167,10 +166,10 @@ def test_what_was_typed_of_prefix_and_database_counts():
 def test_the_programs_make_the_same_names_of_keys(prefix):
     typed = {"prefix": prefix} if prefix else {}
     users, jobs = (one.keys[0] for one in account.of_runs(runs([CACHE, QUEUE], users=typed, jobs=typed)))
-    assert redis_load_config.Config(run_id="r-1", **typed).keys == users
-    config = redis_jobs_data.Config(run="r", connection={}, rate=1, seconds=1, **typed)
+    assert users_config.Config(run_id="r-1", **typed).keys == users
+    config = jobs_config.Config(run="r", connection={}, rate=1, seconds=1, **typed)
     assert f"{config.prefix}:{config.queue}:" == jobs
-    assert all(key.startswith(jobs) for key in redis_jobs_data.keys_of_jobs(config, 3))
+    assert all(key.startswith(jobs) for key in jobs_config.keys_of_jobs(config, 3))
 
 
 def test_no_load_has_a_key_under_the_name_of_an_application_s_queues():

@@ -191,7 +191,7 @@ def test_keys_that_are_left_are_in_every_output():
     made = DOCUMENTS["keys left"]
     said = "1,039 (loadtest:r1:*, at most, generator1.example.com: timed out; what is left ends within 600 s; *:redis-ops-load-test:*)"
     assert said in "\n".join(lines(made, width=1000))
-    assert "redis_jobs.py --clean" in "\n".join(lines(made, width=1000))
+    assert "redis_load jobs --clean" in "\n".join(lines(made, width=1000))
     assert "timed out; what is left ends" in render(made)
     assert "timed out; what is left ends" in xml(made)
 

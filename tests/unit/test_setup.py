@@ -239,7 +239,7 @@ def test_pip_installs_wheels_with_hashes_only():
                 seen += 1
                 assert "--only-binary=:all:" in words, f"{path}: {statement}"
                 assert "--require-hashes" in words, f"{path}: {statement}"
-    assert seen >= 4  # setup, lock, fetch-servers, redis_load_prepare.py
+    assert seen >= 4  # setup, lock, fetch-servers, redis_load/prepare.py
 
 
 @pytest.mark.parametrize("present", [["runc"], ["crun"], ["crun", "runc"], []], ids=" ".join)

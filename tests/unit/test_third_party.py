@@ -43,8 +43,8 @@ def test_bullmq_is_what_is_said_of_it():
 
 def test_every_program_that_is_brought_is_on_the_page():
     brought = {
-        *required("roles/redis_loadtest/files/requirements.lock"),
-        *required("roles/redis_loadtest/files/requirements-k6.lock"),
+        *required("module_utils/redis_load/requirements.lock"),
+        *required("module_utils/redis_load/requirements-k6.lock"),
         *required("requirements.in"),
         *required("requirements-dev.in"),
         *required("requirements-uv.in"),

@@ -255,7 +255,7 @@ TARGETS: Sequence[Target] = (
         "keys that the load left behind",
         "docs/load-testing.md: all that the load writes is removed",
         "the server did not answer, or refused, when the load removed its keys",
-        "keys of users end by themselves; those of jobs stay: docs/queues.md, redis_jobs.py --clean, with the run that is named",
+        "keys of users end by themselves; those of jobs stay: docs/queues.md, redis_load jobs --clean, with the run that is named",
         hard=False,
     ),
     # --- the server itself ---

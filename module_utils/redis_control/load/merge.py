@@ -65,7 +65,7 @@ def _between(given: Sequence[float], wanted: Sequence[float], at: float) -> floa
 def users(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The load of all users on one server, as docs/loadtest-report.schema.json has it.
 
-    parts: one for each generator, with its name, and as result what redis_load.py wrote. What is seen of the server is
+    parts: one for each generator, with its name, and as result what `redis_load users` wrote. What is seen of the server is
     the first one's: all of them look at the same.
     """
     results = [part["result"] for part in parts]

@@ -30,9 +30,9 @@ def runs(
 ) -> list[dict[str, Any]]:
     """The programs to run for the instances of one host, each with its name, generator and configuration; no secret.
 
-    instances: as module redis_load_preflight returns them. generators: as redis_load_prepare.py describes each of them.
+    instances: as module redis_load_preflight returns them. generators: as `redis_load prepare` describes each of them.
     host: its name; address: for a generator elsewhere; local: it is the machine that the play runs on. users, jobs:
-    options of redis_load.py and of redis_jobs.py. users_on, jobs_on: names of instances; empty for those that suit: users
+    options of `redis_load users` and of `redis_load jobs`. users_on, jobs_on: names of instances; empty for those that suit: users
     where keys may be evicted, or anywhere when that is nowhere and no queue is seen; jobs where none may. Raises
     InvalidInput for a name that is no instance's, one that has no port, and fewer users than generators.
     """
@@ -69,7 +69,7 @@ def runs(
 
 
 def unready(name: str, done: Mapping[str, Any]) -> Finding:
-    """A generator to which k6 and BullMQ could not be brought. done: what Ansible says of redis_load_prepare.py there."""
+    """A generator to which k6 and BullMQ could not be brought. done: what Ansible says of `redis_load prepare` there."""
     lines = str(done.get("stderr") or done.get("msg") or "").strip().splitlines() or ["it said nothing"]
     told, _, remedy = lines[-1].partition("; mend that, or ")
     return Finding(
@@ -179,6 +179,7 @@ class _Where:
         at = config.get("connection", config)
         return {
             "kind": kind,
+            "host": self.host,
             "instance": instance["name"],
             "run_id": instance.get("run_id", ""),
             "place": f"{at['host']}:{at['port']}",
@@ -186,7 +187,7 @@ class _Where:
             "python": generator["python"],
             "directory": generator["directory"],
             **files,
-            "program": {USERS: "redis_load.py", JOBS: "redis_jobs.py"}[kind],
+            "program": f"redis_load {kind}",
             "settings": {
                 **config,
                 "result": files["result"],

@@ -21,7 +21,7 @@ from ..view.instance import Instance
 from ..view.observe import look
 
 DRY_RUN = "redis 7.0"
-LEAVING = 45  # seconds for the programs of a load to remove their keys: redis_load_target.py takes 30 at most
+LEAVING = 45  # seconds for the programs of a load to remove their keys: redis_load/users/target.py takes 30 at most
 POLL = 0.5
 _EXPECTED = "an ACL user for the load alone, which reaches the keys of the load and nothing else"
 _WHY = "a load generator that is taken over must reach no data; Redis documentation, ACL"
@@ -69,12 +69,12 @@ def of_runs(runs: Iterable[Mapping[str, Any]]) -> list[Account]:
 
 
 def _of_users(told: Mapping[str, Any]) -> tuple[str, int]:
-    """As redis_load_config.py makes the names of keys; the defaults are its own."""
+    """As redis_load/users/config.py makes the names of keys; the defaults are its own."""
     return f"{told.get('prefix', 'loadtest')}:{told['run_id']}:", int(told.get("database", 0))
 
 
 def _of_jobs(told: Mapping[str, Any]) -> tuple[str, int]:
-    """As redis_jobs_data.py and BullMQ do."""
+    """As redis_load/jobs/config.py and BullMQ do."""
     database = told["connection"].get("db", 0)
     return f"{told.get('prefix', 'loadtest')}:redis-ops-load-{told['run']}:", int(database)
 

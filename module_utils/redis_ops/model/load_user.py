@@ -17,10 +17,10 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(re.escape(PREFIX) + r"[A-Za-z0-9._-]{1,64}_until_(\d{8}T\d{6}Z)")
 
 USERS, JOBS = "users", "jobs"  # the kinds of load: k6 with its runner, and BullMQ
-# Of the users of redis_load.js, and of redis_load.py, which fills the cache, measures and removes the keys. It has no
+# Of the users of redis_load/users/load.js, and of users/run.py, which fills the cache, measures and removes the keys. It has no
 # SLOWLOG GET, which would show arguments of everybody's commands.
 _OF_USERS = ("expire", "get", "info", "latency|histogram", "ping", "set", "unlink")
-# Of redis_jobs.py: its own commands, those of BullMQ and those of BullMQ's scripts for jobs that are added, done, tried
+# Of redis_load/jobs: its own commands, those of BullMQ and those of BullMQ's scripts for jobs that are added, done, tried
 # again, delayed and removed (bullmq 3.4.4 for Python; tests/unit/test_load_user.py holds this against the package).
 _OF_JOBS = (
     *("bzpopmin", "client|setname", "del", "evalsha", "exists", "get", "hdel", "hexists", "hget", "hgetall", "hincrby"),

@@ -18,6 +18,13 @@ from pathlib import Path
 HELD = 60  # seconds that a load runs on unwatched, unless the file says otherwise
 SLACK = 10  # seconds: several times as long as two looks of who watches lie apart
 LOCK, WATCHED = "lock", "watched"
+RUNS = "runs"  # the directories of all runs of a user, in ~/.cache/ansible-redis
+
+
+def program() -> Path:
+    """What Python is given to start this program again: the zipapp, or the directory of the package."""
+    package = Path(__file__).resolve().parent
+    return package.parent if package.parent.is_file() else package
 
 
 def told_to_stop(file: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What is made of the measurements: percentiles, the line of progress, and what speaks against them."""
+"""What is made of the measurements of users: the line of progress, and what speaks against them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from redis_load_config import OPERATIONS
+from ..figures import clock, size
+from .config import OPERATIONS
 
-SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 # percent: what k6 tells of each latency, dense where limits are, so that several generators can be judged as one
 QUANTILES = [*range(1, 90), *(90 + n / 2 for n in range(18)), *(round(99 + n / 10, 1) for n in range(10)), 99.95, 99.99]
 BUSY = 90  # percent of the cores: above, what is measured is the generator
@@ -19,16 +19,6 @@ LATE = 10  # ms after which a request may begin, 99 of 100: where it is more, so
 ENOUGH = 1000  # measurements below which a p99 says nothing
 COUNTER = "total_commands_processed"  # of a server: it only rises
 ENDED = {105: "stopped from outside", 107: "an error in the script", 108: "ended by the script"}
-
-
-def percentiles(values: Sequence[float]) -> dict[str, Any]:
-    """By nearest rank: each is a value that was measured."""
-    if not values:
-        return {"count": 0}
-    ranked = sorted(values)
-    found = {name: ranked[math.ceil(share * len(ranked)) - 1] for name, share in SHARES.items()}
-    found = {"mean": statistics.fmean(ranked), **found, "max": ranked[-1]}
-    return {"count": len(ranked), **{name: round(value, 1) for name, value in found.items()}}
 
 
 def unhidden(took: float, pause: float) -> list[float]:
@@ -43,15 +33,6 @@ def span(samples: Sequence[Mapping[str, Any]], name: str) -> dict[str, float]:
         return {}
     found = {"mean": statistics.fmean(values), "median": statistics.median(values), "max": max(values)}
     return {name: round(value, 1) for name, value in found.items()}
-
-
-def size(count: float) -> str:
-    """Bytes as a person reads them."""
-    for unit in ("B", "KB", "MB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}"
-        count /= 1024
-    return f"{count:.2f} GB"
 
 
 def progress(sample: Mapping[str, Any], left: float) -> str:
@@ -73,12 +54,6 @@ def progress(sample: Mapping[str, Any], left: float) -> str:
             f"generator {sample['machine_cpu']:.0f} % CPU",
         )
     )
-
-
-def clock(seconds: float) -> str:
-    """Seconds as minutes and seconds."""
-    whole = max(0, round(seconds))
-    return f"{whole // 60}:{whole % 60:02}"
 
 
 def doubts(result: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""A worker of redis_jobs.py, in a process of its own: it completes jobs, and tells what happened in lines of JSON."""
+"""A worker, in a process of its own: it completes jobs, and tells what happened in lines of JSON."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ import json
 import os
 import sys
 import time
-from typing import Any
+from typing import Any, Optional
 
-from redis_jobs_check import quiet
-from redis_jobs_data import BLOCKED, Config, number_of
+from ..client import quiet
+from .config import BLOCKED, Config
 
 # seconds: between two words of a worker; to close at the end
 BATCH, HURRY = 0.05, 5.0
 STEP = 500  # jobs that are told in one line
+
+
+def number_of(job: Any) -> Optional[int]:
+    """None for a job whose data are gone, as they are where keys are evicted."""
+    return job.data.get("number") if isinstance(job.data, dict) else None
 
 
 class Teller:
@@ -60,7 +65,7 @@ class Teller:
 
 async def work(config: Config) -> None:
     """Complete jobs until standard input ends, which it does with the process that started this one."""
-    from bullmq import Worker  # noqa: PLC0415 - redis_jobs.py says it where there is none
+    from bullmq import Worker  # noqa: PLC0415 - run.py says it where there is none
 
     loop, stopped, teller = asyncio.get_running_loop(), asyncio.Event(), Teller()
 
@@ -77,7 +82,7 @@ async def work(config: Config) -> None:
     for event in (teller.completed, teller.failed, teller.stalled, teller.error):
         worker.on(event.__name__, event)
     teller.tell()
-    loop.add_reader(sys.stdin.fileno(), lambda: os.read(sys.stdin.fileno(), 100) or stopped.set())
+    loop.add_reader(sys.stdin.fileno(), lambda: None if os.read(sys.stdin.fileno(), 100) else stopped.set())
     await stopped.wait()
     loop.remove_reader(sys.stdin.fileno())
     with contextlib.suppress(asyncio.TimeoutError):

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import json
 import os
+import pkgutil
 import re
 import signal
 import subprocess
@@ -14,12 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from redis_load_config import OPERATIONS, Config, Problem
-from redis_load_numbers import QUANTILES
-from redis_load_target import noise
-from redis_load_watch import available
+from ..errors import Problem
+from ..machine import available
+from .config import OPERATIONS, Config
+from .doubts import QUANTILES
+from .target import noise
 
-SCRIPT = Path(__file__).with_name("redis_load.js")
+SCRIPT = "load.js"
 OLD, NEW = "k6/experimental/redis", "k6/x/redis"  # the same module: of k6 1.x, and of 2.x or a k6 built with it
 STARTED, ERROR = "REDIS_LOAD STARTED", "REDIS_LOAD ERROR "  # what the script says
 MIB, GIB = 1024**2, 1024**3
@@ -34,7 +36,7 @@ class K6:
         self._config, self._work, self._log = config, work, work / "k6.log"
         said = subprocess.run([config.k6, "version"], capture_output=True, text=True, check=False).stdout
         self.version, module = module_of(said)
-        (work / SCRIPT.name).write_text(SCRIPT.read_text().replace(OLD, module))
+        (work / SCRIPT).write_text(script(module))
         self._plan = work / "plan.json"
         self._plan.touch(0o600)
         self._plan.write_text(json.dumps(plan(config, work / "summary.json")))
@@ -58,7 +60,7 @@ class K6:
         inherited = {**roomy(self._config.connections, available() // self._config.runs), **inherited}
         with self._log.open("wb") as log:
             process = subprocess.Popen(
-                [*command, str(self._work / SCRIPT.name)],
+                [*command, str(self._work / SCRIPT)],
                 env={**inherited, "REDIS_LOAD_PLAN": str(self._plan)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -103,6 +105,12 @@ class K6:
         return {"sustained": nothing, "all": {}, "vus_max": 0, "seconds": 0}
 
 
+def script(module: str) -> str:
+    """The load, for a k6 that has this module for Redis."""
+    told = pkgutil.get_data(__package__, SCRIPT) or b""  # from the zipapp, where it is no file
+    return told.decode().replace(OLD, module)
+
+
 def module_of(said: str) -> tuple[str, str]:
     """The version, and the module for Redis that a k6 has which says this of itself."""
     match = re.match(r"k6(?:\.exe)? v(\d+)(\S*)", said)
@@ -130,7 +138,7 @@ def roomy(users: int, free: int) -> dict[str, str]:
 
 
 def plan(config: Config, summary: Path) -> dict[str, Any]:
-    """What redis_load.js is told."""
+    """What load.js is told."""
     files = {"cert": config.tls_cert, "key": config.tls_key}
     certificate = {name: Path(file).read_text() for name, file in files.items() if file}
     numbers = ("users", "rate", "ramp", "warm_up_at", "warm_up", "sustained_at", "duration", "timeout", "start_at")

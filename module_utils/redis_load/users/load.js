@@ -1,4 +1,4 @@
-// The load of redis_load.py: users of a session store and a cache, each with a connection of its own.
+// The load of users/run.py: users of a session store and a cache, each with a connection of its own.
 //
 // Open model: requests begin when they are due, whether or not the ones before have been answered, so a server that stalls
 // is measured by all who would have waited. One request is five operations: read the session, write it or put off its end,
@@ -9,7 +9,7 @@
 import { sleep } from 'k6';
 import exec from 'k6/execution';
 import { Counter, Trend } from 'k6/metrics';
-import redis from 'k6/experimental/redis'; // redis_load.py makes this k6/x/redis where k6 has that
+import redis from 'k6/experimental/redis'; // users/run.py makes this k6/x/redis where k6 has that
 
 const plan = JSON.parse(open(__ENV.REDIS_LOAD_PLAN));
 const FLOWS = ['session_write', 'session_read', 'session_refresh', 'cache_get', 'cache_fill'];
@@ -70,7 +70,7 @@ export const options = {
       gracefulStop: `${plan.timeout}s`,
     },
   },
-  // Not to judge, which redis_load.py has switched off: k6 keeps apart by phase only what a threshold names.
+  // Not to judge, which users/run.py has switched off: k6 keeps apart by phase only what a threshold names.
   thresholds: Object.fromEntries([
     ...Object.keys(trend).map((name) => [sustainedOf(name), ['max>=0']]),
     ...[...COUNTS, 'iterations', 'dropped_iterations'].map((name) => [sustainedOf(name), ['count>=0']]),

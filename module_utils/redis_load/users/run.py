@@ -1,67 +1,51 @@
-#!/usr/bin/python3
 """Put the load of many users on one Redis with k6, watch both while it runs, and write down what was measured.
 
 In this order: a single user; the cache filled; users that connect one after another; load that rises; the full rate for
 `duration` seconds, which alone is judged; the keys removed. All keys begin with PREFIX:RUN_ID: and have a time to live, so
 that they go even if this is killed. Ctrl-C and SIGTERM end it early: k6 is stopped, the keys removed, the result written.
-
-exit status: 0 it ran to its end, and `trust` in the result lists what speaks against its numbers; 1 it could not run;
-130 it was interrupted.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import platform
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from redis_load_check import check
-from redis_load_config import Config, Problem, Stopped, load
-from redis_load_k6 import K6
-from redis_load_numbers import doubts, percentiles, span
-from redis_load_place import forget, working_in
-from redis_load_target import Client, Refused, baseline, clean, preload
-from redis_load_watch import Show, Watch
+from ..client import MISSING, Client, Refused
+from ..errors import Problem, Stopped
+from ..figures import percentiles
+from ..files import publish
+from ..place import forget, working_in
+from .config import Config, load
+from .doubts import doubts, span
+from .k6 import K6
+from .target import baseline, clean, preload
+from .watch import Show, Watch
 
 SCHEMA = "redis-load/1"
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 
-def main() -> int:
-    options = "\n".join(f"  {item.name:17} {item.metadata['about']} [{item.default}]" for item in fields(Config))
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=f"options in CONFIG, a JSON object, with their defaults:\n{options}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("config", metavar="CONFIG", type=Path, help="the JSON file that says what to do")
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help="load nothing; print as JSON whether this machine could: time, findings, k6, cores, memory_available; exit 0",
-    )
-    parser.add_argument(
-        "--without-login", action="store_true", help="with --check: a server that asks for a login answers well enough"
-    )
-    parser.add_argument("--start-at", metavar="SECONDS", type=float, default=0, help="as the option start_at")
-    given = parser.parse_args()
-    if given.check:
-        print(json.dumps(check(given.config, without_login=given.without_login)))
-        return DONE
+def carry_out(path: Path, *, start_at: float = 0) -> int:
+    """The load that a configuration describes: the exit status, 0 where it ran to its end, and `trust` in the result lists
+    what speaks against its numbers; 1 where it could not run; 130 where it was interrupted. start_at: as the option.
+    """
+    place = str(path)
     try:
-        config = load(given.config)
-        forget(given.config, config.stop)
-        if given.start_at:
-            config = replace(config, start_at=given.start_at)
+        config = load(path)
+        if MISSING:
+            raise Problem(f"{MISSING}; expected the Python package redis: install it for {sys.executable}")
+        place = f"{config.host}:{config.port}"
+        forget(path, config.stop)
+        if start_at:
+            config = replace(config, start_at=start_at)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
         with working_in(config.stop):
@@ -69,7 +53,7 @@ def main() -> int:
     except Problem as problem:
         print(problem, file=sys.stderr)
     except (OSError, Refused) as error:
-        print(f"{config.host}:{config.port}: {error}; expected a server that answers", file=sys.stderr)
+        print(f"{place}: {error}; expected a server that answers", file=sys.stderr)
     except Stopped:
         return INTERRUPTED
     return FAILED
@@ -78,7 +62,7 @@ def main() -> int:
 def run(config: Config) -> int:
     """Everything, and the result whatever happens once the server was reached."""
     parts: dict[str, Any] = {"started": _now(), "status": "interrupted", "baseline": {}, "preload": {}}
-    client = Client(config)
+    client = Client(config.connection)
     with tempfile.TemporaryDirectory(prefix=".k6-", dir=Path(config.result).parent) as work, _progress(config) as show:
         k6, watch = K6(config, Path(work)), Watch(config, client, show)
         watch.begin()
@@ -99,7 +83,7 @@ def run(config: Config) -> int:
             _be_deaf()
             parts["cleanup"] = clean(config, client)
         result = assemble(config, {**parts, "ended": _now()}, k6, watch)
-    _write(Path(config.result), json.dumps(result, indent=1) + "\n")
+    publish(Path(config.result), result)
     for doubt in result["trust"]:
         print(f"not to be trusted: {doubt['text']}", file=sys.stderr)
     return DONE if parts["status"] == "completed" else INTERRUPTED
@@ -153,13 +137,6 @@ def _progress(config: Config) -> Iterator[Show]:
         yield show
 
 
-def _write(path: Path, text: str) -> None:
-    """A reader sees a whole result or none."""
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text)
-    draft.replace(path)
-
-
 def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
@@ -172,7 +149,3 @@ def _be_deaf() -> None:
 def _stop(*_: object) -> None:
     _be_deaf()
     raise Stopped
-
-
-if __name__ == "__main__":
-    sys.exit(main())

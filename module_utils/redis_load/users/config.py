@@ -1,43 +1,30 @@
-"""What a load test is told: the options, what is wrong with them, and where its phases begin."""
+"""What the load of users is told: the options, what is wrong with them together, and where its phases begin."""
 
 from __future__ import annotations
 
-import difflib
-import json
 import math
 import os
 import re
 import resource
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from redis_load_place import told_to_stop
+from .. import options
+from ..options import option
+from ..place import told_to_stop
 
-OPERATIONS = 5  # of one request of a user: see redis_load.js
+OPERATIONS = 5  # of one request of a user: see load.js
 GAP = 2  # seconds between two phases, in which nothing is under way
 NAME = re.compile(r"[\w.-]+")
 SEGMENTS = {
     "segment": re.compile(r"(\d+(/\d+)?:\d+(/\d+)?)?"),
     "segment_sequence": re.compile(r"(\d+(/\d+)?(,\d+(/\d+)?)+)?"),
 }
-
-
-class Stopped(Exception):
-    """Somebody ends this run."""
-
-
-class Problem(Exception):
-    """What keeps it from running. One line for each: where, what, expected."""
-
-
-def option(default: Any, about: str, least: float = -math.inf, most: float = math.inf) -> Any:
-    """A field of Config. about: its help; least, most: bounds of a number, both allowed."""
-    return field(default=default, metadata={"about": about, "least": least, "most": most})
 
 
 @dataclass(frozen=True)
@@ -48,7 +35,7 @@ class Config:
     host: str = option("127.0.0.1", "the server")
     port: int = option(6379, "its port", 1, 65535)
     username: str = option("", "an ACL user; empty for the user default")
-    password: str = option("", "its password; the file must then be mode 0600")
+    password: str = option("", "its password; the file must then be mode 0600", secret=True)
     database: int = option(0, "number of the database", 0, 1_000_000)
     tls: bool = option(False, "encrypted connections")
     tls_ca: str = option("", "file of the authorities to trust; empty for those of the system")
@@ -84,6 +71,18 @@ class Config:
     @property
     def keys(self) -> str:
         return f"{self.prefix}:{self.run_id}:"
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """To the server, as redis-py takes it."""
+        found: dict[str, Any] = {"host": self.host, "port": self.port, "db": self.database}
+        found.update(dict.fromkeys(("socket_timeout", "socket_connect_timeout"), self.timeout))
+        if self.password:
+            found.update(username=self.username or None, password=self.password)
+        if self.tls:
+            files = {"ssl_ca_certs": self.tls_ca, "ssl_certfile": self.tls_cert, "ssl_keyfile": self.tls_key}
+            found.update(ssl=True, ssl_check_hostname=True, **{name: file or None for name, file in files.items()})
+        return found
 
     @property
     def stopped(self) -> bool:
@@ -123,39 +122,14 @@ class Config:
 
 def load(path: Path) -> Config:
     """The configuration that a file holds. Raises Problem with everything that is wrong with it."""
-    try:
-        given = json.loads(path.read_text())
-        readable = path.stat().st_mode & 0o077
-    except (OSError, ValueError) as error:
-        raise Problem(f"{path}: {error}; expected a file with a JSON object, see --help") from error
-    if not isinstance(given, dict):
-        raise Problem(f"{path}: expected a JSON object, see --help")
-    problems = list(mistakes(given))
-    if not problems:
-        config = Config(**{"run_id": datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S"), **given})
-        problems = list(contradictions(config))
-        if config.password and readable:
-            problems.append("password: others may read this file; expected mode 0600")
-    if problems:
-        raise Problem("\n".join(f"{path}: {problem}" for problem in problems))
-    return config
+    now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S")
 
+    def wrong(config: Config) -> Iterator[str]:
+        yield from contradictions(config)
+        if config.password and options.readable_by_others(path):
+            yield "password: others may read this file; expected mode 0600"
 
-def mistakes(given: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with one option by itself."""
-    known = {item.name: item for item in fields(Config)}
-    for name, value in given.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            yield f"{name}: no such option; expected one of {', '.join(known)}{hint}"
-            continue
-        default, limits = known[name].default, known[name].metadata
-        if type(value) is not type(default) and not (type(default) is float and type(value) is int):
-            shown = "(hidden)" if name == "password" else json.dumps(value)
-            yield f"{name}: {shown}; expected {type(default).__name__}, such as {json.dumps(default)}"
-        elif type(value) in (int, float) and not limits["least"] <= value <= limits["most"]:
-            yield f"{name}: {value}; expected {limits['least']:g} to {limits['most']:g}"
+    return options.read(path, Config, wrong, run_id=now)
 
 
 def contradictions(config: Config) -> Iterator[str]:

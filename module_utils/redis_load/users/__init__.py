@@ -1,0 +1,1 @@
+"""The load of many users on one Redis, by k6."""
