@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import socket
 import ssl
 import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from pathlib import Path
@@ -259,6 +261,8 @@ def test_what_is_said_before_the_end_is_the_answer(asked, count):
 def test_what_is_said_before_a_reset_is_the_answer():
     def talk(connection: socket.socket) -> None:
         connection.sendall(FULL)
+        while struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4))) != (0,):
+            time.sleep(0.001)  # a reset throws away what has not arrived yet
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     with serving(talk) as server:
