@@ -66,7 +66,9 @@ def alive(pid: int) -> bool:
     if child is not None and parent == os.getpid() and child.poll() is not None:
         return False
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        # a process has ended with its last thread: until then it holds its port, whatever the first one's state says
+        return state not in ("Z", "X") or len([*Path(f"/proc/{pid}/task").iterdir()]) > 1
     except OSError:
         return False
 
