@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible.module_utils.redis_control import core_version
+from ansible.module_utils.redis_control import core_version, tree
 from ansible.release import __version__
 from specs import ROLES, ROOT, load
 
@@ -40,6 +40,16 @@ def test_another_version_is_named_with_the_supported_ones_and_what_to_type(runni
 def test_the_command_holds_for_any_name_of_the_project_s_directory(monkeypatch, tmp_path):
     monkeypatch.setattr(core_version, "PROJECT", tmp_path / "my servers")
     assert f"make -C '{tmp_path}/my servers' runtime" in str(core_version.problem(OLD))
+
+
+def test_a_collection_has_no_makefile_to_name(monkeypatch):
+    here = tree.Tree(ROOT / "plugins" / "modules", ROOT / "roles", in_collection=True)
+    monkeypatch.setattr(core_version.tree, "HERE", here)
+    told = str(core_version.problem(OLD))
+    assert told == (
+        f"ansible-core: version {OLD} runs this; expected 2.19 or 2.21; "
+        "type python3 -m pip install 'ansible-core==2.21.*', or with 2.19.* where Python is 3.11"
+    )
 
 
 @pytest.mark.parametrize("playbook", ["provision.yml", "playbooks/compare.yml"])
