@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help provision check adopt drift waivers preflight loadtest compare test lint types unit contract molecule lock docs screenshot clean
+.PHONY: help provision check adopt drift waivers preflight loadtest compare collection test lint types unit contract molecule lock docs screenshot clean
 # what a target needs on this machine: .venv, and Debian packages for some
 SETUPS := runtime dev setup-lint setup-contract setup-molecule setup-test
 .PHONY: $(SETUPS)
@@ -46,6 +46,9 @@ loadtest: runtime ## put 1,000 users on this Redis for two minutes, and say whet
 compare: runtime ## say what got better or worse between load tests with two labels (A=before B=after)
 	@ansible-playbook playbooks/compare.yml -e redis_loadtest_compare_a=$(A) -e redis_loadtest_compare_b=$(B) $(ARGS)
 
+collection: runtime ## build the collection redis_ops.redis from this tree, into dist/
+	@scripts/build-collection
+
 test: setup-test lint types unit contract molecule ## run every test, in this order (as root: the test hosts are containers)
 
 lint: setup-lint ## check the style of Python, YAML, Ansible and shell
@@ -82,7 +85,7 @@ screenshot: dev ## photograph the worked example of a drift report for the READM
 	@scripts/screenshot
 
 clean: ## remove what these commands made in this directory
-	rm -rf .venv .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache reports
+	rm -rf .venv .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache dist reports
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(SETUPS):

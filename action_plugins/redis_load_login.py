@@ -63,11 +63,15 @@ class ActionModule(ActionBase):
         state = given["state"] if given["state"] == "absent" or self._goes(given) else "possible"
         arguments = {name: given[name] for name in ("declaration", "run_id", "seconds")}
         answer: dict[str, Any] = self._execute_module(
-            module_name=MODULE,
+            module_name=self._beside(MODULE),
             module_args={**arguments, "state": state, "accounts": accounts},
             task_vars=task_vars,
         )
         return answer
+
+    def _beside(self, module: str) -> str:
+        """The name of a module of this project, with the collection's name where this task has it."""
+        return "".join([*str(self._task.action).rpartition(".")[:2], module])
 
     def _goes(self, given: Mapping[str, Any]) -> bool:
         """Whether a load follows, and nothing that was found keeps it away."""

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
+from ansible.module_utils.redis_control import tree  # noqa: E402 - found only now
 from ansible.module_utils.redis_control.load import guide, targets, typed  # noqa: E402
 from ansible.module_utils.redis_load import options  # noqa: E402
 from ansible.module_utils.redis_load.jobs import config as jobs_config  # noqa: E402
@@ -38,10 +39,11 @@ class ActionModule(ActionBase):
         self.validate_argument_spec({})
         given = dict(task_vars or {})
         specs = {
-            path.parent.parent.name: _options(path) for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml"))
+            path.parent.parent.name: _options(path)
+            for path in sorted(tree.HERE.roles.glob("*/meta/argument_specs.yml"))
         }
         known = [name for role in specs.values() for name in role]
-        known += [name for path in ROOT.glob("roles/*/vars/main/*.yml") for name in yaml_load(path.read_text())]
+        known += [name for path in tree.HERE.roles.glob("*/vars/main/*.yml") for name in yaml_load(path.read_text())]
         names = [name for name in given if name.startswith(tuple(f"{role}_" for role in specs))]
         values, problems = {}, []
         for name in specs[ROLE]:

@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_control.report import answers, shape  # noqa: E402 - found only now
+from ansible.module_utils.redis_control import tree  # noqa: E402 - found only now
+from ansible.module_utils.redis_control.report import answers, shape  # noqa: E402
 from ansible.module_utils.redis_ops.base.findings import failure  # noqa: E402
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
 
@@ -48,7 +49,7 @@ AFTER = {
 }
 # What a run looks at, and the role of the tasks that do, which is their tag as well.
 PARTS = {"kernel": "redis_host", "Redis": "redis_server"}
-MODULES = {path.stem for path in (ROOT / "library").glob("*.py")}
+MODULES = {path.stem for path in tree.HERE.modules.glob("*.py")}
 # Modules and task names tell what to do; after it was done, it is told as done.
 DONE = {
     "make": "made",
@@ -145,7 +146,9 @@ class CallbackModule(CallbackBase):
 
     def _host_of(self, result: Any) -> Host:
         task = result._task  # noqa: SLF001 - the callback interface of ansible-core
-        self._is_ours |= task.get_name().partition(" : ")[0] in PARTS.values() or task.action == ADOPT
+        # a role or a module of a collection has the collection's name before its own
+        role = task.get_name().partition(" : ")[0].rpartition(".")[2]
+        self._is_ours |= role in PARTS.values() or _is_one_of([ADOPT], task)
         return self._hosts[result._host.get_name()]  # noqa: SLF001 - the callback interface of ansible-core
 
     def _collect(self, result: Any) -> None:

@@ -16,10 +16,11 @@ from pathlib import Path
 
 from ansible.cli import CLI
 from ansible.cli.doc import DocCLI
+from ansible.cli.galaxy import GalaxyCLI
 from ansible.cli.playbook import PlaybookCLI
 from ansible.cli.vault import VaultCLI
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from specs import ROLES, ROOT, specs
+from specs import COLLECTION, ROLES, ROOT, specs
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = dict(re.findall(r"^([a-z]+):(?!=).*\n((?:\t.*\n)*)", MAKEFILE, re.MULTILINE))
@@ -28,6 +29,7 @@ PROGRAMS = [ROOT / "roles" / name / "files" for name in ("redis_drift", "redis_l
 SHELL = {"for", "do", "done", "cd"}
 # Programs that are not this project's, so that a name mistyped is found.
 OTHERS = {"git", "k6", "setfacl", "ssh", "sudo", "useradd"}
+OF_THE_READER = "site.yml"  # a playbook of the reader's own
 VARIABLES = {name: spec for role in ROLES for name, spec in specs(role).items()}
 
 
@@ -132,8 +134,9 @@ def _ansible_playbook(words: Sequence[str], beside: Path) -> Iterator[str]:
     except _Refused as refused:
         yield f"ansible-playbook {' '.join(words)}: {refused}"
         return
-    texts = [(ROOT / name).read_text(encoding="utf-8") for name in options.args if (ROOT / name).is_file()]
-    yield from (f"ansible-playbook {name}: no such playbook" for name in options.args if not (ROOT / name).is_file())
+    files = {name: _playbook(name) for name in options.args if name != OF_THE_READER}
+    texts = [path.read_text(encoding="utf-8") for path in files.values() if path.is_file()]
+    yield from (f"ansible-playbook {name}: no such playbook" for name, path in files.items() if not path.is_file())
     for place in options.inventory or []:
         if not stands_for_something(place) and not any((at / place).exists() for at in (ROOT, beside)):
             yield f"-i {place}: no such inventory"
@@ -142,6 +145,12 @@ def _ansible_playbook(words: Sequence[str], beside: Path) -> Iterator[str]:
             yield f"-i {place}: is vaulted, and nothing opens it; add --ask-vault-pass"
     for given in options.extra_vars or []:
         yield from _extra(given, "".join(texts))
+
+
+def _playbook(name: str) -> Path:
+    """The file of a playbook, by its path or by its name in the collection."""
+    in_collection = name.removeprefix(f"{COLLECTION}.")
+    return ROOT / name if in_collection == name else ROOT / "playbooks" / f"{in_collection}.yml"
 
 
 def _is_vaulted(inventory: Path) -> bool:
@@ -184,6 +193,13 @@ def _ansible_vault(words: Sequence[str], beside: Path) -> Iterator[str]:
             yield f"ansible-vault: no file {name}"
 
 
+def _ansible_galaxy(words: Sequence[str], _: Path) -> Iterator[str]:
+    try:
+        _parsed(GalaxyCLI, "ansible-galaxy", words)
+    except _Refused as refused:
+        yield f"ansible-galaxy {' '.join(words)}: {refused}"
+
+
 def _ansible_doc(words: Sequence[str], _: Path) -> Iterator[str]:
     try:
         options = _parsed(DocCLI, "ansible-doc", words)
@@ -192,7 +208,7 @@ def _ansible_doc(words: Sequence[str], _: Path) -> Iterator[str]:
         return
     place = "roles" if options.type == "role" else "library"
     for name in options.args:
-        if not list((ROOT / place).glob(f"{name}*")):
+        if not list((ROOT / place).glob(f"{name.removeprefix(f'{COLLECTION}.')}*")):
             yield f"ansible-doc: nothing in {place}/ is called {name}"
 
 
@@ -242,6 +258,7 @@ def _help(path: Path, *command: str) -> str:
 
 JUDGES: dict[str, Callable[[Sequence[str], Path], Iterator[str]]] = {
     "ansible-doc": _ansible_doc,
+    "ansible-galaxy": _ansible_galaxy,
     "ansible-playbook": _ansible_playbook,
     "ansible-vault": _ansible_vault,
     "make": _make,

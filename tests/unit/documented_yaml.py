@@ -10,7 +10,8 @@ import importlib.util
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -31,7 +32,7 @@ from ansible.playbook.task import Task
 from ansible.plugins.loader import fragment_loader, module_loader
 from ansible.template import Templar, trust_as_template
 from ansible.utils.plugin_docs import get_docstring
-from specs import ROLES, ROOT, arguments, module_at, plugins, specs
+from specs import COLLECTION, ROLES, ROOT, arguments, module_at, plugins, specs
 
 VARIABLES = {name: spec for role in ROLES for name, spec in specs(role).items()}
 EMPTY = {"dict": {}, "list": [], "str": "", "int": 0, "float": 0.0, "bool": False}
@@ -45,6 +46,7 @@ OF_EVERY_PLAY = {
 }
 OF_SERVERS, OF_LOADS = "redis_server_", "redis_loadtest_"
 GIBIBYTE = 1024**3
+IMPORT = "ansible.builtin.import_playbook"
 OF_RUNNER = "redis_drift_runner_"
 SOURCES_OF_METRICS = (
     "module_utils/redis_control/report/drift_document.py",
@@ -78,14 +80,24 @@ def problems(text: str) -> list[str]:
         return [f"is no YAML: {error}"]
     entries = given if isinstance(given, list) else []
     if entries and all(isinstance(entry, dict) for entry in entries):
-        if "alert" in entries[0]:
-            return list(_rules(entries))
-        return list(_plays(text, entries) if "hosts" in entries[0] else _tasks(text, entries))
+        return list(_of_entries(text, entries))
     if isinstance(given, dict) and list(given) == ["groups"]:
         return [problem for group in given["groups"] for problem in _rules(group["rules"])]
+    if isinstance(given, dict) and list(given) == ["redis"]:  # an inventory with this group
+        return list(_variables(text, given["redis"].get("vars", {})))
     if isinstance(given, dict) and given:
         return list(_variables(text, given))
     return ["is neither plays, nor tasks, nor variables, nor rules for Prometheus"]
+
+
+def _of_entries(text: str, entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The first one says what they are: rules for Prometheus, imports of playbooks, plays or tasks."""
+    if "alert" in entries[0]:
+        yield from _rules(entries)
+    elif IMPORT in entries[0]:
+        yield from (problem for entry in entries for problem in _import(entry[IMPORT]))
+    else:
+        yield from _plays(text, entries) if "hosts" in entries[0] else _tasks(text, entries)
 
 
 # --- templates --------------------------------------------------------------------------------------------------------
@@ -120,18 +132,27 @@ def _plain(value: Any) -> Any:
 # --- plays and tasks --------------------------------------------------------------------------------------------------
 
 
+def _import(playbook: str) -> Iterator[str]:
+    """playbook: of the collection."""
+    if not (ROOT / "playbooks" / f"{playbook.removeprefix(f'{COLLECTION}.')}.yml").is_file():
+        yield f"{playbook}: no such playbook"
+
+
 def _plays(text: str, plays: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for play in plays:
         yield from (f"{name}: no keyword of a play" for name in play if name not in Play.fattributes)
         for role in play.get("roles", []):
-            if not (ROOT / "roles" / role["role"]).is_dir():
+            if not (ROOT / "roles" / role["role"].removeprefix(f"{COLLECTION}.")).is_dir():
                 yield f"{role['role']}: no such role"
             yield from _variables(text, role.get("vars", {}))
         yield from _variables(text, play.get("vars", {}))
-        yield from _tasks(text, play.get("tasks", []))
+        yield from _tasks(text, play.get("tasks", []), play.get("module_defaults", {}))
 
 
-def _tasks(text: str, tasks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _tasks(
+    text: str, tasks: Sequence[Mapping[str, Any]], groups: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> Iterator[str]:
+    """groups: module_defaults of their play, each of an action group of the collection."""
     registered: dict[str, Any] = {}
     for task in tasks:
         names = [name for name in task if name not in Task.fattributes]
@@ -140,13 +161,22 @@ def _tasks(text: str, tasks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             continue
         item = {"item": task["loop"][0]} if "loop" in task else {}
         try:
-            given = _plain(_templar(text, {**registered, **item}).template(task[names[0]] or {}))
+            shared = {name: value for group, given in groups.items() for name, value in _shared(group, names[0], given)}
+            given = _plain(_templar(text, {**registered, **item}).template(shared | (task[names[0]] or {})))
         except AnsibleError as error:
             yield f"{names[0]}: {error}"
             continue
         yield from (f"{names[0]}: {problem}" for problem in _of_module(names[0], given))
         if "register" in task:
             registered[str(task["register"])] = {"results": []} if "loop" in task else _returned(names[0])
+
+
+def _shared(group: str, module: str, given: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """The parameters that a group of the collection gives to a module: the modules that have a fragment are a group."""
+    fragment = group.replace(f"group/{COLLECTION}.", "redis_")
+    path = ROOT / "library" / f"{module.removeprefix(f'{COLLECTION}.')}.py"
+    documentation = yaml.safe_load(module_at(path).DOCUMENTATION) if path.exists() else {}
+    return given.items() if fragment in documentation.get("extends_documentation_fragment", []) else ()
 
 
 def _returned(module: str) -> dict[str, Any]:
@@ -157,6 +187,7 @@ def _returned(module: str) -> dict[str, Any]:
 
 
 def _of_module(name: str, given: Mapping[str, Any]) -> Iterator[str]:
+    name = name.removeprefix(f"{COLLECTION}.")
     path = ROOT / "library" / f"{name}.py"
     if path.exists():
         yield from ArgumentSpecValidator(arguments(path)).validate(given).error_messages

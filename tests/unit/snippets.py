@@ -1,7 +1,7 @@
 """Every piece of input that the documents show: fenced blocks, commands and variables in backticks, EXAMPLES of modules.
 
-A fence says what it holds: `yaml`, `json`, `sh` (commands for a shell), `redis` (commands for a server) are input, which is
-checked; `text` is output or a drawing, which is not.
+A fence says what it holds: `yaml`, `json`, `sh` (commands for a shell), `redis` (commands for a server), `ini` (ansible.cfg)
+are input, which is checked; `text` is output or a drawing, which is not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from specs import MODULES, ROOT, module_at
 
-INPUT = ("yaml", "json", "sh", "redis")
+INPUT = ("yaml", "json", "sh", "redis", "ini")
 OUTPUT = "text"
 MADE = {"reports", "node_modules"}  # by commands, not by people
 

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent.parent
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if (path / "tasks").is_dir())
 MODULES = sorted((ROOT / "library").glob("*.py"))
 FRAGMENTS = sorted((ROOT / "doc_fragments").glob("*.py"))
+COLLECTION = "redis_ops.redis"  # what `make collection` makes of this project
 
 
 def load(path: Path) -> Any:

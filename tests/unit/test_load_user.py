@@ -185,17 +185,21 @@ DECLARATION = {"instances": [{"name": "cache"}], "profiles": {"guide": {}}, "pro
 class Login:
     """The action, whose module is made up and remembers what it was told."""
 
-    def __init__(self, *, check_mode: bool = False, refuses: bool = False, **given: object) -> None:
+    def __init__(
+        self, *, check_mode: bool = False, refuses: bool = False, collection: str = "", **given: object
+    ) -> None:
         self.told: dict = {}
         self.refuses = refuses
+        self.collection = collection
         args = {"state": "present", "declaration": DECLARATION, "run_id": "r", "seconds": 60, **given}
         args = {"runs": runs([CACHE, QUEUE]), "comes": True, **args}
-        self.action = ActionModule(MagicMock(args=args, async_val=0, check_mode=check_mode), *[MagicMock()] * 5)
+        task = MagicMock(args=args, async_val=0, check_mode=check_mode, action=f"{self.collection}redis_load_login")
+        self.action = ActionModule(task, *[MagicMock()] * 5)
         self.action._execute_module = self.execute
 
     def execute(self, module_name, module_args, task_vars):
         del task_vars
-        assert module_name == "redis_load_user"
+        assert module_name == f"{self.collection}redis_load_user"
         self.told = json.loads(json.dumps(module_args))
         made = module_args["state"] == "present" and not self.refuses
         users = {one["instance"]: f"user-of-{one['instance']}" for one in module_args["accounts"]} if made else {}
@@ -246,6 +250,11 @@ def test_a_user_is_made_for_a_load_that_comes(given, state):
     login = Login(**given)
     assert bool(login.run()["logins"]) is (state == "present")
     assert login.told["state"] == state
+
+
+@pytest.mark.parametrize("collection", ["", "redis_ops.redis."])
+def test_the_module_is_called_by_the_collection_s_name_where_the_task_has_it(collection):
+    assert Login(collection=collection).run()["logins"].keys() == {"cache", "queue"}
 
 
 def test_nothing_is_made_where_somebody_gave_a_login():

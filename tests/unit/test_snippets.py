@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import documented_commands
+import documented_settings
 import documented_yaml
 import pytest
 import snippets
@@ -41,6 +42,8 @@ def problems(snippet: snippets.Snippet) -> list[str]:
         return documented_commands.problems(snippet.text, snippet.path.parent)
     if snippet.kind == "json":
         return documented_yaml.problems_of_json(snippet.text)
+    if snippet.kind == "ini":
+        return documented_settings.problems(snippet.text)
     return of_redis(snippet) if snippet.kind == "redis" else documented_yaml.problems(snippet.text)
 
 
@@ -124,6 +127,12 @@ def test_the_documents_show_something_of_each_kind():
         ("ansible-playbook provision.yml -e redis_server_restart", "-e redis_server_restart: is neither *"),
         ("ansible-playbook playbooks/drift.yml -e target=HOST", "-e target: neither a role nor the playbook has *"),
         ("ansible-playbook provision.yml \\\n  --nothing", "* unrecognized arguments: --nothing"),
+        ("ansible-playbook redis_ops.redis.none", "ansible-playbook redis_ops.redis.none: no such playbook"),
+        ("ansible-galaxy collection instal FILE", "ansible-galaxy collection instal FILE: *invalid choice: 'instal'*"),
+        (
+            "ansible-doc redis_ops.redis.redis_none",
+            "ansible-doc: nothing in library/ is called redis_ops.redis.redis_none",
+        ),
         ("ansible-vault edit none.yml", "ansible-vault: no file none.yml"),
         ("ansible-vault rekei vault.yml", "ansible-vault rekei vault.yml: *invalid choice: 'rekei'*"),
         ("ansible-doc -t role redis_none", "ansible-doc: nothing in roles/ is called redis_none"),
@@ -146,6 +155,8 @@ def test_a_word_in_capitals_stands_for_something():
     assert documented_commands.problems(script) == []
 
 
+GROUP = "- {hosts: redis, module_defaults: {group/redis_ops.redis."
+IN_GROUP = "{redis_ops.redis.redis_config: {settings: {maxmemory: 1gb}}}"
 TASK = "- name: Look\n  redis_queues:\n    "
 
 
@@ -163,7 +174,15 @@ TASK = "- name: Look\n  redis_queues:\n    "
         ("- name: X\n  ansible.builtin.debug: {massage: x}", "ansible.builtin.debug: massage: no such option"),
         ("- name: X\n  redis_config: {settings: {maxmemori: 1}}", "redis_config: settings: maxmemori*"),
         ("- hosts: redis\n  roles: [{role: redis_sever}]", "redis_sever: no such role"),
+        ("- hosts: redis\n  roles: [{role: redis_ops.redis.none}]", "redis_ops.redis.none: no such role"),
         ("- hosts: redis\n  rolls: []", "rolls: no keyword of a play"),
+        ("- ansible.builtin.import_playbook: redis_ops.redis.none", "redis_ops.redis.none: no such playbook"),
+        ("redis: {hosts: {a: }, vars: {redis_server_profile: gide}}", "*gide*"),
+        (GROUP + "instance: {login_prot: 1}}, tasks: [" + IN_GROUP + "]}", "*login_prot*"),
+        (
+            GROUP + "declaration: {login_prot: 1}}, tasks: [" + IN_GROUP + ", {redis_none: {}}]}",
+            "redis_none: no such module",
+        ),
         ("redis_server_setings: {}", "redis_server_setings: no role has this variable"),
         ("redis_server_settings: {maxmemori: 1gb}", "*maxmemori*"),
         ("redis_server_settings: {maxmemory: 1gbb}", "*maxmemory*"),
@@ -182,6 +201,23 @@ TASK = "- name: Look\n  redis_queues:\n    "
 )
 def test_yaml_that_would_be_refused_is_found(text, problem):
     found = "\n".join(documented_yaml.problems(text))
+    assert re.fullmatch(re.escape(problem).replace(r"\*", ".*"), found, re.DOTALL), found
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[defaults]\ninventori = x", "inventori: no setting of ansible-core in [defaults]"),
+        ("[connection]\ninventory = x", "inventory: no setting of ansible-core in [connection]"),
+        (
+            "[defaults]\ncallbacks_enabled = redis_ops.redis.redis_repor",
+            "redis_ops.redis.redis_repor: no such callback",
+        ),
+        ("inventory = x", "is no file of settings: *"),
+    ],
+)
+def test_a_setting_that_would_do_nothing_is_found(text, problem):
+    [found] = documented_settings.problems(text)
     assert re.fullmatch(re.escape(problem).replace(r"\*", ".*"), found, re.DOTALL), found
 
 

@@ -382,6 +382,14 @@ def test_another_playbook_with_our_roles_is_told_of_and_owes_nothing_more(result
     assert Run("site.yml").ok(result).told() == ["web1: ok", *told]
 
 
+@pytest.mark.parametrize(
+    ("task", "action"), [("redis_ops.redis.redis_host : Set up", "x"), ("Look", "a.b.redis_adopt")]
+)
+def test_the_roles_and_modules_of_a_collection_are_ours_too(typed, task, action):
+    typed("site.yml")
+    assert Run("site.yml").ok(KERNEL, task=task, action=action).told()[0] == "web1: ok"
+
+
 def test_another_playbook_whose_first_task_of_ours_fails_is_told_of():
     run = Run("site.yml").failed({"msg": "a: hz: bad"}, task="redis_server : Preflight | Look")
     assert run.told()[:2] == ["web1: FAILED", "  error           a: hz: bad"]
