@@ -27,6 +27,6 @@ def _remedy() -> str:
     """What to type. An installed collection has no Makefile."""
     if tree.HERE.in_collection:
         oldest, newest = SUPPORTED
-        return f"type python3 -m pip install 'ansible-core=={newest}.*', or with {oldest}.* where Python is 3.11"
+        return f"install ansible-core {newest}, or {oldest} where Python is 3.11, for the Python that runs this"
     place = shlex.quote(str(PROJECT))
     return f"type make -C {place} runtime, and then call {place}/.venv/bin/ansible-playbook"

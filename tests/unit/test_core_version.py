@@ -48,7 +48,7 @@ def test_a_collection_has_no_makefile_to_name(monkeypatch):
     told = str(core_version.problem(OLD))
     assert told == (
         f"ansible-core: version {OLD} runs this; expected 2.19 or 2.21; "
-        "type python3 -m pip install 'ansible-core==2.21.*', or with 2.19.* where Python is 3.11"
+        "install ansible-core 2.21, or 2.19 where Python is 3.11, for the Python that runs this"
     )
 
 
