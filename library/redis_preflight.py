@@ -90,13 +90,13 @@ def look_and_judge(params: dict) -> dict:
     package = arguments.package_of(params)
     view = host.look_before_change(arguments.declared_of(params), package, somaxconn=params["somaxconn"])
     view.close()
-    problems = preflight.problems(view, package)
-    if problems:
+    guards = preflight.stops(view, package)
+    if guards:
         tables = [table for seen in view.instances for table in adoption.tables(seen)]
         return {
             "failed": True,
-            "msg": "\n".join(map(str, problems)),
-            "guards": findings.as_records(preflight.stops(view, package)),
+            "msg": "\n".join(findings.failures(guards)),
+            "guards": findings.as_records(guards),
             "first_contact": tables,
         }
     return {

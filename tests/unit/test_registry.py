@@ -36,7 +36,7 @@ IDS = {
         verify.check_system
     """,
     Suite.DRIFT: """
-        aof.files unit.start unit.open_files tls.* unit.boot process.open_files process.user
+        aof.files aof.orphans unit.start unit.open_files tls.* unit.boot process.open_files process.user
     """,
     Suite.READINESS: """
         checklist.open_files checklist.connections checklist.quiet checklist.last_saves checklist.replication
@@ -130,6 +130,13 @@ def test_a_reader_that_fails_hides_no_other_fact():
     assert facts[FACT] == 1
     with pytest.raises(NotRead, match=re.escape("/etc/x: Permission denied")):
         facts[Fact("closed", fail)]
+
+
+def test_a_fact_that_several_checks_need_is_read_once():
+    asked = []
+    counted: Fact[int] = Fact("counted", lambda _: asked.append(1) or len(asked))
+    assert Facts.of(VIEW, [counted, FACT, counted])[counted] == 1
+    assert asked == [1]
 
 
 @pytest.mark.parametrize(

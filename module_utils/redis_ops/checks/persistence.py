@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..base.findings import Status
+from ..base.states import State
 from ..server.persistence import AT_WORK, REWRITES, at_work
 from ..view.data_files import DATA_FILES
-from ..view.facts import Facts
+from ..view.facts import Facts, NotRead
 from .registry import Judgement, check
 
 REWRITE = "BGREWRITEAOF writes it anew from memory; do it before any restart"
+CHANGING = (*REWRITES, "loading")  # while one of these goes on, the files of an AOF change
 LAST_SAVES = ("rdb_last_bgsave_status", "aof_last_bgrewrite_status", "aof_last_write_status")
 
 
@@ -31,13 +33,39 @@ def aof(facts: Facts) -> Iterator[Judgement]:
     problems = [] if int(info.get("aof_enabled", 0)) else ["the server says it is off"]
     if "aof_last_write_status" in failed(info):
         problems.append("the last write to it failed")
-    changing = at_work(info, (*REWRITES, "loading"))
+    changing = at_work(info, CHANGING)
     if not changing:
         problems += facts[DATA_FILES].problems
     if problems:
         yield Judgement(Status.FAIL, expected, "; ".join(problems), REWRITE)
     elif not changing:
         yield Judgement(Status.PASS, expected, "all its files are there")
+
+
+@check(
+    "what lies beside its append-only file",
+    why="Redis documentation, persistence: such files are never read and take space",
+    drift="aof.orphans",
+    needs=[DATA_FILES],
+)
+def orphans(facts: Facts) -> Iterator[Judgement]:
+    """Nothing lies there that its manifest does not list. While its files change nobody can tell."""
+    view = facts.view
+    if view.instance.config is None or (view.observed.live or {}).get("appendonly") != "yes":
+        return
+    if at_work(view.info, CHANGING):
+        return
+    try:
+        found = facts[DATA_FILES].orphans
+    except NotRead:
+        return  # the check of the append-only file says why
+    yield Judgement(
+        Status.WARN if found else Status.PASS,
+        f"in {view.store.aof.parent} only what its manifest lists",
+        shown(found) if found else "nothing else",
+        "look at them, then move them away",
+        state=State.UNMANAGED_SET,
+    )
 
 
 @check("its snapshots", why="guide 2.1", verify="verify.rdb", needs=[DATA_FILES])

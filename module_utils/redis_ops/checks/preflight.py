@@ -35,14 +35,11 @@ def _each(judge: Callable[[HostView, Seen], Iterable[Problem]]) -> Callable[[Hos
 
 def problems(view: HostView, package: Package) -> list[Problem]:
     """What must be mended first, all of it. package: what the run installs or finds installed."""
-    return list(dict.fromkeys(problem for _, problem in _stops(view, package)))
+    return list(_stops(view, package))
 
 
 def stops(view: HostView, package: Package) -> list[Finding]:
-    """The same as findings. A problem that two guards see is the first one's."""
-    first: dict[Problem, Guard] = {}
-    for guard, problem in _stops(view, package):
-        first.setdefault(problem, guard)
+    """The same as findings."""
     return [
         Finding(
             id=guard.id,
@@ -53,14 +50,17 @@ def stops(view: HostView, package: Package) -> list[Finding]:
             why=guard.why,
             remedy=problem.remedy,
         )
-        for problem, guard in first.items()
+        for problem, guard in _stops(view, package).items()
     ]
 
 
-def _stops(view: HostView, package: Package) -> Iterator[tuple[Guard, Problem]]:
+def _stops(view: HostView, package: Package) -> dict[Problem, Guard]:
+    """Each problem with the first guard that sees it."""
+    found: dict[Problem, Guard] = {}
     for guard in GUARDS:
         for problem in guard.judge(view, package):
-            yield guard, problem
+            found.setdefault(problem, guard)
+    return found
 
 
 def _unseen(view: HostView) -> list[Problem]:

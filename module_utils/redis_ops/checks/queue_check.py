@@ -54,10 +54,8 @@ def check(
 def _look(
     tried: Attempt, limits: queues.Limits, names: Sequence[str], prefix: str, seen: _Seen
 ) -> tuple[list[bullmq.Queue], list[Finding]]:
-    for error in tried.problems:
-        raise error
-    instance, view = tried.instance, tried.view
-    if view is None or view.connection is None:
+    instance, view = tried.instance, tried.seen()
+    if view.connection is None:
         return [], [_failed(instance, "nothing answers at its address")]
     connection = view.connection
     searched: Optional[Search] = None

@@ -74,10 +74,9 @@ def later_limit(facts: Facts) -> Iterator[Judgement]:
     later = facts.view.later_limit
     if later is None:
         return
-    need = limits.open_files(facts.view.plan.desired)
     yield Judgement(
-        Status.FAIL if later.open_files < need else Status.PASS,
-        f"{need} open files, maxclients + {limits.SPARE_FILES}",
+        Status.FAIL if limit_is_too_low(facts.view) else Status.PASS,
+        f"{limits.open_files(facts.view.plan.desired)} open files, maxclients + {limits.SPARE_FILES}",
         f"{later.path} grants {later.open_files} at the next start",
         f"remove LimitNOFILE from {later.path} and run systemctl daemon-reload",
     )

@@ -1,4 +1,4 @@
-"""What an instance has on disk: its configuration file, its append-only file and its directories."""
+"""What an instance has on disk: its configuration file and its directories."""
 
 from __future__ import annotations
 
@@ -11,11 +11,7 @@ from ..base.files import Target, is_open
 from ..base.findings import Finding
 from ..base.shell import quoted
 from ..base.trees import is_directory
-from ..checks.persistence import shown
 from ..platform import host
-from ..server import persistence
-from ..view.data_files import DATA_FILES
-from ..view.facts import Facts, NotRead
 from .look import Look
 from .options import RUN
 from .states import State
@@ -58,30 +54,6 @@ def _remembered(look: Look) -> list[tuple[str, Target]]:
         for path in paths
         if Path(path).is_file()
     ]
-
-
-def beside_the_aof(look: Look) -> Iterator[Finding]:
-    """Whether nothing else lies beside its files. While they change nobody can tell."""
-    view = look.snapshot
-    if view is None or look.instance.config is None or (look.live or {}).get("appendonly") != "yes":
-        return
-    if persistence.at_work(view.info, (*persistence.REWRITES, "loading")):
-        return
-    look.checked += 1
-    facts = Facts.of(view, [DATA_FILES])
-    try:
-        orphans = facts[DATA_FILES].orphans
-    except NotRead:
-        return  # the check of the append-only file says why
-    if orphans:
-        yield look.found(
-            "aof.orphans",
-            State.UNMANAGED_SET,
-            expected=f"in {view.store.aof.parent} only what its manifest lists",
-            actual=shown(orphans),
-            why="Redis documentation, persistence: such files are never read and take space",
-            remedy="look at them, then move them away",
-        )
 
 
 def directories(look: Look) -> Iterator[Finding]:

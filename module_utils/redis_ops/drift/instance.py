@@ -12,6 +12,7 @@ from ..base.errors import AccessDenied, CommandRefused, RedisOpsError
 from ..base.files import Target, read
 from ..base.findings import Finding
 from ..checks import limits, persistence, process, start, tls_findings
+from ..checks.limits import RESTART
 from ..checks.registry import Check, Suite, needs, of_instance
 from ..model import acl, conffile
 from ..plan.contact import Contact
@@ -20,12 +21,13 @@ from ..view.attempt import Attempt
 from ..view.facts import Facts
 from . import disk, lines, options, unit, users
 from .look import Look
-from .options import RESTART, Memory
+from .options import Memory
 from .states import Scope, State
 
 # What other suites judge as well
 CHECKS: tuple[Check, ...] = (
     persistence.aof,
+    persistence.orphans,
     start.start,
     start.later_limit,
     tls_findings.encryption,
@@ -59,7 +61,6 @@ def _findings(look: Look) -> Iterator[Finding]:
         "unit": unit.findings,
         "process": _process,
         "users": _users,
-        "beside_the_aof": disk.beside_the_aof,
         "directories": disk.directories,
         "checks": _checks,
     }

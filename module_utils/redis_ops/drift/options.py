@@ -12,6 +12,7 @@ from ..base.findings import Finding
 from ..base.shell import quoted
 from ..catalog.kinds import Value
 from ..catalog.option import Apply, Option, Origin
+from ..checks.limits import RESTART
 from ..model import conffile
 from ..model.desired import MASK, default_value
 from ..plan.comparison import ABSENT, Absent, Entry, How
@@ -20,7 +21,6 @@ from ..server.connection import MULTI_CONFIG
 from .states import State, found
 
 RUN = "run provision, which puts it back"
-RESTART = "allow the restart when it suits you: run provision with redis_server_restart=true"
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,8 @@ def take_all(attempts: Sequence[Attempt], *, look_for_queues: bool = False) -> l
     """
     found = []
     for tried in attempts:
-        for error in tried.problems:
-            raise error
-        seen, name = tried.view, tried.instance.name
-        if seen is None or seen.connection is None:
+        seen, name = tried.seen(), tried.instance.name
+        if seen.connection is None:
             found.append({"schema": SCHEMA, "instance": name, "down": "it does not run"})
             continue
         sought = look_for_queues and Limit.of(seen.observed.live or {}).evicts

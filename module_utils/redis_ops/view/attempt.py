@@ -23,6 +23,14 @@ class Attempt:
     view: Optional[InstanceView] = None
     problems: Sequence[Union[RedisOpsError, OSError]] = field(default_factory=tuple)
 
+    def seen(self) -> InstanceView:
+        """All of it. Raises the first of the problems."""
+        for problem in self.problems:
+            raise problem
+        if self.view is None:
+            raise RedisOpsError(f"{self.instance.where}: it could not be looked at")
+        return self.view
+
     def close(self) -> None:
         """End the connection that the look opened."""
         if self.view is not None and self.view.connection is not None:

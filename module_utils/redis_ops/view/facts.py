@@ -43,8 +43,8 @@ class Facts:
     def of(
         cls, view: InstanceView, wanted: Iterable[Fact[Any]], place: Optional[Place] = None, *, load: int = 0
     ) -> Facts:
-        """With these facts. Never raises for one that can't be read."""
-        return cls(view, place, load, {fact.name: _try(fact, view) for fact in wanted})
+        """With these facts, each read once. Never raises for one that can't be read."""
+        return cls(view, place, load, {fact.name: _try(fact, view) for fact in dict.fromkeys(wanted)})
 
     def __getitem__(self, fact: Fact[T]) -> T:
         """Raises NotRead."""

@@ -189,14 +189,11 @@ def look(declared: Declared, engine: Optional[Engine], *, places: bool = False, 
 def _seen(declared: Declared, one: Resolved, tried: Attempt, *, places: bool) -> Seen:
     """Raises RedisOpsError for what could not be looked at."""
     try:
-        for error in tried.problems:
-            raise error
-        if tried.view is None:
-            raise RedisOpsError(f"{one.where}: it could not be looked at")
+        view = tried.seen()
         if not places:
-            return Seen(one, tried.view)
-        place = replace(_place(tried.view), unrecorded=_unrecorded(declared, one))
-        return Seen(one, tried.view, place, _taken_over(tried.view))
+            return Seen(one, view)
+        place = replace(_place(view), unrecorded=_unrecorded(declared, one))
+        return Seen(one, view, place, _taken_over(view))
     except OSError as error:
         raise FileUnreadable(f"{one.where}: {told(error)}") from None
 

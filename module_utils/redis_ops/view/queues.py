@@ -1,9 +1,6 @@
-"""A search for job queues on a server, where keys may be evicted."""
+"""A search for job queues on a server: a brief one where keys may be evicted, and a thorough one."""
 
 from __future__ import annotations
-
-import functools
-from typing import Optional
 
 from ..plan.eviction import NOEVICTION, Limit
 from ..server.queues.result import NOT_LOOKED, Budget, Search
@@ -14,12 +11,15 @@ from .instance import InstanceView
 BRIEFLY = Budget(seconds=2)  # of every run that verifies; a change that evicts is searched for longer
 
 
-def _queues(view: InstanceView, budget: Optional[Budget] = None, *, everywhere: bool) -> Search:
-    limit = Limit.of(view.observed.live or {})
-    if view.connection is None or (limit.policy == NOEVICTION and not everywhere):
+def _briefly(view: InstanceView) -> Search:
+    if view.connection is None or Limit.of(view.observed.live or {}).policy == NOEVICTION:
         return NOT_LOOKED
-    return search(view.connection, budget) if budget else search(view.connection, first=False)
+    return search(view.connection, BRIEFLY)
 
 
-QUEUES = Fact("queues", functools.partial(_queues, everywhere=True))
-QUEUES_BRIEFLY = Fact("queues, briefly", functools.partial(_queues, budget=BRIEFLY, everywhere=False))
+def _thoroughly(view: InstanceView) -> Search:
+    return NOT_LOOKED if view.connection is None else search(view.connection, first=False)
+
+
+QUEUES = Fact("queues", _thoroughly)
+QUEUES_BRIEFLY = Fact("queues, briefly", _briefly)
