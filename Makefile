@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help provision check adopt drift waivers preflight loadtest compare collection test lint types unit contract molecule lock docs screenshot clean
+.PHONY: help provision check adopt drift waivers readiness preflight loadtest compare collection test lint types unit contract molecule lock docs screenshot clean
 # what a target needs on this machine: .venv, and Debian packages for some
 SETUPS := runtime dev setup-lint setup-contract setup-molecule setup-test
 .PHONY: $(SETUPS)
@@ -29,22 +29,25 @@ check: runtime ## say what provision would change, and change nothing
 	@ansible-playbook provision.yml --check --diff $(ask_become) $(ARGS)
 
 adopt: runtime ## write host_vars for the Redis servers that are already there; change no host
-	@ansible-playbook playbooks/adopt.yml $(ask_become) $(ARGS)
+	@ansible-playbook playbooks/describe_servers.yml $(ask_become) $(ARGS)
 
 drift: runtime ## say what is other than declared, and who made it so; change nothing
-	@ansible-playbook playbooks/drift.yml $(ask_become) $(ARGS)
+	@ansible-playbook playbooks/check_drift.yml $(ask_become) $(ARGS)
 
 waivers: runtime ## accept for a while what the last drift found (REASON='why', and ARGS as for drift)
 	@ansible-playbook playbooks/waive_drift.yml $(ARGS)
 
-preflight: runtime ## say whether a load test would prove anything; load nothing
-	@ansible-playbook playbooks/preflight.yml $(ask_become) $(ARGS)
+readiness: runtime ## say whether a load test would prove anything; load nothing
+	@ansible-playbook playbooks/check_readiness.yml $(ask_become) $(ARGS)
+
+# the old name of readiness; release 0.2.0 removes it
+preflight: readiness
 
 loadtest: runtime ## put 1,000 users on this Redis for two minutes, and say whether it holds
-	@ansible-playbook playbooks/loadtest.yml $(ask_become) $(ARGS)
+	@ansible-playbook playbooks/run_load_test.yml $(ask_become) $(ARGS)
 
 compare: runtime ## say what got better or worse between load tests with two labels (A=before B=after)
-	@ansible-playbook playbooks/compare.yml -e redis_loadtest_compare_a=$(A) -e redis_loadtest_compare_b=$(B) $(ARGS)
+	@ansible-playbook playbooks/compare_load_tests.yml -e redis_loadtest_compare_a=$(A) -e redis_loadtest_compare_b=$(B) $(ARGS)
 
 collection: runtime ## build the collection redis_ops.redis from this tree, into dist/
 	@scripts/build-collection

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a drift check of a fleet costs: playbooks/drift.yml over ssh against a --check run of the baseline role.
+"""What a drift check of a fleet costs: playbooks/check_drift.yml over ssh against a --check run of the baseline role.
 
 Time against the number of hosts, interleaved; the slope is what one more host costs, the rest is what a run costs
 before it has looked at anything. By default each run opens its connections anew, as one that a schedule starts does.
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 import lab
 
 FLEET = lab.PROJECT / "benchmarks/fleet/hosts.yml"
-DRIFT = lab.PROJECT / "playbooks/drift.yml"
+DRIFT = lab.PROJECT / "playbooks/check_drift.yml"
 # the baseline writes a file of its own, so that neither undoes what the other did
 BESIDE = "--extra-vars=__baseline_conf_path=/etc/redis/baseline.conf"
 ALL = tuple(f"redis-bench-fleet-{number:02d}" for number in range(1, 11))
@@ -118,7 +118,7 @@ def main() -> None:
     given = parser.parse_args()
     counts = [min(int(word), len(ALL)) for word in given.counts.split(",")]
     extra = [f"--forks={given.forks}"] if given.forks else []
-    ours = Case("playbooks/drift.yml", [str(DRIFT)])
+    ours = Case("playbooks/check_drift.yml", [str(DRIFT)])
     theirs = Case("baseline --check", ["--check", BESIDE, str(lab.BASELINE)])
     with fleet(beside=given.beside, keep=given.keep):
         for number in range(given.rounds):

@@ -60,7 +60,7 @@ def cases() -> list[Case]:
     """The ping is the least that any run over ssh costs."""
     return [
         Case("ping", ["ansible", "--module-name=ping", "all"]),
-        Case("playbooks/drift.yml", ["ansible-playbook", str(DRIFT)]),
+        Case("playbooks/check_drift.yml", ["ansible-playbook", str(DRIFT)]),
         Case("provision.yml", ["ansible-playbook", str(lab.PROVISION)]),
         Case("baseline role", ["ansible-playbook", BESIDE, str(lab.BASELINE)]),
     ]

@@ -29,8 +29,8 @@ description:
   - Ansible ends with 2 when any task failed, whatever the reason. A report with another C(exit_code), such as V(1) for a check
     that itself failed somewhere, or V(3) for a measurement that cannot be trusted, ends the run with that.
   - While M(redis_load_run) runs, the first Ctrl-C ends the load and lets the run go on to its report; the second ends the run.
-  - A run of C(drift.yml), C(validate.yml) or C(waive_drift.yml) without any report, as where no host matched, ends with 1,
-    never with 0 or 2; so does one of C(bullmq_options.yml) or C(clear_aof.yml) of which no task ran on any host.
+  - A run of C(check_drift.yml), C(judge_load.yml) or C(waive_drift.yml) without any report, as where no host matched, ends with 1,
+    never with 0 or 2; so does one of C(write_bullmq_options.yml) or C(clear_aof.yml) of which no task ran on any host.
 requirements:
   - enabled in C(callbacks_enabled), which this project's ansible.cfg does
 """
@@ -47,17 +47,17 @@ NO_ANSWER = 1
 COMMAND_FAILED = "non-zero return code"  # which says nothing
 # the playbooks that owe an answer, and what is so without one
 OURS = {
-    "drift.yml": "nothing was checked",
-    "validate.yml": "nothing was checked",
-    "preflight.yml": "nothing was checked",
-    "loadtest.yml": "there is no verdict",
-    "compare.yml": "nothing was compared",
+    "check_drift.yml": "nothing was checked",
+    "judge_load.yml": "nothing was checked",
+    "check_readiness.yml": "nothing was checked",
+    "run_load_test.yml": "there is no verdict",
+    "compare_load_tests.yml": "nothing was compared",
     "waive_drift.yml": "no waiver was written",
-    "bullmq_options.yml": "nothing was written",
+    "write_bullmq_options.yml": "nothing was written",
     "clear_aof.yml": "nothing was looked at",
 }
 # those among them that have no report: the first task that ends well anywhere is the answer
-WITHOUT_REPORT = ("bullmq_options.yml", "clear_aof.yml")
+WITHOUT_REPORT = ("write_bullmq_options.yml", "clear_aof.yml")
 
 
 class CallbackModule(CallbackBase):
@@ -79,7 +79,7 @@ class CallbackModule(CallbackBase):
         self._owes = ""  # an answer: what is so without it
         self._any = False  # whether any task that ends well is the answer
         self._reason = ""
-        self._opened = ""  # a window of validate.yml: what to do next
+        self._opened = ""  # a window of judge_load.yml: what to do next
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         self._begin()

@@ -1,6 +1,6 @@
 """Whatever somebody set up: `adopt` describes it, and the inventory that it writes changes nothing.
 
-Each case starts a generated server (existing.py), describes it as playbooks/adopt.yml does, reads the file that was written
+Each case starts a generated server (existing.py), describes it as playbooks/describe_servers.yml does, reads the file that was written
 with Ansible and the variables of the role redis_server, and lets `redis_instances` foresee and then do its work. What the
 server has and nobody can read in the inventory must be named by a note.
 

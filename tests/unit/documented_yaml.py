@@ -251,7 +251,7 @@ def _of_servers(text: str, given: Mapping[str, Any]) -> Iterator[str]:
 def _of_drift(_: str, given: Mapping[str, Any]) -> Iterator[str]:
     yield from map(str, waivers.read(given.get(waivers.VARIABLE))[1])
     if words := given.get("redis_drift_schedule_arguments"):
-        for problem in documented_commands.problems_of_words(["ansible-playbook", "playbooks/drift.yml", *words]):
+        for problem in documented_commands.problems_of_words(["ansible-playbook", "playbooks/check_drift.yml", *words]):
             yield f"redis_drift_schedule_arguments: {problem}"
 
 

@@ -31,7 +31,7 @@ REPORT, BROKEN = plugin("redis_report"), plugin("broken_yaml")
 class Run:
     """A run of a playbook; end() is its exit code, as far as the callback decides it, and what it said."""
 
-    def __init__(self, playbook="playbooks/drift.yml"):
+    def __init__(self, playbook="playbooks/check_drift.yml"):
         self.lines = []
         self.plugin = REPORT.CallbackModule()
         self.plugin._display = SimpleNamespace(display=lambda text, color=None: self.lines.append(text))  # noqa: ARG005
@@ -67,12 +67,12 @@ class Run:
 @pytest.mark.parametrize(
     ("playbook", "so"),
     [
-        ("playbooks/drift.yml", "nothing was checked"),
-        ("/srv/x/playbooks/validate.yml", "nothing was checked"),
-        ("playbooks/preflight.yml", "nothing was checked"),
-        ("playbooks/loadtest.yml", "there is no verdict"),
+        ("playbooks/check_drift.yml", "nothing was checked"),
+        ("/srv/x/playbooks/judge_load.yml", "nothing was checked"),
+        ("playbooks/check_readiness.yml", "nothing was checked"),
+        ("playbooks/run_load_test.yml", "there is no verdict"),
         ("playbooks/waive_drift.yml", "no waiver was written"),
-        ("playbooks/bullmq_options.yml", "nothing was written"),
+        ("playbooks/write_bullmq_options.yml", "nothing was written"),
         ("playbooks/clear_aof.yml", "nothing was looked at"),
     ],
 )
@@ -82,7 +82,7 @@ def test_no_report_is_neither_clean_nor_drift(playbook, so):
     assert said.startswith(f"FAILED: {so}: its tasks ran on no host")
 
 
-@pytest.mark.parametrize("playbook", ["playbooks/bullmq_options.yml", "playbooks/clear_aof.yml"])
+@pytest.mark.parametrize("playbook", ["playbooks/write_bullmq_options.yml", "playbooks/clear_aof.yml"])
 def test_where_there_is_no_report_a_task_that_ends_well_is_the_answer(playbook):
     assert Run(playbook).ok(changed=True).end() == (None, "")
     # on one host of two: Ansible ends with 2
@@ -90,7 +90,7 @@ def test_where_there_is_no_report_a_task_that_ends_well_is_the_answer(playbook):
     code, said = Run(playbook).failed(msg="no space").end()
     assert code == 1
     assert said.endswith("web1: no space")
-    assert Run("playbooks/drift.yml").ok(changed=False).end()[0] == 1
+    assert Run("playbooks/check_drift.yml").ok(changed=False).end()[0] == 1
 
 
 def test_the_first_failure_is_the_reason():
@@ -109,7 +109,7 @@ def test_the_first_failure_is_the_reason():
 def test_an_imported_playbook_owes_an_answer_too():
     run = Run("site.yml")
     assert run.end() == (None, "")
-    run.plugin.v2_playbook_on_play_start(SimpleNamespace(get_path=lambda: "/srv/playbooks/drift.yml:16"))
+    run.plugin.v2_playbook_on_play_start(SimpleNamespace(get_path=lambda: "/srv/playbooks/check_drift.yml:16"))
     assert run.end()[0] == 1
 
 
@@ -127,12 +127,12 @@ def test_a_report_decides():
 
 
 def test_a_window_that_is_open_has_no_verdict_yet_and_one_that_ends_has():
-    assert Run("validate.yml").ok(opened=True, summary="the window is open").end() == (None, "the window is open")
-    assert Run("validate.yml").ok(summary="the load is over").failed(msg="down").end()[0] == 1
+    assert Run("judge_load.yml").ok(opened=True, summary="the window is open").end() == (None, "the window is open")
+    assert Run("judge_load.yml").ok(summary="the load is over").failed(msg="down").end()[0] == 1
 
 
 def test_a_whole_load_test_opens_a_window_and_still_owes_its_verdict():
-    run = Run("loadtest.yml").ok(opened=False, summary="the window is open").failed(msg="no route")
+    run = Run("run_load_test.yml").ok(opened=False, summary="the window is open").failed(msg="no route")
     assert run.end() == (1, "FAILED: there is no verdict: web1: no route")
 
 
@@ -171,7 +171,7 @@ def following(monkeypatch):
     """A run at the task that shows the load; the handler of before is Python's own."""
     monkeypatch.delenv(REPORT.INTERRUPT, raising=False)
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)
-    run = Run("loadtest.yml")
+    run = Run("run_load_test.yml")
     run.plugin.v2_playbook_on_task_start(task("redis_load_plan"), False)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     run.plugin.v2_playbook_on_task_start(task("redis_load_run"), False)
@@ -215,14 +215,14 @@ def test_after_the_load_ctrl_c_is_the_usual_one(following, pressed, end):
 @pytest.mark.parametrize(
     ("words", "so"),
     [
-        (["drift.yml", "--limit", "web1"], "nothing was checked"),
-        (["drift.yml", "--tags", "nosuch"], "nothing was checked"),
-        (["validate.yml", "-e", "redis_loadtest_window=end", "--limit", "web1"], "nothing was checked"),
-        (["validate.yml", "-e", "redis_loadtest_window=nosuch", "--skip-tags", "all"], "nothing was checked"),
-        (["loadtest.yml", "--limit", "web1"], "there is no verdict"),
-        (["preflight.yml", "--limit", "web1"], "nothing was checked"),
+        (["check_drift.yml", "--limit", "web1"], "nothing was checked"),
+        (["check_drift.yml", "--tags", "nosuch"], "nothing was checked"),
+        (["judge_load.yml", "-e", "redis_loadtest_window=end", "--limit", "web1"], "nothing was checked"),
+        (["judge_load.yml", "-e", "redis_loadtest_window=nosuch", "--skip-tags", "all"], "nothing was checked"),
+        (["run_load_test.yml", "--limit", "web1"], "there is no verdict"),
+        (["check_readiness.yml", "--limit", "web1"], "nothing was checked"),
         (["waive_drift.yml", "--limit", "web1"], "no waiver was written"),
-        (["bullmq_options.yml", "-e", "target=app_server"], "nothing was written"),
+        (["write_bullmq_options.yml", "-e", "target=app_server"], "nothing was written"),
         (["clear_aof.yml", "--limit", "web1"], "nothing was looked at"),
     ],
 )

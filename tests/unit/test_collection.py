@@ -151,7 +151,7 @@ def test_every_import_of_the_project_is_in_full_and_leads_somewhere(collection):
 def test_no_message_names_a_command_of_a_checkout(collection):
     """A remedy is something to type."""
     command = re.compile(
-        r"\bmake (?:provision|check|adopt|drift|waivers|preflight|loadtest|compare)\b|playbooks/\w+\.yml"
+        r"\bmake (?:provision|check|adopt|drift|waivers|readiness|loadtest|compare)\b|playbooks/\w+\.yml"
     )
     files = [path for place in ("plugins", "roles", "playbooks") for path in (collection / place).rglob("*")]
     code = [path for path in files if path.suffix in (".py", ".yml", ".j2")]
@@ -232,9 +232,10 @@ def test_a_play_of_somebody_gives_parameters_once_to_a_group_of_modules(project)
     assert (done.returncode, "127.0.0.1:1: Connection refused" in done.stdout) == (2, True), done.stdout + done.stderr
 
 
-def test_drift_from_a_site_yml_of_somebody_reports_into_their_project(project, collection):
+@pytest.mark.parametrize("name", ["check_drift", "drift"])  # and by its name of before
+def test_drift_from_a_site_yml_of_somebody_reports_into_their_project(project, collection, name):
     """With the report and the exit code of the callback: 1, where Ansible itself ends with 2."""
-    (project / "site.yml").write_text(json.dumps([{"ansible.builtin.import_playbook": f"{COLLECTION}.drift"}]))
+    (project / "site.yml").write_text(json.dumps([{"ansible.builtin.import_playbook": f"{COLLECTION}.{name}"}]))
     before = sorted(collection.rglob("*"))
     done = ansible(project, "playbook", "site.yml")
     assert done.returncode == 1, done.stdout + done.stderr

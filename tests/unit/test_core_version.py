@@ -52,7 +52,7 @@ def test_a_collection_has_no_makefile_to_name(monkeypatch):
     )
 
 
-@pytest.mark.parametrize("playbook", ["provision.yml", "playbooks/compare.yml"])
+@pytest.mark.parametrize("playbook", ["provision.yml", "playbooks/compare_load_tests.yml"])
 def test_a_run_ends_before_anything_is_touched(playbook):
     command = [sys.executable, "-c", RUN, playbook, "--check"]
     variables = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}

@@ -88,11 +88,11 @@ def test_a_user_name_is_no_template_neither_when_it_is_waived_nor_in_the_next_ch
     named = [*TEMPLATES, *BROKEN_TEMPLATES]
     lab.finds("redis1", *users(*named), server=TEMPLATES[0], unknown=[TEMPLATES[1]])
     lab.finds("redis2", finding("option.hz"))
-    code, said = lab.play("drift.yml")
+    code, said = lab.play("check_drift.yml")
     assert code == 2, said
     code, said = lab.play("waive_drift.yml", "--limit", "redis1")
     assert code == 0, said
-    code, said = lab.play("drift.yml")
+    code, said = lab.play("check_drift.yml")
     assert code == 2, said
     found = {
         item["id"]: item for host in lab.document()["hosts"] for place in host["scopes"] for item in place["findings"]
@@ -103,22 +103,22 @@ def test_a_user_name_is_no_template_neither_when_it_is_waived_nor_in_the_next_ch
     # and once more: the file is extended, and what it holds is still known
     code, said = lab.play("waive_drift.yml")
     assert code == 0, said
-    assert lab.play("drift.yml")[0] == 0
+    assert lab.play("check_drift.yml")[0] == 0
 
 
 def test_waivers_without_a_tag_are_data_too(lab):
     lab.finds("redis1", *users(TEMPLATES[0]))
-    assert lab.play("drift.yml")[0] == 2
+    assert lab.play("check_drift.yml")[0] == 2
     assert lab.play("waive_drift.yml")[0] == 0
     lab.waivers.write_text(lab.waivers.read_text().replace("!unsafe ", ""))
-    code, said = lab.play("drift.yml")
+    code, said = lab.play("check_drift.yml")
     assert code == 0, said
 
 
 def test_a_play_of_somebody_else_that_calls_the_role_evaluates_no_waiver(lab):
     """Ansible passes the variables of an entry point through Jinja when it validates them."""
     lab.finds("redis1", *users(TEMPLATES[0], BROKEN_TEMPLATES[0]))
-    assert lab.play("drift.yml")[0] == 2
+    assert lab.play("check_drift.yml")[0] == 2
     assert lab.play("waive_drift.yml")[0] == 0
     lab.waivers.write_text(lab.waivers.read_text().replace("!unsafe ", "") + "  - {id: x}\n")
     (lab.root / "site.yml").write_text("- {hosts: redis, gather_facts: false, roles: [redis_drift]}\n")
@@ -136,7 +136,7 @@ def test_a_waiver_that_cannot_be_read_is_named_and_the_others_hold(lab):
         "  - {id: option.hz, hosts: redis1, reason: OPS-417, expires: 2999-01-01}\n"
         "  - {id: '{{ unclosed', hosts: redis2, reason: OPS-417, expires: never}\n"
     )
-    code, said = lab.play("drift.yml")
+    code, said = lab.play("check_drift.yml")
     assert code == 1, said
     made = lab.document()
     assert [item["state"] for host in made["hosts"] for place in host["scopes"] for item in place["findings"]] == [
@@ -166,7 +166,7 @@ def test_a_waiver_that_cannot_be_read_is_named_and_the_others_hold(lab):
 def test_an_answer_of_another_shape_leaves_the_other_hosts_alone(lab, answer):
     """B7."""
     lab.answers("redis1", answer).finds("redis2", finding("acl.bob"))
-    code, said = lab.play("drift.yml")
+    code, said = lab.play("check_drift.yml")
     assert code == 1, said
     assert "defect" not in said
     first, second = lab.document()["hosts"]
@@ -178,7 +178,7 @@ def test_an_answer_of_another_shape_leaves_the_other_hosts_alone(lab, answer):
 
 def test_a_module_that_fails_with_a_template_runs_none(lab):
     lab.answers("redis1", {"failed": True, "msg": " ".join(TEMPLATES)}).finds("redis2")
-    code, said = lab.play("drift.yml")
+    code, said = lab.play("check_drift.yml")
     assert code == 1, said
     assert lab.document()["hosts"][0]["error"].startswith("{{ lookup(")
 
@@ -187,7 +187,7 @@ def test_a_module_that_fails_with_a_template_runs_none(lab):
 def test_what_a_host_says_moves_no_cursor(lab, answer):
     told = "x\x1b]52;c;AAAA\x07\x1b[2J\x9b31m\u202ey\nclean: 99 things"
     lab.answers("redis1", {**answer, "msg": told}).finds("redis2", *users(told), server=told)
-    code, said = lab.play("drift.yml")
+    code, said = lab.play("check_drift.yml")
     assert code == 1, said
     lines = said.splitlines()
     assert not [line for line in lines if not line.replace("\t", "").isprintable()]
@@ -199,6 +199,6 @@ def test_where_no_host_answers_in_time_there_is_a_report_of_that(lab):
     lab.finds("redis1").finds("redis2")
     module = lab.root / "library" / "redis_drift.py"
     module.write_text(f"{module.read_text()}import time\ntime.sleep(30)\n")
-    code, said = lab.play("drift.yml", "-e", "redis_drift_timeout=1")
+    code, said = lab.play("check_drift.yml", "-e", "redis_drift_timeout=1")
     assert code == 1, said
     assert [host["status"] for host in lab.document()["hosts"]] == ["failed", "failed"]

@@ -44,7 +44,7 @@ class Place:
         ):
             path.mkdir(parents=True)
         for path in (
-            *(self.project / name for name in ("ansible.cfg", "requirements.lock", "playbooks/drift.yml")),
+            *(self.project / name for name in ("ansible.cfg", "requirements.lock", "playbooks/check_drift.yml")),
             *(self.project / name for name in ("roles/x/tasks/main.yml", "library/x.py", ".venv/bin/ansible-playbook")),
             *(self.inventory / name for name in ("hosts.yml", "group_vars/redis/all.yml", "host_vars/redis1.yml")),
             *(self.secrets / name for name in ("vars.yml", "vault", "key")),
@@ -62,7 +62,7 @@ class Place:
             "root",
             str(self.project),
             [
-                *(f"{self.project}/.venv/bin/ansible-playbook", "playbooks/drift.yml", "-i", str(self.inventory)),
+                *(f"{self.project}/.venv/bin/ansible-playbook", "playbooks/check_drift.yml", "-i", str(self.inventory)),
                 *("-e", f"@{self.secrets}/vars.yml", "--vault-id", f"dev@{self.secrets}/vault"),
                 f"--private-key={self.secrets}/key",
             ],
@@ -112,7 +112,13 @@ def test_what_is_root_s_own_is_trusted(place):
 
 # Each input, as a path below the root of the machine.
 INPUTS = [
-    *("srv", "srv/project", "srv/project/ansible.cfg", "srv/project/playbooks", "srv/project/playbooks/drift.yml"),
+    *(
+        "srv",
+        "srv/project",
+        "srv/project/ansible.cfg",
+        "srv/project/playbooks",
+        "srv/project/playbooks/check_drift.yml",
+    ),
     *("srv/project/roles/x/tasks/main.yml", "srv/project/library/x.py", "srv/project/requirements.lock"),
     *("srv/project/.venv", "srv/project/.venv/bin/ansible-playbook", "srv/project/inventories/local"),
     *("etc", "etc/inventory", "etc/inventory/hosts.yml", "etc/inventory/group_vars", "etc/inventory/group_vars/redis"),

@@ -116,7 +116,7 @@ def test_an_older_verdict_does_not_outlive_a_run_that_was_not_ready(play):
     before = {path.name: path.read_text() for path in play.directory.iterdir()}
     play.has(PREFLIGHT, findings=[check("FAIL", id="checklist.disk"), check("PASS")])
 
-    play.report("checklist")  # preflight.yml, which is no load test
+    play.report("checklist")  # check_readiness.yml, which is no load test
     assert {name: (play.directory / name).read_text() for name in before} == before
 
     answer = play.report("checklist", whole=True)

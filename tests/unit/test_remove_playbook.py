@@ -1,4 +1,4 @@
-"""playbooks/remove.yml: what is typed on its command line."""
+"""playbooks/remove_instances.yml: what is typed on its command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent.parent
-PLAYBOOK = ROOT / "playbooks" / "remove.yml"
+PLAYBOOK = ROOT / "playbooks" / "remove_instances.yml"
 EVERYTHING = ("all", ["all"], "cache,all", "cache, all", ["cache", "all"])
 NOT_EVERYTHING = ("small", "smallcache", ["small"], "cache,small", "wall", "all-of-it", "cache", ["cache", "queue"], [])
 

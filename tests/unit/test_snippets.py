@@ -125,7 +125,10 @@ def test_the_documents_show_something_of_each_kind():
         ("ansible-playbook provision.yml -e redis_server_restart=maybe", "* is not a valid boolean*"),
         ("ansible-playbook provision.yml -e '{a: 1}'", "-e {a: 1}: is neither NAME=VALUE nor JSON"),
         ("ansible-playbook provision.yml -e redis_server_restart", "-e redis_server_restart: is neither *"),
-        ("ansible-playbook playbooks/drift.yml -e target=HOST", "-e target: neither a role nor the playbook has *"),
+        (
+            "ansible-playbook playbooks/check_drift.yml -e target=HOST",
+            "-e target: neither a role nor the playbook has *",
+        ),
         ("ansible-playbook provision.yml \\\n  --nothing", "* unrecognized arguments: --nothing"),
         ("ansible-playbook redis_ops.redis.none", "ansible-playbook redis_ops.redis.none: no such playbook"),
         ("ansible-galaxy collection instal FILE", "ansible-galaxy collection instal FILE: *invalid choice: 'instal'*"),
@@ -151,7 +154,7 @@ def test_a_command_that_would_fail_is_found(script, problem):
 
 
 def test_a_word_in_capitals_stands_for_something():
-    script = "ansible-playbook playbooks/remove.yml -i INVENTORY -e target=HOST -e redis_server_remove_data=HOST/NAME"
+    script = "ansible-playbook playbooks/remove_instances.yml -i INVENTORY -e target=HOST -e redis_server_remove_data=HOST/NAME"
     assert documented_commands.problems(script) == []
 
 

@@ -130,7 +130,7 @@ def _host(host: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[Block]
         inventories = " ".join(f"-i {shlex.quote(name)}" for name in record["inventory"].split(", ") if name)
         yield blocks.Text("Let provision put back what it can on this host, and look again:")
         yield blocks.Command(
-            f"ansible-playbook playbooks/drift.yml {inventories} --limit {host['host']} -e redis_drift_remediate=true"
+            f"ansible-playbook playbooks/check_drift.yml {inventories} --limit {host['host']} -e redis_drift_remediate=true"
         )
 
 

@@ -117,10 +117,10 @@ def test_the_host_is_provisioned_and_a_second_run_changes_nothing(host, project,
 
 @pytest.mark.usefixtures("provisioned")
 def test_drift_has_its_exit_codes_and_reports_into_the_project(host, project):
-    status, said = project.play("redis_ops.redis.drift")
+    status, said = project.play("redis_ops.redis.check_drift")
     assert (status, project.report("drift")["verdict"]) == (0, "clean"), said
     cli(host, "config", "set", "maxmemory", "9mb")
-    status, said = project.play("redis_ops.redis.drift")
+    status, said = project.play("redis_ops.redis.check_drift")
     assert (status, project.report("drift")["verdict"]) == (2, "drift"), said
     assert {path.suffix for path in (project.place / "reports" / "drift").glob("latest.*")} == {
         ".html",
@@ -131,11 +131,11 @@ def test_drift_has_its_exit_codes_and_reports_into_the_project(host, project):
     }
     # the page says what to type, and that works
     page = (project.place / "reports" / "drift" / "latest.html").read_text()
-    assert "ansible-playbook redis_ops.redis.drift" in page
-    status, said = project.play("redis_ops.redis.drift", redis_drift_remediate=True)
+    assert "ansible-playbook redis_ops.redis.check_drift" in page
+    status, said = project.play("redis_ops.redis.check_drift", redis_drift_remediate=True)
     assert status == 0, said
     assert cli(host, "config", "get", "maxmemory").split() == ["maxmemory", MEMORY]
-    status, said = project.play("redis_ops.redis.drift", ansible_port=9)
+    status, said = project.play("redis_ops.redis.check_drift", ansible_port=9)
     assert status == 1, said
     assert not list(project.place.glob("collections/**/reports"))
 
@@ -143,12 +143,12 @@ def test_drift_has_its_exit_codes_and_reports_into_the_project(host, project):
 @pytest.mark.usefixtures("provisioned")
 def test_a_waiver_is_written_beside_the_inventory(host, project):
     cli(host, "config", "set", "maxmemory", "9mb")
-    assert project.play("redis_ops.redis.drift")[0] == 2
+    assert project.play("redis_ops.redis.check_drift")[0] == 2
     status, said = project.play("redis_ops.redis.waive_drift", redis_drift_reason="a test")
     assert status == 0, said
     waivers = project.place / "group_vars" / "redis" / "redis_drift_waivers.yml"
     assert "option.maxmemory" in waivers.read_text()
-    assert project.play("redis_ops.redis.drift")[0] == 0
+    assert project.play("redis_ops.redis.check_drift")[0] == 0
     waivers.unlink()
     cli(host, "config", "set", "maxmemory", MEMORY)
 
@@ -156,7 +156,7 @@ def test_a_waiver_is_written_beside_the_inventory(host, project):
 @pytest.mark.usefixtures("provisioned")
 def test_a_load_test_brings_its_program_and_has_a_verdict(project):
     """Whichever: how quick this machine is, is no property of the collection."""
-    status, said = project.play("redis_ops.redis.loadtest", **LOAD)
+    status, said = project.play("redis_ops.redis.run_load_test", **LOAD)
     report = project.report("loadtest")
     assert status == report["exit_code"], said
     assert status in (0, 2, 3), said

@@ -73,7 +73,7 @@ LEFT = {
 
 def check(**variables):
     """Run the drift check. Its status, its output, and what it found: (instance, id) -> finding."""
-    status, output = oracle.play("playbooks/drift.yml", redis_drift_reports=str(REPORTS), **variables)
+    status, output = oracle.play("playbooks/check_drift.yml", redis_drift_reports=str(REPORTS), **variables)
     document = json.loads((REPORTS / "latest.json").read_text())
     assert document["exit_code"] == status, output
     found = {
@@ -122,7 +122,7 @@ def test_a_waiver_holds_until_it_expires():
 
 def test_a_waiver_without_a_reason_is_refused():
     status, output = oracle.play(
-        "playbooks/drift.yml",
+        "playbooks/check_drift.yml",
         redis_drift_reports=str(REPORTS),
         redis_drift_waivers=[{"id": "*", "hosts": "*", "expires": "2099-12-31"}],
     )
@@ -214,7 +214,9 @@ def test_a_host_that_cannot_be_reached_is_never_clean(tmp_path):
     inventory = tmp_path / "hosts.yml"
     nowhere = {"ansible_host": "10.99.10.250", "ansible_ssh_common_args": "-o ConnectTimeout=2"}
     inventory.write_text(json.dumps({"redis": {"hosts": {"redis-lab-nowhere": nowhere}}}))
-    status, output = oracle.play("playbooks/drift.yml", inventory=str(inventory), redis_drift_reports=str(tmp_path))
+    status, output = oracle.play(
+        "playbooks/check_drift.yml", inventory=str(inventory), redis_drift_reports=str(tmp_path)
+    )
     assert status == 1
     oracle.told(output, "redis-lab-nowhere", "NOT CHECKED")
     assert json.loads((tmp_path / "latest.json").read_text())["last_success"] == ""

@@ -202,7 +202,12 @@ class Terminal(contextlib.AbstractContextManager):
     def __enter__(self):
         extra = STATE / "terminal.json"
         extra.write_text(json.dumps(self._variables))
-        words = ["ansible-playbook", f"--inventory={INVENTORY}/", "playbooks/loadtest.yml", f"--extra-vars=@{extra}"]
+        words = [
+            "ansible-playbook",
+            f"--inventory={INVENTORY}/",
+            "playbooks/run_load_test.yml",
+            f"--extra-vars=@{extra}",
+        ]
         environment = {name: value for name, value in os.environ.items() if name != oracle.SSH_OPTIONS}
         self._pid, self._file = pty.fork()
         if self._pid == 0:

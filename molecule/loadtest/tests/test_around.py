@@ -16,11 +16,11 @@ def somebody_s_load(host, operations):
 
 
 def test_a_load_of_somebody_else_is_judged(host):
-    status, output = load.play("validate.yml")
+    status, output = load.play("judge_load.yml")
     assert status == 0, output
     oracle.told(output, "the window is open")
     somebody_s_load(host, 12_000)
-    status, output = load.play("validate.yml", redis_loadtest_window="end")
+    status, output = load.play("judge_load.yml", redis_loadtest_window="end")
     found = load.document(status, output)
     assert (status, found["verdict"]) == (0, "PASS"), output
     cache, queue = (load.instance(found, name) for name in load.PORTS)
@@ -32,12 +32,12 @@ def test_a_load_of_somebody_else_is_judged(host):
 
 
 def test_services_get_the_options_of_bullmq(host):
-    status, output = load.play("bullmq_options.yml", redis_loadtest_bullmq_options={"worker": {"concurrency": 9}})
+    status, output = load.play("write_bullmq_options.yml", redis_loadtest_bullmq_options={"worker": {"concurrency": 9}})
     assert status == 0, output
     assert "changed=1" in output
     options = json.loads(host.check_output(f"cat {OPTIONS}"))
     assert options["worker"]["concurrency"] == 9
     assert options["queue"]["defaultJobOptions"]["attempts"] == 3
     assert oracle.modes(host, OPTIONS) == {OPTIONS: "644 root root"}
-    status, output = load.play("bullmq_options.yml", redis_loadtest_bullmq_options={"worker": {"concurrency": 9}})
+    status, output = load.play("write_bullmq_options.yml", redis_loadtest_bullmq_options={"worker": {"concurrency": 9}})
     assert (status, "changed=0" in output) == (0, True), output

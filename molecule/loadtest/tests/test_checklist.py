@@ -16,8 +16,8 @@ def footprint(host):
 @pytest.mark.parametrize(
     ("words", "variables", "generators"),
     [
-        pytest.param(["preflight.yml"], {}, ["localhost", load.GENERATOR], id="preflight"),
-        pytest.param(["loadtest.yml", "--check"], load.SHORT, ["localhost"], id="check mode"),
+        pytest.param(["check_readiness.yml"], {}, ["localhost", load.GENERATOR], id="readiness"),
+        pytest.param(["run_load_test.yml", "--check"], load.SHORT, ["localhost"], id="check mode"),
     ],
 )
 def test_what_was_provisioned_is_ready(host, words, variables, generators):
@@ -39,7 +39,7 @@ def test_what_somebody_changed_and_a_queue_in_the_cache_keep_the_load_away(host)
     load.ask(host, "cache", "config", "set", "maxmemory", "33mb")
     load.ask(host, "cache", "hset", "bull:letters:meta", "opts.maxLenEvents", "10000")
     try:
-        status, output = load.play("loadtest.yml", **load.SHORT)
+        status, output = load.play("run_load_test.yml", **load.SHORT)
     finally:
         load.ask(host, "cache", "config", "set", "maxmemory", "64mb")
         load.ask(host, "cache", "del", "bull:letters:meta")
@@ -55,7 +55,7 @@ def test_what_somebody_changed_and_a_queue_in_the_cache_keep_the_load_away(host)
 def test_a_production_host_is_not_even_asked(host):
     asked = load.ask(host, "cache", "info", "commandstats")
     status, output = load.play(
-        "loadtest.yml", redis_loadtest_production=True, redis_loadtest_accept=["checklist.production"]
+        "run_load_test.yml", redis_loadtest_production=True, redis_loadtest_accept=["checklist.production"]
     )
     assert status == 2, output
     oracle.told(output, "FAIL", "host: production: this host is marked as production")

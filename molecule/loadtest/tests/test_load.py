@@ -21,7 +21,7 @@ def test_users_from_two_machines_and_jobs(host):
         load.ask(host, name, "acl", "setuser", LEFT, "on", "nopass", "~*", "+@all")
         load.ask(host, name, "acl", "log", "reset")
     with load.Eavesdropper(load.PASSWORD) as eavesdropper:
-        status, output = load.play("loadtest.yml", redis_loadtest_label="first")
+        status, output = load.play("run_load_test.yml", redis_loadtest_label="first")
     assert [load.refused(host, name) for name in load.PORTS] == ["", ""]
     found = load.document(status, output)
     assert found["verdict"] == "PASS" or (found["verdict"] == "INVALID" and load.only_busy(found)), output
@@ -84,7 +84,7 @@ def test_a_cache_that_is_too_small_fails(host):
     keys = {"cache_keys": 20_000, "write_share": 0.5, "baseline": 0}
     try:
         status, output = load.play(
-            "loadtest.yml", **load.SHORT, redis_loadtest_load=keys, redis_loadtest_accept=accepted
+            "run_load_test.yml", **load.SHORT, redis_loadtest_load=keys, redis_loadtest_accept=accepted
         )
     finally:
         load.ask(host, "cache", "config", "set", "maxmemory", "64mb")
@@ -162,13 +162,13 @@ def test_a_server_that_takes_no_users_is_loaded_only_with_a_login_of_its_own(hos
         "redis_loadtest_accept": accepted,
     }
     try:
-        status, output = load.play("loadtest.yml", **load.SHORT, **given)
+        status, output = load.play("run_load_test.yml", **load.SHORT, **given)
         assert status == 2, output
         oracle.told(output, "FAIL", "instance cache: user of the load: it could not be made")
         oracle.told(output, "instance cache: user of the load", "(checklist.load_user)", "redis_loadtest_login_user")
         assert "Load | Start the programs" not in output
         own = {"redis_loadtest_login_user": "mine", "redis_loadtest_login_password": "of-the-load"}
-        status, output = load.play("loadtest.yml", **load.SHORT, **given, **own)
+        status, output = load.play("run_load_test.yml", **load.SHORT, **given, **own)
         found = load.document(status, output)
         assert {place["instance"]: list(place["loads"]) for place in found["instances"]} == {
             "cache": ["users"],

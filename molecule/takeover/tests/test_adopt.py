@@ -83,7 +83,7 @@ def _live(batch: Batch, password: Path) -> None:
         lives = [life for life in batch.lives.values() if life.error is None]
         there = Inventory(batch.inventory.directory, tuple(life.host for life in lives))
         there.write({"hosts": {life.host.name: dict(life.made.variables) for life in lives}})
-        batch.plays[ADOPT] = plays.run("playbooks/adopt.yml", there, "-vvv", *vault)
+        batch.plays[ADOPT] = plays.run("playbooks/describe_servers.yml", there, "-vvv", *vault)
         _each(pool, Life.look, lives, ADOPT)
         batch.plays[CHECK] = plays.run("provision.yml", there, "--check", "--diff", *vault)
         _each(pool, Life.look, lives, CHECK)

@@ -89,7 +89,7 @@ def test_a_stale_append_only_file(host, run, stale):
     host.serves()
     assert whole(host)
     assert host.check_output(f"ls -d {DATA}/{stale}*.set-aside").count("\n") == 0
-    drift = plays.play("playbooks/drift.yml", host, redis_server_adopt="replace")
+    drift = plays.play("playbooks/check_drift.yml", host, redis_server_adopt="replace")
     assert drift.rc == 0, drift.output
 
 

@@ -39,15 +39,15 @@ def same(one: list[Any], other: list[Any]) -> bool:
 
 
 def of_remove(host: Host, *typed: str, **variables: Any) -> plays.Outcome:
-    """What playbooks/remove.yml comes to."""
+    """What playbooks/remove_instances.yml comes to."""
     options = [f"--extra-vars={word}" for word in (f"target={host.name}", *typed)]
-    return plays.play("playbooks/remove.yml", host, options=options, **variables).on(host)
+    return plays.play("playbooks/remove_instances.yml", host, options=options, **variables).on(host)
 
 
 def of_restore(host: Host, name: str, *options: str, **variables: Any) -> plays.Outcome:
-    """What playbooks/restore.yml comes to."""
+    """What playbooks/restore_configuration.yml comes to."""
     typed = [f"--extra-vars={word}" for word in (f"target={host.name}", f"redis_server_restore={name}")]
-    return plays.play("playbooks/restore.yml", host, options=(*typed, *options), **variables).on(host)
+    return plays.play("playbooks/restore_configuration.yml", host, options=(*typed, *options), **variables).on(host)
 
 
 # --- another name -----------------------------------------------------------------------------------------------------

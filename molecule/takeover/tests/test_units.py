@@ -90,7 +90,7 @@ def test_somebody_diverts_the_unit_later(host, run):
     host.put("/srv/redis/other.conf", "port 6379\n", "0640", "redis")
     drop_in(START.format(arguments="/srv/redis/other.conf"))(host)
     before = host.facts(USUAL)
-    drift = plays.play("playbooks/drift.yml", host)
+    drift = plays.play("playbooks/check_drift.yml", host)
     assert drift.rc == 2
     assert "/srv/redis/other.conf" in drift.output
     again = plays.provision(host)
@@ -259,7 +259,7 @@ def test_a_first_start_that_fails(host, run):
     assert not run.ok
     assert run.says("Permission denied", title="error"), str(run)
     assert host.run("pgrep redis-server").rc != 0
-    drift = plays.play("playbooks/drift.yml", host)
+    drift = plays.play("playbooks/check_drift.yml", host)
     assert drift.rc == 2
     assert "file_changed_outside" not in drift.output
     host.variables.clear()

@@ -79,7 +79,7 @@ def test_somebody_moved_the_running_server(host, run):
     """The second of A16: to a port that no file has. It is found, told and moved back."""
     assert run.ok
     host.redis("config", "set", "port", "7000")
-    drift = plays.play("playbooks/drift.yml", host, redis_server_profile="cache")
+    drift = plays.play("playbooks/check_drift.yml", host, redis_server_profile="cache")
     assert drift.rc == 2, drift.output
     assert "7000" in drift.output
     back = plays.provision(host)

@@ -1,0 +1,155 @@
+"""Playbooks are called by what they do: a verb and a noun. Their names of before work for one release."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from specs import COLLECTION, ROOT
+
+PLAYBOOKS = ROOT / "playbooks"
+VERBS = {"check", "clear", "compare", "describe", "judge", "remove", "restore", "run", "schedule", "waive", "write"}
+ALIASES = {
+    "adopt": "describe_servers",
+    "bullmq_options": "write_bullmq_options",
+    "compare": "compare_load_tests",
+    "drift": "check_drift",
+    "loadtest": "run_load_test",
+    "preflight": "check_readiness",
+    "remove": "remove_instances",
+    "restore": "restore_configuration",
+    "validate": "judge_load",
+}
+REMOVED_IN = (0, 2, 0)
+every_alias = pytest.mark.parametrize(("old", "new"), ALIASES.items(), ids=list(ALIASES))
+
+# Files that say the old names: the aliases, what changed, and this test
+MAY_SAY_THEM = {f"playbooks/{old}.yml" for old in ALIASES} | {"CHANGELOG.md", "tests/unit/test_playbook_names.py"}
+OLD = "|".join(sorted(ALIASES, key=len, reverse=True))
+IN_FULL = re.compile(rf"playbooks/({OLD})\.yml|playbooks\" / \"({OLD})\.yml|{re.escape(COLLECTION)}\.({OLD})\b")
+# Without its directory. Roles have files of tasks that are called so, and these may be named in code.
+ALONE = re.compile(rf"(?<![\w/.-])({OLD})\.yml\b")
+NO_CODE_OF_ROLES = (".md", "callback_plugins/", "molecule/", "Makefile")
+
+
+def names() -> set[str]:
+    return {path.stem for path in PLAYBOOKS.glob("*.yml")}
+
+
+def test_a_playbook_is_called_by_a_verb_and_a_noun():
+    found = names() - ALIASES.keys()
+    assert "provision" in found
+    assert {
+        name for name in found - {"provision"} if not re.fullmatch(rf"({'|'.join(VERBS)})(_[a-z]+)+", name)
+    } == set()
+    assert {name.partition("_")[0] for name in found} == VERBS | {"provision"}, "a verb that nothing needs"
+
+
+def test_every_name_of_before_is_there():
+    assert ALIASES.keys() <= names()
+
+
+@every_alias
+def test_an_alias_imports_its_playbook_and_does_nothing_else(old, new):
+    text = (PLAYBOOKS / f"{old}.yml").read_text()
+    release = ".".join(map(str, REMOVED_IN))
+    assert text.startswith(f"---\n# The old name of {new}.yml. Release {release} removes this file.\n")
+    [entry] = yaml.safe_load(text)
+    assert entry.pop("name")
+    assert entry == {"ansible.builtin.import_playbook": f"{new}.yml"}
+
+
+def test_no_alias_outlives_its_release():
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
+    assert tuple(map(int, version.split("."))) < REMOVED_IN, "remove the aliases, and this test of them"
+
+
+# --- mentions ---------------------------------------------------------------------------------------------------------
+
+
+def mentions(name: str, text: str) -> list[str]:
+    """Old names of playbooks in the text of a file, as they are written there."""
+    patterns = [IN_FULL, ALONE] if name.endswith(NO_CODE_OF_ROLES) or name.startswith(NO_CODE_OF_ROLES) else [IN_FULL]
+    return [found[0] for pattern in patterns for found in pattern.finditer(text)]
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Name and text of every file of the project that may not say the old names."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.split("\0"):
+        path = ROOT / name
+        if name and name not in MAY_SAY_THEM and path.suffix != ".png" and path.is_file():
+            yield name, path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("a.py", "ansible-playbook playbooks/drift.yml -i x", ["playbooks/drift.yml"]),
+        ("a.py", 'ROOT / "playbooks" / "remove.yml"', ['playbooks" / "remove.yml']),
+        ("a.md", f"`{COLLECTION}.loadtest`", [f"{COLLECTION}.loadtest"]),
+        ("a.md", "[validate.yml][validate] and roles/redis_server/tasks/preflight.yml", ["validate.yml"]),
+        ("roles/x/tasks/main.yml", "import_tasks: preflight.yml", []),
+        ("a.md", "check_drift.yml, playbooks/waive_drift.yml, redis.conf", []),
+    ],
+)
+def test_an_old_name_is_known_when_it_is_seen(name, text, found):
+    assert mentions(name, text) == found
+
+
+def test_nothing_else_says_an_old_name():
+    assert {name: found for name, text in texts() if (found := mentions(name, text))} == {}
+
+
+# --- ansible-playbook -------------------------------------------------------------------------------------------------
+
+
+def run(*words: str, inventory: Path) -> tuple[int, str]:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(inventory), *words],
+        cwd=ROOT,
+        env={**os.environ, "LC_ALL": "C.UTF-8", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.fixture
+def inventory(tmp_path):
+    path = tmp_path / "hosts.yml"
+    path.write_text("redis: {hosts: {redis1: }}\nweb: {hosts: {web1: }}\n")
+    return path
+
+
+def test_an_alias_has_the_plays_and_tasks_of_its_playbook(inventory):
+    def listed(files: list[str]) -> list[str]:
+        status, said = run("--list-tasks", *(f"playbooks/{name}.yml" for name in files), inventory=inventory)
+        assert status == 0, said
+        return [plays.partition("\n")[2] for plays in said.split("\nplaybook: ")[1:]]
+
+    assert len(listed(list(ALIASES))) == len(ALIASES)
+    assert listed(list(ALIASES)) == listed(list(ALIASES.values()))
+
+
+@pytest.mark.parametrize(
+    ("old", "words"),
+    [
+        ("drift", ["--limit", "web1"]),  # owes a report
+        ("loadtest", ["--check", "--tags", "nosuch"]),
+        ("bullmq_options", ["-e", "target=app_server"]),  # owes that a task ran
+        ("remove", []),  # refuses
+    ],
+)
+def test_an_alias_ends_as_its_playbook_does(old, words, inventory):
+    ended = [run(f"playbooks/{name}.yml", *words, inventory=inventory) for name in (old, ALIASES[old])]
+    assert ended[0] == ended[1]
+    assert ended[0][0] != 0
