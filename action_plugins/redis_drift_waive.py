@@ -22,11 +22,12 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
 from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
 from ansible.module_utils.redis_control.figures import many  # noqa: E402 - found only now
 from ansible.module_utils.redis_control.report import answers, document, shape, waivers  # noqa: E402
-from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
+from ansible.module_utils.redis_ops.base import commands, files  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.errors import InvalidInput, Problem, RedisOpsError, told  # noqa: E402
 
 HEAD = (
-    f"---\n# Drift that is accepted for a while; docs/drift.md. `make waivers` adds to the end.\n{waivers.VARIABLE}:\n"
+    "---\n# Drift that is accepted for a while; docs/drift.md. "
+    f"`{commands.WAIVE_DRIFT}` adds to the end.\n{waivers.VARIABLE}:\n"
 )
 
 
@@ -116,7 +117,7 @@ def _findings(given: Mapping[str, Any], task_vars: Mapping[str, Any]) -> list[Ma
                 "redis_drift_reason",
                 "is empty",
                 "why this drift is accepted",
-                "make waivers REASON='OPS-417: trial of 3gb'",
+                commands.WAIVE_DRIFT_EXAMPLE,
             )
         )
     if "_raw_params" in task_vars:
@@ -132,7 +133,12 @@ def _findings(given: Mapping[str, Any], task_vars: Mapping[str, Any]) -> list[Ma
         problems.append(Problem("redis_drift_days", str(given["days"]), "1 or more", "say for how many days"))
     if not last:
         problems.append(
-            Problem(str(path), "is not there, or no report", "the report of a check", "run the check first: make drift")
+            Problem(
+                str(path),
+                "is not there, or no report",
+                "the report of a check",
+                f"run the check first: {commands.CHECK_DRIFT}",
+            )
         )
     elif last["inventory"] != given["inventory"]:
         problems.append(

@@ -24,6 +24,7 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
 
 from ansible.module_utils.redis_control import tree  # noqa: E402 - found only now
 from ansible.module_utils.redis_control.report import answers, shape  # noqa: E402
+from ansible.module_utils.redis_ops.base import commands  # noqa: E402
 from ansible.module_utils.redis_ops.base.findings import failure  # noqa: E402
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
 
@@ -295,7 +296,7 @@ def _next(host: Host, *, failed: bool, whole: bool) -> str:
 
 def _all_done(areas: set[str]) -> str:
     if "adopt" in areas:
-        return "read the files, then: make check"
+        return f"read the files, then: {commands.CHECK}"
     if "verify" in areas:
         return "nothing to do; the same command again changes nothing and proves it"
     return "nothing to do"
@@ -308,7 +309,7 @@ def command(*added: str) -> str:
     words = [*_shown(typed), *added]
     if through_make is None:
         return shlex.join(["ansible-playbook", *words])
-    return "make provision" + (f" ARGS={shlex.quote(shlex.join(words))}" if words else "")
+    return commands.PROVISION + (f" ARGS={shlex.quote(shlex.join(words))}" if words else "")
 
 
 def _shown(typed: Sequence[str]) -> list[str]:

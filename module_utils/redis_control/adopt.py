@@ -13,18 +13,18 @@ from typing import Any
 import yaml
 from ansible.plugins.action import ActionBase
 
-from ..redis_ops.base import seal
+from ..redis_ops.base import commands, seal
 from .report import adopt_answers, answers
 from .report.shape import WrongShape
 
 NAME = re.compile(r"[A-Za-z0-9_.:-]+")  # of a host, as a file name
 PLAIN = re.compile(r"[A-Za-z0-9/_.+-][A-Za-z0-9/_.,@+ -]*")  # what may stand without quotes where YAML reads it as text
 WORDS = ("y", "n")  # yes and no to YAML 1.1, though not to PyYAML
-HEAD = """\
----
-# Written by `make adopt`: the Redis servers of this host as they are. `adopt: keep` leaves everything as it is that is not
-# declared here. Edit it as you like; `make check` says what would change.
-"""
+HEAD = (
+    f"---\n# Written by `{commands.DESCRIBE_SERVERS}`: the Redis servers of this host as they are. `adopt: keep` leaves "
+    "everything as it is that is not\n# declared here. Edit it as you like; "
+    f"`{commands.CHECK}` says what would change.\n"
+)
 KERNEL = """\
 
 # The kernel of this host stays as it is. Remove these lines to let the role redis_host tune it.

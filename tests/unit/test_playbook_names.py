@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -9,8 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import documented_commands
 import pytest
 import yaml
+from ansible.module_utils.redis_ops.base import commands
 from specs import COLLECTION, ROOT
 
 PLAYBOOKS = ROOT / "playbooks"
@@ -105,6 +108,48 @@ def test_an_old_name_is_known_when_it_is_seen(name, text, found):
 
 def test_nothing_else_says_an_old_name():
     assert {name: found for name, text in texts() if (found := mentions(name, text))} == {}
+
+
+# --- commands that are printed ----------------------------------------------------------------------------------------
+
+COMMANDS = ROOT / "module_utils" / "redis_ops" / "base" / "commands.py"
+TOLD = [getattr(commands, name) for name in vars(commands) if name.isupper() and name != "DECLARE"]
+TARGETS = re.findall(r"^([a-z]+): runtime ##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+COMMAND = re.compile(rf"\bmake ({'|'.join(TARGETS)})\b|\bplaybooks/")
+PYTHON = [
+    path
+    for name in ("module_utils", "library", "action_plugins", "callback_plugins")
+    for path in (ROOT / name).rglob("*.py")
+]
+
+
+@pytest.mark.parametrize("command", TOLD)
+def test_a_command_that_is_printed_exists(command):
+    assert documented_commands.problems(command) == []
+
+
+def spoken(path: Path) -> Iterator[str]:
+    """The texts in a Python file that are neither docstrings nor the documentation of a plugin."""
+    tree = ast.parse(path.read_text())
+    silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    silent |= (
+        {id(node.value) for node in tree.body if isinstance(node, ast.Assign)}
+        if path.parent.name == "library"
+        else set()
+    )
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in silent:
+            yield node.value
+
+
+def test_commands_are_known_when_they_are_seen(tmp_path):
+    (tmp_path / "a.py").write_text('"""Docs of make drift."""\nX = f"then make drift {1}"\n')
+    assert [text for text in spoken(tmp_path / "a.py") if COMMAND.search(text)] == ["then make drift "]
+
+
+def test_a_command_stands_in_one_place():
+    others = [path for path in PYTHON if path != COMMANDS]
+    assert {path.name: text for path in others for text in spoken(path) if COMMAND.search(text)} == {}
 
 
 # --- ansible-playbook -------------------------------------------------------------------------------------------------

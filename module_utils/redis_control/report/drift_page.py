@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ...redis_ops.base import commands
 from ...redis_ops.base.findings import Status
 from ...redis_ops.drift.states import State
 from ..figures import at, many
@@ -130,7 +131,7 @@ def _host(host: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[Block]
         inventories = " ".join(f"-i {shlex.quote(name)}" for name in record["inventory"].split(", ") if name)
         yield blocks.Text("Let provision put back what it can on this host, and look again:")
         yield blocks.Command(
-            f"ansible-playbook playbooks/check_drift.yml {inventories} --limit {host['host']} -e redis_drift_remediate=true"
+            f"{commands.CHECK_DRIFT_OF} {inventories} --limit {host['host']} -e redis_drift_remediate=true"
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..base import commands
 from ..base.errors import Problem
 from ..model.declaration import KEEP, REPLACE
 from ..model.desired import default_value
@@ -40,8 +41,8 @@ def problems(seen: Seen) -> Iterator[Problem]:
         seen.where,
         f"no run of this project has managed it, and {_whose(seen)}" + (f"; {would}" if would else ""),
         "adopt: keep (manage what is declared, leave the rest) or adopt: replace (make it what the inventory says)",
-        f"say so for instance {name} in redis_server_instances, or with redis_server_adopt; make adopt writes an inventory "
-        "that describes it as it is",
+        f"say so for instance {name} in redis_server_instances, or with redis_server_adopt; "
+        f"{commands.DESCRIBE_SERVERS} writes an inventory that describes it as it is",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..base import commands
 from ..base.findings import Status
 from ..view.data_files import DATA_FILES
 from ..view.dead_files import DEAD_FILES
@@ -22,7 +23,7 @@ from .room import amount
 )
 def old_files(facts: Facts) -> Iterator[Judgement]:
     """What a killed rewrite left behind takes space, and is easily taken for data."""
-    expected, remedy = "none that no server will read again", "ansible-playbook playbooks/clear_aof.yml"
+    expected, remedy = "none that no server will read again", commands.CLEAR_AOF
     dead, orphans = facts[DEAD_FILES], facts[DATA_FILES].orphans
     if dead:
         size = amount(sum(file.size for file in dead))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .. import catalog
+from ..base import commands
 from ..base.errors import Problem
 from ..base.findings import Finding, Status
 from ..catalog.option import Trait
@@ -56,10 +57,11 @@ def findings(view: HostView, product: Product) -> Iterator[Finding]:
 def remedy_of(stranger: Stranger, product: Product) -> str:
     """What to do about a server that nobody declared."""
     if stranger.unit is None:
-        return f"make adopt describes it; nothing starts it at boot, so stop it if nobody needs it: {stranger.stop}"
+        stop = f"nothing starts it at boot, so stop it if nobody needs it: {stranger.stop}"
+        return f"{commands.DESCRIBE_SERVERS} describes it; {stop}"
     if stranger.instance and stranger.product == product.name:
         return f"declare instance {stranger.instance} again, or run: {stranger.stop}"
-    return f"declare it (make adopt writes the lines), or run: {stranger.stop}"
+    return f"{commands.DECLARE}, or run: {stranger.stop}"
 
 
 def _taken(place: str, port: int, listener: Listener, strangers: Sequence[Stranger]) -> Problem:

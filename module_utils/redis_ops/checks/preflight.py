@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from ..base import commands
 from ..base.errors import Problem
 from ..base.findings import Finding, Status
 from ..plan.contact import Contact
@@ -86,7 +87,8 @@ def _package(view: HostView, package: Package) -> Iterator[Problem]:
             f"package {package.product.package}",
             f"{package.in_the_way} is somebody's own unit, whose name the package's unit takes as its alias",
             "no unit of that name",
-            "declare its server (make adopt writes the lines), or give the unit another name and run systemctl daemon-reload",
+            f"declare its server ({commands.DESCRIBE_SERVERS} writes the lines), or give the unit another name and run "
+            "systemctl daemon-reload",
         )
 
 

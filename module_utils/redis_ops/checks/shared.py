@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Optional
 
+from ..base import commands
 from ..base.errors import Problem
 from ..base.findings import Finding, Status
 from ..model.resolve import EXCLUSIVE
@@ -93,5 +94,5 @@ def _named(stranger: Stranger) -> str:
 
 def _stop(stranger: Stranger) -> str:
     if stranger.unit is not None:
-        return f": declare it (make adopt writes the lines), or run: {stranger.stop}"
+        return f": {commands.DECLARE}, or run: {stranger.stop}"
     return f", and stop it if nobody needs it: {stranger.stop}"

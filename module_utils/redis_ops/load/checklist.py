@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import drift
+from ..base import commands
 from ..base.errors import InvalidInput, Problem, told
 from ..base.findings import Finding, Status, as_records
 from ..checks import capacity, limits, old_files, persistence, queue_eviction, replication, slow_log
@@ -159,7 +160,7 @@ def configuration(where: str, scope: drift.Scope) -> Finding:
     down = any(finding.id in _DOWN for finding in scope.findings)
     clean = "what does not run cannot be compared" if down else f"{scope.checked} things compared, none drifted"
     remedies = list(dict.fromkeys(finding.remedy for finding in off[:TOLD] if finding.remedy))
-    remedies += ["make drift tells the rest"] if len(off) > TOLD else []
+    remedies += [f"{commands.CHECK_DRIFT} tells the rest"] if len(off) > TOLD else []
     named = "; ".join(f"{finding.id.removeprefix('option.')} {finding.actual}" for finding in off[:TOLD])
     counted = f"{len(off)} of {scope.checked} drifted: {named}" + ("; ..." if len(off) > TOLD else "")
     return row(
