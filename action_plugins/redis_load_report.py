@@ -21,7 +21,7 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
-from ansible.module_utils.redis_control.load import guide, targets  # noqa: E402
+from ansible.module_utils.redis_control.load import guide, thresholds  # noqa: E402
 from ansible.module_utils.redis_control.report import (  # noqa: E402
     answers,
     checklist,
@@ -63,7 +63,7 @@ class ActionModule(ActionBase):
         directory = Path(given["directory"]).resolve()
         moments = {"checklist": _check, "before": _open, "after": _add, "cooled": _close}
         try:
-            limits = _targets(given)
+            limits = _thresholds(given)
             result.update(moments[given["moment"]](directory, task_vars or {}, given, limits), changed=False)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the run with the exit code of a verdict
             lines = _told(error).splitlines()
@@ -81,15 +81,17 @@ def _told(error: Exception) -> str:
     return printable(shape.shortened(reason, answers.ERROR), lines=True)
 
 
-def _targets(given: Mapping[str, Any]) -> list[targets.Target]:
+def _thresholds(given: Mapping[str, Any]) -> list[thresholds.Threshold]:
     known = {**guide.PROFILES, **given["profiles"]}
-    chosen = targets.profile(known, given["profile"], "redis_loadtest_profile")
-    targets.adjusted(guide.TARGETS, chosen, f"profile {given['profile']}")  # what is wrong in it is said to be in it
-    return targets.adjusted(guide.TARGETS, {**chosen, **given["targets"]}, "redis_loadtest_targets")
+    chosen = thresholds.profile(known, given["profile"], "redis_loadtest_profile")
+    thresholds.adjusted(
+        guide.THRESHOLDS, chosen, f"profile {given['profile']}"
+    )  # what is wrong in it is said to be in it
+    return thresholds.adjusted(guide.THRESHOLDS, {**chosen, **given["targets"]}, "redis_loadtest_targets")
 
 
 def _check(
-    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], _: Sequence[targets.Target]
+    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], _: Sequence[thresholds.Threshold]
 ) -> Answer:
     findings = list(_checklist(task_vars, given["accept"]))
     _write(directory / "checklist.json", findings)
@@ -108,7 +110,7 @@ def _check(
 
 
 def _open(
-    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], _: Sequence[targets.Target]
+    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], _: Sequence[thresholds.Threshold]
 ) -> Answer:
     path = _file(directory, given["whole"])
     if path.exists() and not given["whole"]:
@@ -137,7 +139,7 @@ def _open(
 
 
 def _add(
-    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], _: Sequence[targets.Target]
+    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], _: Sequence[thresholds.Threshold]
 ) -> Answer:
     path = _file(directory, given["whole"])
     window = _window(path)
@@ -146,7 +148,7 @@ def _add(
 
 
 def _close(
-    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], limits: Sequence[targets.Target]
+    directory: Path, task_vars: Mapping[str, Any], given: Mapping[str, Any], limits: Sequence[thresholds.Threshold]
 ) -> Answer:
     path = _file(directory, given["whole"])
     window = _window(path)
@@ -176,7 +178,7 @@ def _close(
 
 def _record(
     hosts: Mapping[str, Any],
-    limits: Sequence[targets.Target],
+    limits: Sequence[thresholds.Threshold],
     task_vars: Mapping[str, Any],
     given: Mapping[str, Any],
     checks: Sequence[Mapping[str, Any]],

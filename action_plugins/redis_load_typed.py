@@ -17,7 +17,7 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_control import tree  # noqa: E402 - found only now
-from ansible.module_utils.redis_control.load import guide, targets, typed  # noqa: E402
+from ansible.module_utils.redis_control.load import guide, thresholds, typed  # noqa: E402
 from ansible.module_utils.redis_load import options  # noqa: E402
 from ansible.module_utils.redis_load.jobs import config as jobs_config  # noqa: E402
 from ansible.module_utils.redis_load.users import config as users_config  # noqa: E402
@@ -96,11 +96,11 @@ def _of_the_targets(values: Mapping[str, Any]) -> Iterator[Problem]:
         return  # told already
     name = str(values.get("redis_loadtest_profile"))
     try:
-        chosen = targets.profile({**guide.PROFILES, **own}, name, "redis_loadtest_profile")
-        targets.adjusted(guide.TARGETS, chosen, f"profile {name}")
+        chosen = thresholds.profile({**guide.PROFILES, **own}, name, "redis_loadtest_profile")
+        thresholds.adjusted(guide.THRESHOLDS, chosen, f"profile {name}")
     except InvalidInput as error:
         yield from error.problems
     try:
-        targets.adjusted(guide.TARGETS, changes, "redis_loadtest_targets")
+        thresholds.adjusted(guide.THRESHOLDS, changes, "redis_loadtest_targets")
     except InvalidInput as error:
         yield from error.problems

@@ -101,11 +101,11 @@ class Trial:
                 load = {**result["phases"]["load"], "late_us": {}}
                 changes = {"phases": {**result["phases"], "load": load}, "cpu": {}}
             runs.append({**run, "result": result and {**result, **changes}})
-        return loadtest.build({"here": self._snapshots}, guide.TARGETS, time="", inventory="", runs=runs)
+        return loadtest.build({"here": self._snapshots}, guide.THRESHOLDS, time="", inventory="", runs=runs)
 
 
 def missed(document: Mapping[str, Any]) -> dict[str, str]:
-    """The targets that fail, by metric, with what is said of each."""
+    """The thresholds that fail, by metric, with what is said of each."""
     return {
         finding["id"].removeprefix("load."): f"{finding['actual']}: {finding['remedy']}"
         for place in document["instances"]

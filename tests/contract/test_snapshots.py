@@ -40,7 +40,7 @@ def look(lab: Lab) -> dict:
 
 def judged(found: window.Window, **how: object) -> verdict.Verdict:
     given = {"instance": "lab", "evicts": True, "queue": False, "distrust": found.void, **how}
-    return verdict.judge(found.metrics, guide.TARGETS, notes=found.notes, **given)
+    return verdict.judge(found.metrics, guide.THRESHOLDS, notes=found.notes, **given)
 
 
 def status(result: verdict.Verdict, metric: str) -> str:

@@ -194,7 +194,7 @@ def build(
 ) -> dict[str, Any]:
     return loadtest.build(
         {host: seen or snapshots()},
-        guide.TARGETS,
+        guide.THRESHOLDS,
         time=NOON,
         inventory="inventories/production",
         label=label,

@@ -120,8 +120,8 @@ def test_every_statement_has_a_verdict_and_a_place():
 def test_every_target_that_the_guide_asks_for_is_traced_and_every_traced_one_exists():
     named = re.findall(r"targets? ((?:`\w+`(?:, | and )?)+)", without_fences(TRACEABILITY))
     traced = {name for names in named for name in re.findall(r"`(\w+)`", names)}
-    assert traced <= {target.metric for target in guide.TARGETS}
-    assert {target.metric for target in guide.TARGETS if "guide" in target.source} <= traced
+    assert traced <= {threshold.metric for threshold in guide.THRESHOLDS}
+    assert {threshold.metric for threshold in guide.THRESHOLDS if "guide" in threshold.source} <= traced
 
 
 def test_every_finding_of_the_checklist_that_is_traced_exists():

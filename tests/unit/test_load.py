@@ -1,11 +1,11 @@
-"""Two snapshots, the targets and the verdict, with numbers typed by hand."""
+"""Two snapshots, the thresholds and the verdict, with numbers typed by hand."""
 
 from __future__ import annotations
 
 from copy import deepcopy
 
 import pytest
-from ansible.module_utils.redis_control.load import guide, targets, verdict, window
+from ansible.module_utils.redis_control.load import guide, thresholds, verdict, window
 from ansible.module_utils.redis_control.report import loadtest
 from ansible.module_utils.redis_ops.base.errors import InvalidInput
 from ansible.module_utils.redis_ops.load.snapshot import cpu_ticks, histograms
@@ -64,7 +64,7 @@ def after(**numbers: float) -> dict:
 def judged(then: dict, *, cooled: dict | None = None, **how: object) -> verdict.Verdict:
     seen = window.between(BEFORE, then, cooled)
     given = {"instance": "cache", "evicts": True, "queue": False, "distrust": seen.void, **how}
-    return verdict.judge(seen.metrics, guide.TARGETS, notes=seen.notes, **given)
+    return verdict.judge(seen.metrics, guide.THRESHOLDS, notes=seen.notes, **given)
 
 
 def missed(result: verdict.Verdict) -> set[str]:
@@ -149,7 +149,7 @@ def test_a_log_that_would_not_show_it_is_no_pass(log, limits, count, slowest):
     seen = window.between(
         {**BEFORE, "slowlog": {**BEFORE["slowlog"], **log, "last_id": 7}}, {**after(), "slowlog": whole}
     )
-    known = targets.adjusted(guide.TARGETS, limits, "mine")
+    known = thresholds.adjusted(guide.THRESHOLDS, limits, "mine")
     result = verdict.judge(
         seen.metrics, known, instance="cache", evicts=True, queue=False, notes=seen.notes, distrust=()
     )
@@ -301,7 +301,7 @@ def test_a_host_that_had_nothing_left_warns(then, percent, status):
     seen = window.between(before, {**after(), "host": {**BEFORE["host"], "cpu": then}})
     assert seen.metrics["host_cpu"] == percent
     result = verdict.judge(
-        seen.metrics, guide.TARGETS, instance="cache", evicts=True, queue=False, notes={}, distrust=()
+        seen.metrics, guide.THRESHOLDS, instance="cache", evicts=True, queue=False, notes={}, distrust=()
     )
     assert result.word == "PASS"
     assert [f.status.value for f in result.findings if f.id == "load.host_cpu"] == [status]
@@ -336,25 +336,25 @@ def test_histograms():
     ],
 )
 def test_a_miss_does_not_look_like_the_limit(metric, value, told, expected):
-    [target] = [target for target in guide.TARGETS if target.metric == metric]
-    assert (target.told(value), target.expected) == (told, expected)
+    [threshold] = [threshold for threshold in guide.THRESHOLDS if threshold.metric == metric]
+    assert (threshold.told(value), threshold.expected) == (told, expected)
 
 
 def test_a_limit_is_told_as_it_was_typed():
-    [target] = targets.adjusted([guide.TARGETS[0]], {guide.TARGETS[0].metric: 1234.567}, "mine")
-    assert target.expected == "at most 1,234.567 ms"
+    [threshold] = thresholds.adjusted([guide.THRESHOLDS[0]], {guide.THRESHOLDS[0].metric: 1234.567}, "mine")
+    assert threshold.expected == "at most 1,234.567 ms"
 
 
 def test_targets_of_ones_own():
     changed = {
-        target.metric: target
-        for target in targets.adjusted(guide.TARGETS, {"hit_ratio": 80, "ops_per_second": None}, "mine")
+        threshold.metric: threshold
+        for threshold in thresholds.adjusted(guide.THRESHOLDS, {"hit_ratio": 80, "ops_per_second": None}, "mine")
     }
     assert changed["hit_ratio"].limit == 80
     assert "ops_per_second" not in changed
     with pytest.raises(InvalidInput) as raised:
-        targets.adjusted(
-            guide.TARGETS,
+        thresholds.adjusted(
+            guide.THRESHOLDS,
             {"hitratio": 80, "fork_ms": "many", "hit_ratio": float("nan"), "evicted_share": "inf"},
             "mine",
         )
@@ -368,14 +368,14 @@ def document(*changes: dict) -> dict:
     hosts = {
         f"h{number}": {"before": [BEFORE], "after": [{**after(), **change}]} for number, change in enumerate(changes)
     }
-    return loadtest.build(hosts, guide.TARGETS, time="2026-11-23T00:00:00+00:00", inventory="inventories/local")
+    return loadtest.build(hosts, guide.THRESHOLDS, time="2026-11-23T00:00:00+00:00", inventory="inventories/local")
 
 
 @pytest.mark.parametrize(("queues", "word", "note"), [(True, "FAIL", ""), (False, "PASS", ""), (None, "PASS", "queue")])
 def test_a_queue_among_what_is_evicted_loses_no_key(queues, word, note):
     """One key in a thousand: the guide's 5 % are for caches."""
     hosts = {"h": {"before": [{**BEFORE, "has_queues": queues}], "after": [after(evicted_keys=1)]}}
-    [place] = loadtest.build(hosts, guide.TARGETS, time="", inventory="")["instances"]
+    [place] = loadtest.build(hosts, guide.THRESHOLDS, time="", inventory="")["instances"]
     assert place["verdict"] == word
     assert ("load.evicted_keys" in {finding["id"] for finding in place["findings"]}) == (word == "FAIL")
     [share] = [finding["actual"] for finding in place["findings"] if finding["id"] == "load.evicted_share"]
@@ -393,7 +393,7 @@ def test_no_load_proves_nothing():
     made = document({"numbers": {**BEFORE["numbers"], "total_commands_processed": 200}})
     assert made["verdict"] == "INVALID"
     assert "no load" in "\n".join(lines(made))
-    assert loadtest.build({}, guide.TARGETS, time="", inventory="")["verdict"] == "INVALID"
+    assert loadtest.build({}, guide.THRESHOLDS, time="", inventory="")["verdict"] == "INVALID"
 
 
 def test_what_is_void_was_not_counted():
@@ -401,5 +401,5 @@ def test_what_is_void_was_not_counted():
 
 
 def test_a_window_that_nobody_closed_proves_nothing():
-    made = loadtest.build({"h": {"before": [BEFORE]}}, guide.TARGETS, time="", inventory="")
+    made = loadtest.build({"h": {"before": [BEFORE]}}, guide.THRESHOLDS, time="", inventory="")
     assert made["verdict"] == "INVALID"

@@ -86,7 +86,7 @@ def document(*results: dict | None, kind: str = "users", then: dict | None = Non
         {"host": "h", "instance": "cache", "kind": kind, "name": f"g{number}", "result": one, "said": "it broke"}
         for number, one in enumerate(results)
     ]
-    return loadtest.build(hosts, guide.TARGETS, time="", inventory="", runs=runs)
+    return loadtest.build(hosts, guide.THRESHOLDS, time="", inventory="", runs=runs)
 
 
 def finding(made: dict, metric: str) -> dict:
@@ -205,7 +205,7 @@ def test_what_makes_nobody_wait_explains_no_shortfall(metric, then):
 
 
 def test_the_targets_that_explain_a_shortfall_are_those_that_make_clients_wait_or_be_refused():
-    assert {target.metric for target in guide.TARGETS if target.slows} == {
+    assert {threshold.metric for threshold in guide.THRESHOLDS if threshold.slows} == {
         *("session_p95_ms", "cache_p95_ms", "job_p95_ms", "longest_pause_ms", "command_p99_ms", "slowest_ms"),
         *("slow_commands", "main_thread_cpu", "delayed_fsyncs", "fork_ms"),
         *("rejected_connections", "failed_operations", "error_replies"),
@@ -227,7 +227,7 @@ def test_writes_that_wait_for_the_disk_are_told_of_it():
     config = {**BEFORE["config"], "appendonly": "yes", "appendfsync": "always"}
     hosts = {"h": {"before": [{**BEFORE, "config": config}], "after": [{**after(), "config": config}]}}
     run = {"host": "h", "instance": "cache", "kind": "users", "name": "g", "said": ""}
-    made = loadtest.build(hosts, guide.TARGETS, time="", inventory="", runs=[{**run, "result": result()}])
+    made = loadtest.build(hosts, guide.THRESHOLDS, time="", inventory="", runs=[{**run, "result": result()}])
     assert "(appendfsync always" in finding(made, "session_p95_ms")["actual"]
     assert "appendfsync" not in finding(made, "cache_p95_ms")["actual"]
     assert not any("appendfsync" in item["actual"] for item in document(result())["instances"][0]["findings"])

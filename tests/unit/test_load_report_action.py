@@ -16,7 +16,7 @@ import pytest
 from loadtested import HOST, SNAPSHOT, check, snapshots, users
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
-from redis_load_report import CHECKS, PLAN, PREFLIGHT, RESULTS, ActionModule, _targets
+from redis_load_report import CHECKS, PLAN, PREFLIGHT, RESULTS, ActionModule, _thresholds
 from redis_load_report import SNAPSHOT as SNAPSHOTS
 
 FILES = {f"latest.{end}" for end in ("html", "json", "xml", "txt", "prom")}
@@ -320,5 +320,5 @@ def test_a_directory_that_cannot_be_written(play):
 
 def test_what_a_profile_leaves_out_can_be_given_again():
     given = {"profile": "mine", "profiles": {"mine": {"hit_ratio": None, "fork_ms": 7}}, "targets": {"hit_ratio": 80}}
-    limits = {target.metric: target.limit for target in _targets(given)}
+    limits = {threshold.metric: threshold.limit for threshold in _thresholds(given)}
     assert (limits["hit_ratio"], limits["fork_ms"]) == (80, 7)

@@ -124,8 +124,8 @@ def test_a_remedy_that_no_target_has_stands_as_it_is():
 
 def test_a_checklist_in_order_is_folded_and_targets_that_are_all_met_are_not():
     reached = users(rate={"wanted": 5000.0, "reached": 5000.0})
-    [targets], folded = tables(run("users", reached), checklist=[check("PASS")])
-    assert len(targets.rows) > 10
+    [thresholds], folded = tables(run("users", reached), checklist=[check("PASS")])
+    assert len(thresholds.rows) > 10
     assert [row.id for row in folded] == ["checklist.memory"]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .targets import AT_LEAST, AT_MOST, Target
+from .thresholds import AT_LEAST, AT_MOST, Threshold
 
 _SLOW_CLIENT = (
     "queueing: the server's own time is in command_p99_ms; the rest is network, client or one core that is full"
@@ -22,15 +22,15 @@ _SEE_WHICH = "see which; replace KEYS by SCAN, large reads by ranges"
 _STRANGER = "another load on this machine, a slow network or disk, or a server that is busy before the load begins"
 _ALONE = "look at what else runs; measure from a host near the server"
 
-TARGETS: Sequence[Target] = (
+THRESHOLDS: Sequence[Threshold] = (
     # --- a single user ---
-    Target("session_baseline_ms", AT_MOST, 2, " ms", "session operations, one user", "guide 10", _STRANGER, _ALONE),
-    Target("cache_baseline_ms", AT_MOST, 1, " ms", "cache reads, one user", "guide 10", _STRANGER, _ALONE),
-    Target("job_baseline_ms", AT_MOST, 5, " ms", "adding a job, one user", "guide 10", _STRANGER, _ALONE),
+    Threshold("session_baseline_ms", AT_MOST, 2, " ms", "session operations, one user", "guide 10", _STRANGER, _ALONE),
+    Threshold("cache_baseline_ms", AT_MOST, 1, " ms", "cache reads, one user", "guide 10", _STRANGER, _ALONE),
+    Threshold("job_baseline_ms", AT_MOST, 5, " ms", "adding a job, one user", "guide 10", _STRANGER, _ALONE),
     # --- what the clients saw ---
-    Target("session_p95_ms", AT_MOST, 10, " ms", "session operations", "guide 10", _SLOW_CLIENT, _SCALE, slows=True),
-    Target("cache_p95_ms", AT_MOST, 5, " ms", "cache reads", "guide 10", _SLOW_CLIENT, _SCALE, slows=True),
-    Target(
+    Threshold("session_p95_ms", AT_MOST, 10, " ms", "session operations", "guide 10", _SLOW_CLIENT, _SCALE, slows=True),
+    Threshold("cache_p95_ms", AT_MOST, 5, " ms", "cache reads", "guide 10", _SLOW_CLIENT, _SCALE, slows=True),
+    Threshold(
         "job_p95_ms",
         AT_MOST,
         20,
@@ -41,7 +41,7 @@ TARGETS: Sequence[Target] = (
         "give queues an instance of their own; lower the concurrency of the workers",
         slows=True,
     ),
-    Target(
+    Threshold(
         "jobs_lost",
         AT_MOST,
         0,
@@ -51,7 +51,7 @@ TARGETS: Sequence[Target] = (
         "keys of the queue were evicted, or the instance is full and refuses",
         "give queues an instance of their own with profile queue, and memory for what waits",
     ),
-    Target(
+    Threshold(
         "jobs_left",
         AT_MOST,
         0,
@@ -61,7 +61,7 @@ TARGETS: Sequence[Target] = (
         "jobs come faster than the workers do them: at most workers x concurrency / the time of one",
         "more workers or a higher concurrency, or a rate that they hold; redis_loadtest_jobs has all three",
     ),
-    Target(
+    Threshold(
         "failed_operations",
         AT_MOST,
         0.1,
@@ -72,7 +72,7 @@ TARGETS: Sequence[Target] = (
         "see the kinds of errors; raise what is full",
         slows=True,
     ),
-    Target(
+    Threshold(
         "sessions_lost",
         AT_MOST,
         0,
@@ -83,7 +83,7 @@ TARGETS: Sequence[Target] = (
         "raise maxmemory, or give sessions an instance of their own with profile session",
         hard=False,
     ),
-    Target(
+    Threshold(
         "longest_pause_ms",
         AT_MOST,
         500,
@@ -95,7 +95,7 @@ TARGETS: Sequence[Target] = (
         hard=False,
         slows=True,
     ),
-    Target(
+    Threshold(
         "ops_per_second",
         AT_LEAST,
         5000,
@@ -106,7 +106,7 @@ TARGETS: Sequence[Target] = (
         "offer more; with low latency this is no fault of the server",
         hard=False,
     ),
-    Target(
+    Threshold(
         "error_replies",
         AT_MOST,
         0,
@@ -118,7 +118,7 @@ TARGETS: Sequence[Target] = (
         slows=True,
     ),
     # --- memory ---
-    Target(
+    Threshold(
         "evicted_share",
         AT_MOST,
         5,
@@ -129,7 +129,7 @@ TARGETS: Sequence[Target] = (
         "raise maxmemory (guide 10), or shorten what keys live",
         caches=True,
     ),
-    Target(
+    Threshold(
         "largest_eviction",
         AT_MOST,
         5,
@@ -140,7 +140,7 @@ TARGETS: Sequence[Target] = (
         "a key for each session, with a time to live of its own",
         caches=True,
     ),
-    Target(
+    Threshold(
         "hit_ratio",
         AT_LEAST,
         95,
@@ -151,7 +151,7 @@ TARGETS: Sequence[Target] = (
         "raise maxmemory, lengthen the time to live, warm the cache up",
         caches=True,
     ),
-    Target(
+    Threshold(
         "memory_share",
         AT_MOST,
         90,
@@ -162,7 +162,7 @@ TARGETS: Sequence[Target] = (
         "raise maxmemory (guide 10: 3 GB), if the host has it twice while saving",
         hard=False,
     ),
-    Target(
+    Threshold(
         "fragmentation_mb",
         AT_MOST,
         100,
@@ -173,7 +173,7 @@ TARGETS: Sequence[Target] = (
         "activedefrag yes, where the server has it; a restart at a quiet time",
         hard=False,
     ),
-    Target(
+    Threshold(
         "swapped_bytes",
         AT_MOST,
         0,
@@ -184,7 +184,7 @@ TARGETS: Sequence[Target] = (
         "lower maxmemory or give the host more",
     ),
     # --- connections ---
-    Target(
+    Threshold(
         "rejected_connections",
         AT_MOST,
         0,
@@ -195,7 +195,7 @@ TARGETS: Sequence[Target] = (
         "smaller pools, or a higher maxclients, which a new limit of open files and a restart go with",
         slows=True,
     ),
-    Target(
+    Threshold(
         "client_share",
         AT_MOST,
         80,
@@ -206,7 +206,7 @@ TARGETS: Sequence[Target] = (
         "smaller pools, or a higher maxclients",
         hard=False,
     ),
-    Target(
+    Threshold(
         "leaked_clients",
         AT_MOST,
         0,
@@ -216,7 +216,7 @@ TARGETS: Sequence[Target] = (
         "a client opens connections and never closes them",
         "look at CLIENT LIST for who; set timeout",
     ),
-    Target(
+    Threshold(
         "listen_drops",
         AT_MOST,
         0,
@@ -226,7 +226,7 @@ TARGETS: Sequence[Target] = (
         "a storm of connections outruns the accept queue of this host, of Redis or of something else",
         "raise tcp-backlog and net.core.somaxconn together, and restart",
     ),
-    Target(
+    Threshold(
         "output_buffer_disconnections",
         AT_MOST,
         0,
@@ -236,7 +236,7 @@ TARGETS: Sequence[Target] = (
         "a subscriber or replica does not keep up",
         "mend that client, or raise its class of client-output-buffer-limit",
     ),
-    Target(
+    Threshold(
         "evicted_clients",
         AT_MOST,
         0,
@@ -247,7 +247,7 @@ TARGETS: Sequence[Target] = (
         "smaller pipelines and replies, clients that read as fast as they ask, or a larger maxmemory-clients",
     ),
     # --- what stays ---
-    Target(
+    Threshold(
         "keys_left",
         AT_MOST,
         0,
@@ -259,7 +259,7 @@ TARGETS: Sequence[Target] = (
         hard=False,
     ),
     # --- the server itself ---
-    Target(
+    Threshold(
         "slow_commands",
         AT_MOST,
         4,
@@ -270,7 +270,7 @@ TARGETS: Sequence[Target] = (
         _SEE_WHICH,
         slows=True,
     ),
-    Target(
+    Threshold(
         "slowest_ms",
         AT_MOST,
         50,
@@ -282,7 +282,7 @@ TARGETS: Sequence[Target] = (
         seen_from="slowlog_from_ms",
         slows=True,
     ),
-    Target(
+    Threshold(
         "command_p99_ms",
         AT_MOST,
         10,
@@ -293,7 +293,7 @@ TARGETS: Sequence[Target] = (
         "look at the command that is named",
         slows=True,
     ),
-    Target(
+    Threshold(
         "main_thread_cpu",
         AT_MOST,
         80,
@@ -305,7 +305,7 @@ TARGETS: Sequence[Target] = (
         hard=False,
         slows=True,
     ),
-    Target(
+    Threshold(
         "host_cpu",
         AT_MOST,
         90,
@@ -316,7 +316,7 @@ TARGETS: Sequence[Target] = (
         "move the others away, measure from another host, or give this one more cores",
         hard=False,
     ),
-    Target(
+    Threshold(
         "persistence_failures",
         AT_MOST,
         0,
@@ -326,7 +326,7 @@ TARGETS: Sequence[Target] = (
         "no space, no permission, or no memory to fork",
         "look at the log; writes may be refused meanwhile",
     ),
-    Target(
+    Threshold(
         "delayed_fsyncs",
         AT_MOST,
         0,
@@ -338,7 +338,7 @@ TARGETS: Sequence[Target] = (
         hard=False,
         slows=True,
     ),
-    Target(
+    Threshold(
         "fork_ms",
         AT_MOST,
         100,

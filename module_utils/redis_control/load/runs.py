@@ -9,8 +9,8 @@ from typing import Any
 
 from ...redis_ops.base.errors import Problem, RedisOpsError
 from ..figures import did_you_mean
-from .guide import TARGETS
-from .targets import AT_LEAST
+from .guide import THRESHOLDS
+from .thresholds import AT_LEAST
 
 SCHEMA = "redis-loadtest/1"
 PERCENTILES = ("p50", "p95", "p99")
@@ -95,7 +95,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _measured(place: Mapping[str, Any]) -> Iterator[tuple[Measure, Any]]:
-    """Latencies are milliseconds. What judges a run is compared between runs, in the sense of its target."""
+    """Latencies are milliseconds. What judges a run is compared between runs, in the sense of its threshold."""
     users, jobs = (place["loads"].get(kind) or {} for kind in ("users", "jobs"))
     for flow, told in users.get("flows", {}).items():
         for name in PERCENTILES:
@@ -107,15 +107,15 @@ def _measured(place: Mapping[str, Any]) -> Iterator[tuple[Measure, Any]]:
             yield Measure(f"job {what} {name}", " ms", latency=True), None if value is None else value / 1000
     used = [sample["used_memory"] for sample in users.get("samples", ()) if "used_memory" in sample]
     yield Measure("memory at its peak", " MiB"), max(used) / MEBIBYTE if used else None
-    for target in TARGETS:
-        value = place["metrics"].get(target.metric)
-        if target.metric in IN_DETAIL or not _is_number(value):
+    for threshold in THRESHOLDS:
+        value = place["metrics"].get(threshold.metric)
+        if threshold.metric in IN_DETAIL or not _is_number(value):
             continue
-        if target.sense == AT_LEAST and target.unit == " %":
+        if threshold.sense == AT_LEAST and threshold.unit == " %":
             # 97 % of hits instead of 99 is three times the work for what is behind the cache, and not 2 % of anything
-            yield Measure(f"100 % - {target.metric}", target.unit), 100 - value
+            yield Measure(f"100 % - {threshold.metric}", threshold.unit), 100 - value
         else:
-            yield Measure(target.metric, target.unit, higher_is_better=target.sense == AT_LEAST), value
+            yield Measure(threshold.metric, threshold.unit, higher_is_better=threshold.sense == AT_LEAST), value
 
 
 def _programs(loads: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""PASS, FAIL or INVALID: whether a window's metrics meet the targets, and whether the measurement can be trusted at all."""
+"""PASS, FAIL or INVALID: whether a window's metrics meet the thresholds, and whether the measurement can be trusted at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Optional
 
 from ...redis_ops.base.findings import Finding, Status
 from ..verdicts import FAIL, LOAD_TEST, PASS
-from .targets import Target
+from .thresholds import Threshold
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Verdict:
 
 def judge(
     metrics: Mapping[str, Optional[float]],
-    targets: Sequence[Target],
+    thresholds: Sequence[Threshold],
     *,
     instance: str,
     evicts: bool,
@@ -39,14 +39,14 @@ def judge(
 
     A broken test never passes: with a reason to distrust it the verdict is INVALID, whatever the numbers say. What fell
     short of the plan, such as requests for which no user was free, is what a server does that is too slow: where a
-    target was missed that makes clients wait or be refused it is a consequence of that, and the verdict FAIL: also by one
+    threshold was missed that makes clients wait or be refused it is a consequence of that, and the verdict FAIL: also by one
     that else only warns. Where none of these was, nobody knows, and it is INVALID, whatever else was missed.
     """
-    explain = {f"load.{target.metric}" for target in targets if target.slows}
+    explain = {f"load.{threshold.metric}" for threshold in thresholds if threshold.slows}
     found = [
-        _finding(target, target.value(metrics), instance, notes.get(target.metric, ""), short=bool(shortfalls))
-        for target in targets
-        if target.metric in metrics and (evicts or not target.caches)
+        _finding(threshold, threshold.value(metrics), instance, notes.get(threshold.metric, ""), short=bool(shortfalls))
+        for threshold in thresholds
+        if threshold.metric in metrics and (evicts or not threshold.caches)
     ]
     if (queue or not evicts) and metrics.get("evicted_keys"):
         found.append(_lost(instance, metrics["evicted_keys"] or 0))
@@ -56,22 +56,22 @@ def judge(
     return Verdict(LOAD_TEST.part(FAIL if failed else PASS, reasons), found, reasons)
 
 
-def _finding(target: Target, value: Optional[float], instance: str, note: str, *, short: bool) -> Finding:
+def _finding(threshold: Threshold, value: Optional[float], instance: str, note: str, *, short: bool) -> Finding:
     told = f" ({note})" if note else ""
     if value is None:
         status, actual = Status.SKIP, f"too little data{told}"
     else:
-        missed = Status.FAIL if target.hard or (short and target.slows) else Status.WARN
-        status, actual = Status.PASS if target.holds(value) else missed, f"{target.told(value)}{told}"
+        missed = Status.FAIL if threshold.hard or (short and threshold.slows) else Status.WARN
+        status, actual = Status.PASS if threshold.holds(value) else missed, f"{threshold.told(value)}{told}"
     good = status in (Status.PASS, Status.SKIP)
     return Finding(
-        f"load.{target.metric}",
-        f"instance {instance}: {target.what}",
+        f"load.{threshold.metric}",
+        f"instance {instance}: {threshold.what}",
         status,
-        target.expected,
+        threshold.expected,
         actual,
-        target.source,
-        "" if good else f"likely: {target.cause}; {target.remedy}",
+        threshold.source,
+        "" if good else f"likely: {threshold.cause}; {threshold.remedy}",
     )
 
 

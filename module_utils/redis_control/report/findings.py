@@ -10,18 +10,18 @@ from typing import Any
 
 from ...redis_ops.base.findings import Status
 from ..figures import many
-from ..load.guide import TARGETS
+from ..load.guide import THRESHOLDS
 from .blocks import Block, Findings, Fold, Heading
 from .model import Row
 
 WORST_LAST = (Status.SKIP, Status.PASS, Status.WARN, Status.FAIL)
 OFF = (Status.FAIL, Status.WARN)
 _UNIT = re.compile(r"(?<=\d) (?=%|[mµ]?s\b)")  # between a number and its unit, where no line may end
-_CAUSES = {target.metric: target.cause for target in TARGETS}
+_CAUSES = {threshold.metric: threshold.cause for threshold in THRESHOLDS}
 
 
-def target(finding: Mapping[str, Any], where: str) -> Row:
-    """A target of a load test on one instance: its name is that of the metric. where: host and instance."""
+def threshold(finding: Mapping[str, Any], where: str) -> Row:
+    """A threshold of a load test on one instance: its name is that of the metric. where: host and instance."""
     metric, remedy = str(finding["id"]).removeprefix("load."), finding["remedy"]
     likely = f"likely: {_CAUSES.get(metric, '')}; "
     cause = _CAUSES[metric] if remedy.startswith(likely) else ""

@@ -21,9 +21,9 @@ def of(record: Mapping[str, Any]) -> Document:
     """record: as loadtest.build makes it, see docs/loadtest-report.schema.json."""
     shown = printable(record)
     places = shown["instances"]
-    targets = {
+    thresholds = {
         (place["host"], place["instance"]): findings.worst_last(
-            findings.target(finding, f"{place['host']} {place['instance']}") for finding in place["findings"]
+            findings.threshold(finding, f"{place['host']} {place['instance']}") for finding in place["findings"]
         )
         for place in places
     }
@@ -37,14 +37,14 @@ def of(record: Mapping[str, Any]) -> Document:
         doubt=INVALID,
         subjects=(
             *check_subjects(checks, listed=(Status.WARN, Status.FAIL)),
-            *(_subject(place, targets[place["host"], place["instance"]]) for place in places),
+            *(_subject(place, thresholds[place["host"], place["instance"]]) for place in places),
             *_nothing(shown),
         ),
         # each instance repeats a doubt about the whole
         notes=() if places else tuple(("NOT TRUSTED  ", reason) for reason in shown["distrust"]),
-        summary=(f"{shown['verdict']}: {_sentence(shown, targets)}",),
+        summary=(f"{shown['verdict']}: {_sentence(shown, thresholds)}",),
         gauges=_gauges(shown),
-        page=load_page.of(shown, targets, checks),
+        page=load_page.of(shown, thresholds, checks),
         record=record,
     )
 
@@ -98,10 +98,10 @@ def _loads(loads: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "jobs   ", f"{done.get('completed', 0)} of {done.get('jobs', 0)} done, {done.get('rate', 0)} per second"
 
 
-def _sentence(record: Mapping[str, Any], targets: load_page.Rows) -> str:
+def _sentence(record: Mapping[str, Any], thresholds: load_page.Rows) -> str:
     """What it comes to, with what was missed by name: of many instances, the rest has scrolled away."""
     reasons = doubts(record)
-    missed, warned = (_named(targets, status) for status in (Status.FAIL, Status.WARN))
+    missed, warned = (_named(thresholds, status) for status in (Status.FAIL, Status.WARN))
     return {
         PASS: "every target was met" + (f", with a warning: {warned}" if warned else ""),
         FAIL: f"missed: {missed}",
@@ -109,10 +109,10 @@ def _sentence(record: Mapping[str, Any], targets: load_page.Rows) -> str:
     }[record["verdict"]]
 
 
-def _named(targets: load_page.Rows, status: Status) -> str:
-    """The targets with this status, by instance."""
+def _named(thresholds: load_page.Rows, status: Status) -> str:
+    """The thresholds with this status, by instance."""
     named = []
-    for where, rows in targets.items():
+    for where, rows in thresholds.items():
         metrics = [row.name for row in rows if row.status is status]
         named += [f"{' '.join(where)} {', '.join(metrics)}"] if metrics else []
     return "; ".join(named)

@@ -34,21 +34,21 @@ TILES = {  # metrics that everybody asks for first
 FOOTER = (
     "p95 is the time within which 95 of 100 operations ended. A counter is compared before and after, and never reset."
 )
-Rows = Mapping[tuple[str, str], Sequence[Row]]  # the targets of each host and instance
+Rows = Mapping[tuple[str, str], Sequence[Row]]  # the thresholds of each host and instance
 
 
-def of(record: Mapping[str, Any], targets: Rows, checks: Sequence[Row]) -> Page:
-    """The page of a record of which every text is printable. targets, checks: its findings as rows."""
+def of(record: Mapping[str, Any], thresholds: Rows, checks: Sequence[Row]) -> Page:
+    """The page of a record of which every text is printable. thresholds, checks: its findings as rows."""
     label = f"{record['label']}, " if record.get("label") else ""
     title = f" {record['label']}" if record.get("label") else ""
     return Page(
         title=f"{record['verdict']}: Redis load test{title} ({at(record['time'])})",
         word=record["verdict"],
-        sentences=(_sentence(record, [row for rows in targets.values() for row in rows]),),
+        sentences=(_sentence(record, [row for rows in thresholds.values() for row in rows]),),
         about=f"{label}{at(record['time'])}, inventory {record['inventory']}",
-        todo=_todo(record, [row for rows in targets.values() for row in rows]),
-        reasons=tuple(_reasons(record, targets)),
-        blocks=tuple(_blocks(record, targets, checks)),
+        todo=_todo(record, [row for rows in thresholds.values() for row in rows]),
+        reasons=tuple(_reasons(record, thresholds)),
+        blocks=tuple(_blocks(record, thresholds, checks)),
         footer=FOOTER,
     )
 
@@ -88,11 +88,11 @@ def _todo(record: Mapping[str, Any], rows: Sequence[Row]) -> str:
     return "Nothing has to be done." + (" What is to be looked at stands first below." if warned else "")
 
 
-def _reasons(record: Mapping[str, Any], targets: Rows) -> Iterator[Reason]:
+def _reasons(record: Mapping[str, Any], thresholds: Rows) -> Iterator[Reason]:
     """Why it is INVALID, or the first of what was missed."""
     several = len(record["instances"]) > 1
     if record["verdict"] == FAIL:
-        misses = [(where, row) for where, rows in targets.items() for row in rows if row.status is Status.FAIL]
+        misses = [(where, row) for where, rows in thresholds.items() for row in rows if row.status is Status.FAIL]
         for where, row in misses[:NAMED]:
             place = f"{' '.join(where)}, " if several else ""
             remedy = f"{row.prose[:1].upper()}{row.prose[1:]}"
@@ -114,11 +114,11 @@ def _where(place: Mapping[str, Any]) -> str:
 # --- one instance -----------------------------------------------------------------------------------------------------
 
 
-def _blocks(record: Mapping[str, Any], targets: Rows, checks: Sequence[Row]) -> Iterator[Block]:
+def _blocks(record: Mapping[str, Any], thresholds: Rows, checks: Sequence[Row]) -> Iterator[Block]:
     order = list(LOAD_TEST.codes)
     worst_first = sorted(record["instances"], key=lambda place: order.index(place["verdict"]))
     places = [
-        (f"instance-{index}", place, targets[place["host"], place["instance"]])
+        (f"instance-{index}", place, thresholds[place["host"], place["instance"]])
         for index, place in enumerate(worst_first, start=1)
     ]
     if len(places) > 1:
@@ -145,7 +145,7 @@ def _blocks(record: Mapping[str, Any], targets: Rows, checks: Sequence[Row]) -> 
 
 
 def _judged(place: Mapping[str, Any], rows: Sequence[Row]) -> str:
-    """How many targets were missed and met. Of an INVALID measurement none was."""
+    """How many thresholds were missed and met. Of an INVALID measurement none was."""
     return "no target was judged" if place["verdict"] == INVALID else findings.counted(rows)
 
 

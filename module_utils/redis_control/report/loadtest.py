@@ -8,7 +8,7 @@ from typing import Any, Optional
 from ...redis_ops.base.findings import as_records
 from ...redis_ops.plan.eviction import Limit
 from ..load import clients, merge, window
-from ..load.targets import Target
+from ..load.thresholds import Threshold
 from ..load.verdict import judge
 from ..verdicts import LOAD_TEST
 
@@ -21,7 +21,7 @@ Snapshots = Mapping[str, Sequence[Mapping[str, Any]]]
 
 def build(
     hosts: Mapping[str, Snapshots],
-    targets: Sequence[Target],
+    thresholds: Sequence[Threshold],
     *,
     time: str,
     inventory: str,
@@ -36,7 +36,7 @@ def build(
     checklist: the findings before the load, each with its host.
     """
     places = [
-        _place(host, before, snapshots, targets, runs)
+        _place(host, before, snapshots, thresholds, runs)
         for host, snapshots in sorted(hosts.items())
         for before in snapshots.get("before", ())
     ]
@@ -71,7 +71,7 @@ def _place(
     host: str,
     before: Mapping[str, Any],
     snapshots: Snapshots,
-    targets: Sequence[Target],
+    thresholds: Sequence[Threshold],
     runs: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     name = before["instance"]
@@ -88,7 +88,7 @@ def _place(
     config = before["config"]
     verdict = judge(
         metrics,
-        targets,
+        thresholds,
         instance=name,
         evicts=Limit.of(config).evicts,
         queue=JOBS in loads or bool(before.get("has_queues")),

@@ -14,7 +14,7 @@ AT_MOST, AT_LEAST = "at most", "at least"
 
 
 @dataclass(frozen=True)
-class Target:
+class Threshold:
     """metric: of a Window, or of the load generator. limit: in `unit`. caches: only where keys may be evicted.
     hard: a miss fails the verdict; else it warns. slows: a miss makes clients wait or be refused, so that it fails the
     verdict when the load fell short of its plan, and explains why it did. seen_from: the metric that says from which value
@@ -51,12 +51,12 @@ class Target:
         return f"{number(value) if self.holds(value) else apart(value, self.limit)}{self.unit}"
 
 
-def adjusted(targets: Sequence[Target], changes: Mapping[str, Any], where: str) -> list[Target]:
-    """The targets with other limits. changes: metric -> number, or None to leave the metric out.
+def adjusted(thresholds: Sequence[Threshold], changes: Mapping[str, Any], where: str) -> list[Threshold]:
+    """The thresholds with other limits. changes: metric -> number, or None to leave the metric out.
 
     Raises InvalidInput with every problem. where: the variable that has them.
     """
-    known = {target.metric for target in targets}
+    known = {threshold.metric for threshold in thresholds}
     problems = []
     for name, limit in changes.items():
         if name not in known:
@@ -67,9 +67,9 @@ def adjusted(targets: Sequence[Target], changes: Mapping[str, Any], where: str) 
     if problems:
         raise InvalidInput(problems)
     return [
-        replace(target, limit=float(changes[target.metric])) if target.metric in changes else target
-        for target in targets
-        if changes.get(target.metric, 0) is not None
+        replace(threshold, limit=float(changes[threshold.metric])) if threshold.metric in changes else threshold
+        for threshold in thresholds
+        if changes.get(threshold.metric, 0) is not None
     ]
 
 
