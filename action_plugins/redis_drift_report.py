@@ -107,7 +107,7 @@ def _write(texts: Mapping[str, str], time: str, directory: Path, keep: int) -> N
     pages = {f"latest.{end}": content for end, content in texts.items() if end != "json"}
     stamp = datetime.fromisoformat(time).strftime(STAMP)
     for name, content in {**pages, f"{stamp}.json": texts["json"], LATEST: texts["json"]}.items():
-        files.write(files.Target(str(directory / name), 0o644), content)
+        files.write(files.FileSpec(str(directory / name), 0o644), content)
     for old in sorted(directory.glob(HISTORY))[:-keep] if keep else ():
         old.unlink()
 

@@ -82,7 +82,7 @@ class ActionModule(ActionBase):
             )
             after = extended(before, new, given["file"])
             if not self._task.check_mode:
-                files.write(files.Target(given["file"]), after)
+                files.write(files.FileSpec(given["file"]), after)
         except (RedisOpsError, OSError) as error:
             lines = told(error).splitlines()
             return {

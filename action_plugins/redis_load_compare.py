@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
             document = comparison_document.of(_compared(directory, given))
             lines = text.render(document, str(directory / "compare.html"), min(Display().columns, text.WIDTH))
             for end, content in outputs.texts(document, lines).items():
-                files.write(files.Target(str(directory / f"compare.{end}"), 0o644), content)
+                files.write(files.FileSpec(str(directory / f"compare.{end}"), 0o644), content)
         except (RedisOpsError, OSError) as error:
             problems = told(error).splitlines()
             result.update(

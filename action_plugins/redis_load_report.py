@@ -162,7 +162,7 @@ def _close(
     lines = _lines(document, directory / "latest.html")
     written = outputs.texts(document, lines)
     stamp = datetime.fromisoformat(document.time).strftime(STAMP)
-    files.write(files.Target(str(directory / f"{stamp}.json"), 0o644), written["json"])
+    files.write(files.FileSpec(str(directory / f"{stamp}.json"), 0o644), written["json"])
     _publish(directory, "latest", written)
     for old in sorted(directory.glob(HISTORY))[: -given["keep"]] if given["keep"] else ():
         old.unlink()
@@ -206,7 +206,7 @@ def _lines(document: Document, report: Path) -> list[str]:
 def _publish(directory: Path, stem: str, written: Mapping[str, str]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for end, content in written.items():
-        files.write(files.Target(str(directory / f"{stem}.{end}"), 0o644), content)
+        files.write(files.FileSpec(str(directory / f"{stem}.{end}"), 0o644), content)
 
 
 def _facts(task_vars: Mapping[str, Any], name: str) -> Iterator[tuple[str, Any]]:
@@ -297,4 +297,4 @@ def _now() -> datetime:
 
 def _write(path: Path, content: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.write(files.Target(str(path), 0o600), json.dumps(content, indent=1) + "\n")
+    files.write(files.FileSpec(str(path), 0o600), json.dumps(content, indent=1) + "\n")

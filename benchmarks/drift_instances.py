@@ -48,10 +48,10 @@ def instance(home: Path, program: str) -> Instance:
         home.name,
         f"instance {home.name}",
         {**SETTINGS, "port": port, "bind": "127.0.0.1", "dir": str(home)},
-        config=files.Target(str(home / "redis.conf"), 0o640),
+        config=files.FileSpec(str(home / "redis.conf"), 0o640),
         binary=program,
         service=loopback.Process(home.name, home, program),
-        directories=[files.Target(str(home), 0o750)],
+        directories=[files.FileSpec(str(home), 0o750)],
         state=str(home / "state" / "applied.json"),
     )
 
@@ -70,11 +70,11 @@ def prepare(home: Path, program: str) -> None:
     one = instance(home, program)
     desired = DesiredState.parse(one.settings, Engine.parse("redis 7.0.15"), one.where)
     text = conffile.render(desired, one.name)
-    files.write(files.Target(str(home / "redis.conf"), 0o640), text)
+    files.write(files.FileSpec(str(home / "redis.conf"), 0o640), text)
     plan = build(desired, Observed(file=text), one.name, one.where)
     kept = record.Record(one.state)
     kept.keep(plan)
-    files.write(files.Target(kept.last_good_path, 0o600), text)
+    files.write(files.FileSpec(kept.last_good_path, 0o600), text)
 
 
 def check(homes: Sequence[Path], program: str) -> int:

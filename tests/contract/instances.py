@@ -24,7 +24,7 @@ import pytest
 from ansible.module_utils.redis_ops.apply import converge as apply
 from ansible.module_utils.redis_ops.apply import linter, live, starting
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.platform.units import Unit
 from ansible.module_utils.redis_ops.server import connection as server
 from ansible.module_utils.redis_ops.view.instance import Instance
@@ -256,10 +256,10 @@ class Lab:
             name="lab",
             where="here, instance lab",
             settings={**self.settings, **(settings or {})},
-            config=Target(str(self.config_path), 0o640),
+            config=FileSpec(str(self.config_path), 0o640),
             binary=self.service.binary,
             service=self.service,
-            directories=[Target(str(self.data), 0o750)],
+            directories=[FileSpec(str(self.data), 0o750)],
             state=str(self.state),
         )
         return replace(built, **changes)

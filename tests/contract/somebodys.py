@@ -13,7 +13,7 @@ from typing import Any
 import witness
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.model.resolve import Resolved, resolve
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 from ansible.module_utils.redis_ops.platform.packages import Package
@@ -225,7 +225,7 @@ class Here(Declared):
     def instance(self, one: Resolved) -> Instance:
         assert self.server is not None
         built = super().instance(one)
-        config = Target(str(self.server.config), 0o640)
+        config = FileSpec(str(self.server.config), 0o640)
         return replace(built, config=config, binary=self.server.service.binary, state=str(self.server.state))
 
 

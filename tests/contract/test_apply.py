@@ -17,7 +17,7 @@ from ansible.module_utils.redis_ops.apply import converge as apply
 from ansible.module_utils.redis_ops.apply import starting
 from ansible.module_utils.redis_ops.base.change import Change
 from ansible.module_utils.redis_ops.base.errors import AccessDenied, ApplyFailed, InvalidInput, RedisOpsError
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.server.connection import Address, Credentials
 from instances import (
     OLD_AND_NEW,
@@ -822,7 +822,7 @@ def test_a_killed_run_leaves_no_copy_of_the_secrets(lab, monkeypatch, wanted):
 def test_limits_and_directories_are_part_of_the_run(lab):
     extra = {
         "limits": "LimitNOFILE=11024\n",
-        "directories": [Target(str(lab.data), 0o750), Target(str(lab.data / "x"))],
+        "directories": [FileSpec(str(lab.data), 0o750), FileSpec(str(lab.data / "x"))],
     }
     foreseen = lab.converge(check=True, **extra)
     outcome = lab.converge(**extra)

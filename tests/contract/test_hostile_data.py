@@ -12,7 +12,7 @@ import pytest
 from ansible.module_utils.redis_ops.apply import aof
 from ansible.module_utils.redis_ops.apply.starting import Log
 from ansible.module_utils.redis_ops.base.engine import Engine
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.drift import instance as drift
 from ansible.module_utils.redis_ops.platform import host
 from ansible.module_utils.redis_ops.platform.debian.sysv import SysV
@@ -76,10 +76,10 @@ def stopped(arena, data) -> Instance:
         name="lab",
         where="here, instance lab",
         settings={"dir": str(data), "appendonly": True},
-        config=Target(str(arena.place / "redis.conf"), 0o640, ACCOUNT, ACCOUNT),
+        config=FileSpec(str(arena.place / "redis.conf"), 0o640, ACCOUNT, ACCOUNT),
         binary=str(programs / "redis-server"),
         service=Stopped(command=(str(programs / "redis-server"), str(arena.place / "redis.conf"))),
-        directories=[Target(str(data), 0o750, ACCOUNT, ACCOUNT)],
+        directories=[FileSpec(str(data), 0o750, ACCOUNT, ACCOUNT)],
     )
 
 
@@ -259,7 +259,7 @@ def test_the_log_of_the_server(arena):
     path = arena.place / "redis.log"
 
     def reason():
-        log = Log(Target(str(path), owner=ACCOUNT), Stopped())
+        log = Log(FileSpec(str(path), owner=ACCOUNT), Stopped())
         with path.open("a") as file:
             file.write("# Fatal error: something\n")
         return log.reason()
@@ -268,7 +268,7 @@ def test_the_log_of_the_server(arena):
     assert told(reason) == "done: '# Fatal error: something'"
 
     def reason_of_what_is_there():
-        log = Log(Target(str(path), owner=ACCOUNT), Stopped())
+        log = Log(FileSpec(str(path), owner=ACCOUNT), Stopped())
         log.offset = 0
         return log.reason()
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 from ansible.module_utils.redis_ops.base import change, files, trees
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.model.conffile import is_configuration
 from hostile import ACCOUNT, CANARY, Arena, arena_fixture, as_root, told
 
@@ -14,8 +14,8 @@ __all__ = ["arena_fixture"]
 pytestmark = as_root
 
 
-def config_of(arena: Arena) -> Target:
-    return Target(str(arena.place / "redis.conf"), 0o640, ACCOUNT, ACCOUNT, is_configuration)
+def config_of(arena: Arena) -> FileSpec:
+    return FileSpec(str(arena.place / "redis.conf"), 0o640, ACCOUNT, ACCOUNT, is_configuration)
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def test_a_directory_belongs_to_the_account_and_those_above_it_to_root(arena):
 @pytest.mark.parametrize("read", [files.read, lambda target: files.tail(target, 0)], ids=["read", "tail"])
 @pytest.mark.parametrize("move", ["swap(place + '/in/shadow', victim + '/shadow')", "swap(place + '/in', victim)"])
 def test_a_file_that_is_read(arena, move, read):
-    target = Target(str(arena.own(arena.place / "in") / "shadow"), owner=ACCOUNT)
+    target = FileSpec(str(arena.own(arena.place / "in") / "shadow"), owner=ACCOUNT)
     arena.put(arena.place / "in" / "shadow", "mine\n")
     assert "mine" in told(lambda: read(target))
     arena.rounds(move, lambda: read(target), times=20)
@@ -170,7 +170,7 @@ def test_what_is_not_read(arena, kind):
     else:
         arena.put(path, "x" * (files.LIMIT + 1))
     before = arena.untouched()
-    for target in (Target(str(path), owner=ACCOUNT), Target(str(path))):
+    for target in (FileSpec(str(path), owner=ACCOUNT), FileSpec(str(path))):
         said = told(lambda target=target: files.read(target))
         assert said.startswith(f"refused: {path}: "), said
         assert CANARY not in said

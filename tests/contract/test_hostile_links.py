@@ -8,7 +8,7 @@ import pytest
 from ansible.module_utils.redis_ops.base import files, trees
 from ansible.module_utils.redis_ops.base.change import Change
 from ansible.module_utils.redis_ops.base.errors import FileRefused
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.base.paths import open_directory
 from ansible.module_utils.redis_ops.model.conffile import is_configuration
 from hostile import ACCOUNT, CANARY, arena_fixture, as_root, told
@@ -21,12 +21,12 @@ CONFIG = "# by hand\nmaxmemory 1gb\nbind 127.0.0.1\nno-such-option 1\n"
 
 
 @pytest.fixture
-def config(arena) -> Target:
+def config(arena) -> FileSpec:
     """redis.conf in a directory of the account's, as Debian has it."""
-    return Target(str(arena.place / "redis.conf"), 0o640, ACCOUNT, ACCOUNT, is_configuration)
+    return FileSpec(str(arena.place / "redis.conf"), 0o640, ACCOUNT, ACCOUNT, is_configuration)
 
 
-def replaced(config: Target) -> bool:
+def replaced(config: FileSpec) -> bool:
     """Whether it can be read, written and put back."""
     before = files.read(config)
     with Change() as change:
@@ -65,7 +65,7 @@ def test_a_data_directory_behind_roots_link(arena):
     real = arena.own(arena.place.parent / "data" / "redis")
     link = arena.link(arena.place.parent / "lib", real, owner=0)
     arena.put(real / "dump.rdb", "data")
-    assert files.read(Target(str(link / "dump.rdb"))) == "data"
+    assert files.read(FileSpec(str(link / "dump.rdb"))) == "data"
     trees.make_directory(str(link / "cache"), 0o750, ACCOUNT, ACCOUNT)
     assert (real / "cache").stat().st_uid == ACCOUNT
     with open_directory(str(link)) as directory:
@@ -189,7 +189,7 @@ def test_a_directory_of_a_third_account_and_its_files(arena):
     os.chown(place, OTHER, OTHER)
     path = arena.put(place / "dump.rdb", "data")
     os.chown(path, OTHER, OTHER)
-    assert files.read(Target(str(path))) == "data"
+    assert files.read(FileSpec(str(path))) == "data"
 
 
 def test_one_name_only(arena, config):
@@ -215,7 +215,7 @@ def test_a_file_whose_place_the_server_names_is_one_that_it_can_read(arena, dire
     path = arena.roots(arena.place.parent / "srv" / "users.acl", f"user {CANARY} on\n", mode)
     os.chown(path, 0, group)
     path.parent.chmod(directory)
-    target = Target(str(path), owner=ACCOUNT, group=ACCOUNT)
+    target = FileSpec(str(path), owner=ACCOUNT, group=ACCOUNT)
     for use in (lambda: files.read(target, for_owner=True), lambda: files.tail(target, 0)):
         said = told(use)
         assert said.startswith("done" if read else f"refused: {path}: is not readable for {ACCOUNT}; "), said

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.redis_ops.apply import converge as apply
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.drift import instance as drift
 from ansible.module_utils.redis_ops.model.conffile import is_configuration
 from ansible.module_utils.redis_ops.view.attempt import attempt
@@ -40,8 +40,8 @@ class Attacked:
         lab = self.lab
         return replace(
             lab.instance({"appendonly": "yes", "logfile": str(lab.directory / "etc" / "redis.log"), **settings}),
-            config=Target(str(lab.config_path), 0o640, ACCOUNT, ACCOUNT, is_configuration),
-            directories=[Target(str(lab.data), 0o750, ACCOUNT, ACCOUNT)],
+            config=FileSpec(str(lab.config_path), 0o640, ACCOUNT, ACCOUNT, is_configuration),
+            directories=[FileSpec(str(lab.data), 0o750, ACCOUNT, ACCOUNT)],
         )
 
     def run(self) -> Any:

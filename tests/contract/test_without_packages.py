@@ -23,7 +23,7 @@ assert not [path for path in sys.path if "-packages" in path], sys.path
 from redis_ops.apply import converge
 from redis_ops.base.engine import Engine
 from redis_ops.base.errors import RedisOpsError
-from redis_ops.base.files import Target
+from redis_ops.base.files import FileSpec
 from redis_ops.drift import instance as drift
 from redis_ops.platform.units import Unit
 from redis_ops.view import observe
@@ -43,8 +43,8 @@ class Service:
     def log(self): return ""
 
 instance = Instance(
-    "lab", "instance lab", host["settings"], config=Target(host["config"], 0o640), binary=host["binary"],
-    service=Service(), directories=[Target(host["data"], 0o750)], state=host["home"] + "/applied.json",
+    "lab", "instance lab", host["settings"], config=FileSpec(host["config"], 0o640), binary=host["binary"],
+    service=Service(), directories=[FileSpec(host["data"], 0o750)], state=host["home"] + "/applied.json",
     adopt=host["adopt"],
 )
 

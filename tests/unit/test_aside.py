@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.redis_ops.apply import aside
 from ansible.module_utils.redis_ops.base.engine import Engine
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.server.persistence import Store
 
 STAMP = "20261127T013634Z"
@@ -82,7 +82,7 @@ def test_a_run_that_was_killed_on_the_way_leaves_nothing_that_a_start_loads(tmp_
 
 
 def test_other_files_in_the_directory_are_no_concern_of_the_copies(tmp_path: Path):
-    config = Target(str(tmp_path / "redis.conf"))
+    config = FileSpec(str(tmp_path / "redis.conf"))
     (tmp_path / "redis.conf").write_text("port 1\n")
     (tmp_path / "loop").symlink_to("loop")
     kept = aside.keep_copy(config, "port 1\n")
@@ -94,7 +94,7 @@ def test_other_files_in_the_directory_are_no_concern_of_the_copies(tmp_path: Pat
 
 def test_the_draft_of_a_copy_that_a_killed_run_left_is_removed(tmp_path):
     """It has the secrets of the file; found by benchmarks/kills.py."""
-    config = Target(str(tmp_path / "redis.conf"))
+    config = FileSpec(str(tmp_path / "redis.conf"))
     stays = [
         "redis.conf",
         f"redis.conf.{STAMP}.before-ansible",
@@ -105,7 +105,7 @@ def test_the_draft_of_a_copy_that_a_killed_run_left_is_removed(tmp_path):
         (tmp_path / name).write_text("requirepass hunter2\n")
     aside.sweep_copies(config)
     assert {path.name for path in tmp_path.iterdir()} == set(stays)
-    aside.sweep_copies(Target(str(tmp_path / "nowhere" / "redis.conf")))
+    aside.sweep_copies(FileSpec(str(tmp_path / "nowhere" / "redis.conf")))
 
 
 def test_the_draft_of_a_unit_file_is_none_that_was_moved_away(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.redis_ops.base.change import Change
-from ansible.module_utils.redis_ops.base.files import Target, sweep
+from ansible.module_utils.redis_ops.base.files import FileSpec, sweep
 from killed import killed_at
 
 
@@ -36,8 +36,8 @@ def old(tmp_path):
 def test_nothing_is_in_force_before_the_commit_and_nothing_is_left_after_it(old, tmp_path):
     new = tmp_path / "sub" / "new"
     with Change() as change:
-        change.stage(Target(str(old), 0o600), "2")
-        change.stage(Target(str(new)), "2")
+        change.stage(FileSpec(str(old), 0o600), "2")
+        change.stage(FileSpec(str(new)), "2")
         assert old.read_text() == "1"
         assert not new.exists()
         change.commit()
@@ -52,8 +52,8 @@ def test_put_back_is_the_first_state(old, tmp_path, committed):
     new, before = tmp_path / "new", old.stat()
     with Change() as change:
         for text in ("2", "3"):
-            change.stage(Target(str(old), 0o600), text)
-            change.stage(Target(str(new)), text)
+            change.stage(FileSpec(str(old), 0o600), text)
+            change.stage(FileSpec(str(new)), text)
             if committed:
                 change.commit()
                 assert (old.read_text(), new.read_text()) == (text, text)
@@ -72,7 +72,7 @@ def test_a_file_that_cannot_be_put_back_keeps_no_other_from_it(old, tmp_path, mo
         path.write_text("1")
     with Change() as change:
         for path in (others[0], old, others[1]):
-            change.stage(Target(str(path)), "2")
+            change.stage(FileSpec(str(path)), "2")
         change.commit()
         rename = os.rename
 
@@ -100,7 +100,7 @@ def test_what_says_whose_a_file_is_stays_where_that_cannot_be_put_back(old, tmp_
     texts = {record: "theirs", old: "2"}
     with Change() as change:
         for path in sorted(texts, key=lambda path: path.name != first):
-            change.stage(Target(str(path)), texts[path])
+            change.stage(FileSpec(str(path)), texts[path])
         change.bind(str(record), str(old))
         change.commit()
         rename = os.rename
@@ -120,8 +120,8 @@ def test_the_last_file_goes_back_first(old, tmp_path, monkeypatch):
     """A run that is killed in between leaves what was written first."""
     record = tmp_path / "record"
     with Change() as change:
-        change.stage(Target(str(record)), "theirs")
-        change.stage(Target(str(old)), "2")
+        change.stage(FileSpec(str(record)), "theirs")
+        change.stage(FileSpec(str(old)), "2")
         change.commit()
         unlink, seen = os.unlink, []
 
@@ -137,7 +137,7 @@ def test_the_last_file_goes_back_first(old, tmp_path, monkeypatch):
 def test_a_new_file_that_somebody_replaced_meanwhile_is_his(tmp_path):
     new = tmp_path / "new"
     with Change() as change:
-        change.stage(Target(str(new)), "2")
+        change.stage(FileSpec(str(new)), "2")
         change.commit()
         new.unlink()
         new.write_text("somebody else's")
@@ -153,9 +153,9 @@ def test_it_goes_back_to_what_it_is_told(tmp_path, there, staged):
         path.write_text("1")
     with Change() as change:
         if staged:
-            change.stage(Target(str(path)), "2")
+            change.stage(FileSpec(str(path)), "2")
             change.commit()
-        change.goes_back_to(Target(str(path), 0o600), "3")
+        change.goes_back_to(FileSpec(str(path), 0o600), "3")
         change.put_back()
     assert (path.read_text(), mode(path)) == ("3", 0o600)
     assert names(tmp_path) == {"redis.conf"}
@@ -165,7 +165,7 @@ def test_what_is_settled_stays(old, tmp_path):
     other = tmp_path / "other"
     with Change() as change:
         for path in (old, other):
-            change.stage(Target(str(path)), "2")
+            change.stage(FileSpec(str(path)), "2")
         change.commit()
         change.settle(str(old))
         change.settle("/never/heard/of")
@@ -185,11 +185,11 @@ def test_what_fails_while_it_is_staged_has_changed_nothing(old, tmp_path, monkey
         return real(*arguments, **named)
 
     with Change() as change:
-        change.stage(Target(str(tmp_path / "first")), "2")
+        change.stage(FileSpec(str(tmp_path / "first")), "2")
         with monkeypatch.context() as patch:
             patch.setattr(os, call, fails)
             with pytest.raises(OSError, match=os.strerror(error)) as caught:
-                change.stage(Target(str(old)), "2")
+                change.stage(FileSpec(str(old)), "2")
         assert caught.value.filename == str(old)
     assert (old.read_text(), names(tmp_path)) == ("1", {"old"})
 
@@ -197,7 +197,7 @@ def test_what_fails_while_it_is_staged_has_changed_nothing(old, tmp_path, monkey
 def test_an_error_leaves_no_draft(old, tmp_path):
     def fails():
         with Change() as change:
-            change.stage(Target(str(old)), "2")
+            change.stage(FileSpec(str(old)), "2")
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -212,7 +212,7 @@ def test_a_draft_that_cannot_be_put_in_place_goes_away(old, tmp_path, monkeypatc
         raise OSError(errno.EIO, "Input/output error")
 
     with Change() as change:
-        change.stage(Target(str(old)), "2")
+        change.stage(FileSpec(str(old)), "2")
         monkeypatch.setattr(os, "rename", refuses)
         with pytest.raises(OSError, match="Input/output error"):
             change.commit()
@@ -225,8 +225,8 @@ def test_killed_at_any_call_each_file_is_old_or_new_and_the_next_run_sweeps_the_
 
     def run():
         with Change() as change:
-            change.stage(Target(str(old)), "2")
-            change.stage(Target(str(new)), "2")
+            change.stage(FileSpec(str(old)), "2")
+            change.stage(FileSpec(str(new)), "2")
             change.commit()
 
     for call in range(1, 200):
@@ -234,7 +234,7 @@ def test_killed_at_any_call_each_file_is_old_or_new_and_the_next_run_sweeps_the_
         texts = old.read_text(), new.read_text() if new.exists() else None
         assert texts in [("1", None), ("2", None), ("2", "2")]
         for path in (old, new):
-            sweep(Target(str(path)))
+            sweep(FileSpec(str(path)))
         assert names(tmp_path) - {"new"} == {"old"}
         old.write_text("1")
         new.unlink(missing_ok=True)
@@ -247,7 +247,7 @@ def test_a_symbolic_link_stays(old, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(old)
     with Change() as change:
-        change.stage(Target(str(link)), "2")
+        change.stage(FileSpec(str(link)), "2")
         change.commit()
         assert (link.is_symlink(), old.read_text()) == (True, "2")
         change.put_back()
@@ -257,8 +257,8 @@ def test_a_symbolic_link_stays(old, tmp_path):
 def test_no_descriptor_is_left_open(old, tmp_path):
     before = open_descriptors()
     with Change() as change:
-        change.stage(Target(str(old)), "2")
-        change.stage(Target(str(tmp_path / "a" / "b")), "2")
+        change.stage(FileSpec(str(old)), "2")
+        change.stage(FileSpec(str(tmp_path / "a" / "b")), "2")
         change.commit()
         change.put_back()
     assert open_descriptors() == before

@@ -8,7 +8,7 @@ import pytest
 from ansible.module_utils.redis_ops.apply import foresee
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.errors import FileUnreadable
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.model.conffile import ConfFile
 from ansible.module_utils.redis_ops.model.desired import DesiredState
 from ansible.module_utils.redis_ops.plan.comparison import Observed
@@ -22,7 +22,7 @@ REDIS_7 = Engine.parse("redis 7.0.15")
 @pytest.fixture
 def instance(tmp_path):
     return Instance(
-        "a", "instance a", {}, config=Target(str(tmp_path / "redis.conf")), state=str(tmp_path / "redis-a.json")
+        "a", "instance a", {}, config=FileSpec(str(tmp_path / "redis.conf")), state=str(tmp_path / "redis-a.json")
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.redis_ops.base.errors import FileRefused, InvalidValue
-from ansible.module_utils.redis_ops.base.files import LIMIT, Target
+from ansible.module_utils.redis_ops.base.files import LIMIT, FileSpec
 from ansible.module_utils.redis_ops.view.included import read_all
 
 ACCOUNT = 12345
@@ -21,7 +21,7 @@ def place(tmp_path):
 
 
 def read(place: Path, pattern: str, owner: int | None = None) -> dict[str, str]:
-    found = read_all(str(place / pattern), Target(str(place / "redis.conf"), owner=owner))
+    found = read_all(str(place / pattern), FileSpec(str(place / "redis.conf"), owner=owner))
     return {str(Path(path).relative_to(place)): text for path, text in found.items()}
 
 

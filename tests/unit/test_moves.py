@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.redis_ops.base import moves
 from ansible.module_utils.redis_ops.base.errors import FileRefused
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 
 ACCOUNT = 12345  # stands for the account of the server, which owns its directories
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of two users")
@@ -148,16 +148,16 @@ def test_a_file_goes_with_the_link_of_root_s_that_leads_to_it(tmp_path):
     """The password is in the file, wherever it lies."""
     (tmp_path / "real.conf").write_text("requirepass x")
     (tmp_path / "link.conf").symlink_to("real.conf")
-    assert moves.remove_with_link(Target(str(tmp_path / "link.conf"))) is True
+    assert moves.remove_with_link(FileSpec(str(tmp_path / "link.conf"))) is True
     assert list(tmp_path.iterdir()) == []
-    assert moves.remove_with_link(Target(str(tmp_path / "link.conf"))) is False
+    assert moves.remove_with_link(FileSpec(str(tmp_path / "link.conf"))) is False
 
 
 @pytest.mark.parametrize("to", ["missing", "missing/x", "directory", "/dev/null"])
 def test_a_link_to_no_file_goes_alone(tmp_path, to):
     (tmp_path / "directory").mkdir()
     (tmp_path / "link.conf").symlink_to(to)
-    moves.remove_with_link(Target(str(tmp_path / "link.conf")))
+    moves.remove_with_link(FileSpec(str(tmp_path / "link.conf")))
     assert [path.name for path in tmp_path.iterdir()] == ["directory"]
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
@@ -166,7 +166,7 @@ def test_a_link_to_no_file_goes_alone(tmp_path, to):
 def test_a_link_of_the_account_s_takes_nothing_with_it(place, precious):
     its_link(place / "redis.conf", precious / "shadow")
     with pytest.raises(FileRefused, match="belongs to 12345"):
-        moves.remove_with_link(Target(str(place / "redis.conf"), owner=ACCOUNT))
+        moves.remove_with_link(FileSpec(str(place / "redis.conf"), owner=ACCOUNT))
     assert (precious / "shadow").read_text() == "root's"
 
 
@@ -178,7 +178,7 @@ def test_a_link_of_root_s_that_was_moved_takes_nothing_of_root_s_with_it(tmp_pat
     (place / "redis.conf").symlink_to(precious / "shadow")
     os.chown(place, ACCOUNT, ACCOUNT)
     with pytest.raises(FileRefused, match="another user can have moved"):
-        moves.remove_with_link(Target(str(place / "redis.conf"), owner=ACCOUNT))
+        moves.remove_with_link(FileSpec(str(place / "redis.conf"), owner=ACCOUNT))
     assert (precious / "shadow").read_text() == "root's"
 
 

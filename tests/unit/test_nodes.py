@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.errors import AccessDenied, CommandRefused
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.plan.contact import Contact
 from ansible.module_utils.redis_ops.server.cluster import is_of
 from ansible.module_utils.redis_ops.server.persistence import Store
@@ -60,7 +60,9 @@ def found(
     """The names of the files of this node."""
     server = Node()
     server.says = says
-    instance = Instance("x", "here", {"cluster-config-file": settings["name"]} if settings else {}, config=Target("/x"))
+    instance = Instance(
+        "x", "here", {"cluster-config-file": settings["name"]} if settings else {}, config=FileSpec("/x")
+    )
     store = Store.of({"dir": str(directory)}, engine)
     paths = nodes.own_files(instance, server if live is not None else None, live, in_file, store, engine)
     return None if paths is None else {path.removeprefix(f"{directory.resolve()}/") for path in paths}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.errors import AccessDenied, RedisOpsError, ServerUnreachable
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.base.statefile import keep_private, text_of
 from ansible.module_utils.redis_ops.model.conffile import HEADER, ConfFile
 from ansible.module_utils.redis_ops.plan.contact import Contact
@@ -56,7 +56,7 @@ def here(monkeypatch, tmp_path):
         def connect(self, declared: str = "", file: str = "", **changes: Any) -> Any:
             settings = {name: " ".join(words) for name, *words in map(str.split, declared.splitlines())}
             instance = Instance(
-                "a", "instance a", settings, config=Target(str(tmp_path / "redis.conf")), service=Service()
+                "a", "instance a", settings, config=FileSpec(str(tmp_path / "redis.conf")), service=Service()
             )
             instance = replace(instance, state=str(tmp_path / "a.json"), **changes)
             in_file = ConfFile.parse(file).values(REDIS_7)
@@ -138,7 +138,7 @@ def test_a_service_that_does_not_run_is_asked_nothing(here):
     assert here.tried == []
 
 
-@pytest.mark.parametrize("config", [None, Target("/etc/r.conf")])
+@pytest.mark.parametrize("config", [None, FileSpec("/etc/r.conf")])
 def test_a_server_elsewhere_must_answer_and_one_that_nobody_starts_need_not(here, config):
     if config is None:
         with pytest.raises(ServerUnreachable):
@@ -226,7 +226,7 @@ def contact(tmp_path, monkeypatch):
         if origin is not None:
             keep_private(str(state), text_of(settings={}, **({"origin": origin} if origin else {})))
         layout = Layout(PRODUCTS["redis"], "a", systemd=True)
-        known = {"config": Target(str(config)), "layout": layout, "state": str(state), **given}
+        known = {"config": FileSpec(str(config)), "layout": layout, "state": str(state), **given}
         return observe._contact(Instance("a", "instance a", {}, **known), text, has_data=has_data, clients=clients)
 
     return contact

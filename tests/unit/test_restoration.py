@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.redis_ops.apply import aside, converge, restoration
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed, InvalidInput
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.model.conffile import HEADER_START
 from ansible.module_utils.redis_ops.plan.contact import Contact
 from ansible.module_utils.redis_ops.view.instance import record_of
@@ -133,7 +133,7 @@ def test_the_unit_files_go_away_again_when_the_server_does_not_take_the_file(her
 
 def record(here: Placed, config: Path) -> Record:
     found = record_of(here.declared(ENTRY).instances()[0])
-    return Record(found.path, config=Target(str(config)))
+    return Record(found.path, config=FileSpec(str(config)))
 
 
 @pytest.mark.parametrize("contact", [Contact.KEPT, Contact.REPLACED, Contact.FIRST])
@@ -148,7 +148,7 @@ def test_mode_and_owner_are_remembered_before_the_file_changes(here, contact):
     found = config.stat()
     config.chmod(0o640)
     of_host.note_origin(contact)  # the run after one that was killed
-    was = of_host.first_target(Target(str(config), 0o640, "redis", "redis"))
+    was = of_host.first_target(FileSpec(str(config), 0o640, "redis", "redis"))
     assert (was.mode, was.owner, was.group) == (0o604, found.st_uid, found.st_gid)
 
 
@@ -169,7 +169,7 @@ def test_without_that_they_are_as_this_project_sets_them(here, text):
     here.state.mkdir()
     if text is not None:
         Path(here.layout("default").state).write_text(text)
-    usual = Target(str(here.config("default")), 0o640, "redis", "redis")
+    usual = FileSpec(str(here.config("default")), 0o640, "redis", "redis")
     assert record(here, here.config("default")).first_target(usual) == usual
 
 

@@ -9,7 +9,7 @@ import pytest
 from ansible.module_utils.redis_ops.apply import starting
 from ansible.module_utils.redis_ops.apply.starting import Log
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed, CommandRefused, ServerUnreachable
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.platform.units import Unit
 from ansible.module_utils.redis_ops.server.cluster import State
 from ansible.module_utils.redis_ops.server.persistence import Content
@@ -120,7 +120,7 @@ def test_only_what_it_says_since_the_start_counts(tmp_path):
     path.write_text("# an old error\n")
     [one] = several({"name": "default", "settings": {"logfile": str(path)}})
     view = view_of(one)
-    log = Log.of(replace(view, config=Target("/etc/redis/redis.conf")), Service())
+    log = Log.of(replace(view, config=FileSpec("/etc/redis/redis.conf")), Service())
     assert log.reason() == ""
     with path.open("a") as file:
         file.write("# a new error\n")

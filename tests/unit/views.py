@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from ansible.module_utils.redis_ops.base.engine import Engine
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.model.declaration import LAYERS, Declaration
 from ansible.module_utils.redis_ops.model.desired import DesiredState
 from ansible.module_utils.redis_ops.model.resolve import Resolved, resolve
@@ -104,7 +104,7 @@ def view_of(
     layout, engine = one.layout, one.desired.engine
     of_instance = {name: fields.pop(name) for name in ("service", "state", "adopt") if name in fields}
     observed = Observed(file=file, live=live, applied=applied, contact=contact, **fields.pop("observed", {}))
-    config = Target(layout.config, 0o640, "redis", "redis")
+    config = FileSpec(layout.config, 0o640, "redis", "redis")
     instance = Instance(
         layout.instance,
         one.where,
@@ -145,7 +145,7 @@ def view_of(
             "startup": startup,
             "unclear": unclear,
             "config": config,
-            "directories": [Target(path) for path in directories],
+            "directories": [FileSpec(path) for path in directories],
             **fields,
         },
     )

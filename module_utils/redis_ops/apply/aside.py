@@ -14,7 +14,7 @@ from typing import Optional
 from ..base.change import Change
 from ..base.drafts import DRAFT
 from ..base.errors import FileRefused
-from ..base.files import Target, look, read, sweep, write
+from ..base.files import FileSpec, look, read, sweep, write
 from ..base.moves import Owner, move, names_in, remove_file
 from ..base.paths import naming, open_directory
 from ..base.statefile import keep_private
@@ -28,7 +28,7 @@ MARK = "before-ansible"
 ASIDE = f"{STATE_DIRECTORY}/aside"  # below a service and a date, files lie as they lay below /
 
 
-def keep_copy(config: Target, text: Optional[str]) -> Optional[str]:
+def keep_copy(config: FileSpec, text: Optional[str]) -> Optional[str]:
     """Copy the configuration that somebody else wrote beside the new one, with a date and for root only.
 
     Returns the path of the copy, which may be that of a run that was killed; None when there was nothing.
@@ -37,21 +37,21 @@ def keep_copy(config: Target, text: Optional[str]) -> Optional[str]:
     if text is None:
         return None
     for copy in copies(config):
-        if read(Target(copy)) == text:
+        if read(FileSpec(copy)) == text:
             return copy
     path = f"{config.path}.{_stamp()}.{MARK}"
-    write(Target(path, 0o600), text, follow=False)
+    write(FileSpec(path, 0o600), text, follow=False)
     return path
 
 
-def drop_copies(config: Target, text: Optional[str]) -> None:
+def drop_copies(config: FileSpec, text: Optional[str]) -> None:
     """Remove the copies of a file that has this text again. Raises FileRefused, OSError."""
     for copy in copies(config):
-        if read(Target(copy)) == text:
+        if read(FileSpec(copy)) == text:
             remove_file(copy, config.owner)
 
 
-def sweep_copies(config: Target) -> None:
+def sweep_copies(config: FileSpec) -> None:
     """Remove what a killed run left of such a copy: it has the secrets of the file. Raises nothing."""
     place = PurePosixPath(config.path)
     draft = re.compile(rf"\.({re.escape(place.name)}\.\d{{8}}T\d{{6}}Z\.{MARK})\.[0-9a-f]{{16}}{re.escape(DRAFT)}")
@@ -62,7 +62,7 @@ def sweep_copies(config: Target) -> None:
         sweep(replace(config, path=str(place.with_name(found[1]))))
 
 
-def copies(config: Target) -> list[str]:
+def copies(config: FileSpec) -> list[str]:
     """Those of this project's copies of a file that nobody else can have made, oldest first."""
     place = PurePosixPath(config.path)
     found = []
@@ -82,8 +82,8 @@ def move_away(path: str, service: str, files: Change) -> str:
     Raises FileRefused, OSError.
     """
     copy = f"{ASIDE}/{service}/{_stamp()}{path}"
-    keep_private(copy, read(Target(path)) or "")
-    files.stage_removal(Target(path))
+    keep_private(copy, read(FileSpec(path)) or "")
+    files.stage_removal(FileSpec(path))
     return copy
 
 
@@ -134,7 +134,7 @@ def sweep_drafts(instance: Instance) -> None:
     beside = [instance.service.limits_path()] if instance.service else []
     if instance.state:
         beside += [instance.state, record_of(instance).last_good_path]
-    for target in [*map(Target, beside), *([instance.config] if instance.config else [])]:
+    for target in [*map(FileSpec, beside), *([instance.config] if instance.config else [])]:
         sweep(target)
     if instance.config:
         sweep_copies(instance.config)

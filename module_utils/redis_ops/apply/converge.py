@@ -14,7 +14,7 @@ from typing import Optional
 
 from ..base.change import Change
 from ..base.errors import ApplyFailed, InvalidInput, RedisOpsError, told
-from ..base.files import Target
+from ..base.files import FileSpec
 from ..base.trees import make_directory
 from ..checks import data, default_user, eviction, tls_renewal, undone
 from ..checks import start as starts
@@ -306,7 +306,7 @@ class _Change:
         for path in starts.replaced_files(self.view):
             aside.move_away(path, _required(self.instance.service).name, self.files)
         if self.instance.service and self.view.limits is not None and self.view.limits_before != self.view.limits:
-            self.files.stage(Target(self.instance.service.limits_path()), self.view.limits)
+            self.files.stage(FileSpec(self.instance.service.limits_path()), self.view.limits)
 
     def _commit(self) -> None:
         """Put all files in place, or none. Raises ApplyFailed."""

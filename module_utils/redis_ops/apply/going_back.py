@@ -9,7 +9,7 @@ from typing import Optional
 
 from ..base.change import Change, PutBack
 from ..base.errors import ApplyFailed, RedisOpsError, told
-from ..base.files import Target, write
+from ..base.files import FileSpec, write
 from ..catalog.kinds import Value
 from ..model import conffile
 from ..model.desired import known
@@ -79,7 +79,7 @@ class Back:
         with contextlib.suppress(OSError, RedisOpsError):  # then the file goes back that was there
             if config is not None and text is not None and text != self.view.observed.file:
                 if self.first_record and _is_ours(text):
-                    self.files.goes_back_to(Target(record.path, 0o600), self.first_record)
+                    self.files.goes_back_to(FileSpec(record.path, 0o600), self.first_record)
                 self.files.goes_back_to(config, text)
         return self.files.put_back()
 

@@ -14,7 +14,7 @@ from typing import Any
 from ..base import moves
 from ..base.change import Change
 from ..base.errors import ApplyFailed, InvalidInput, Problem, RedisOpsError, told
-from ..base.files import Target, is_open, read, write
+from ..base.files import FileSpec, is_open, read, write
 from ..model.conffile import is_configuration
 from ..model.startup import parse as parse_startup
 from ..platform.packages import Package
@@ -76,9 +76,9 @@ def _instance(declared: Declared, name: str) -> Instance:
     return declared.instance(found[name])
 
 
-def _first(instance: Instance, service: Service, config: Target) -> First:
+def _first(instance: Instance, service: Service, config: FileSpec) -> First:
     copies = aside.copies(config)
-    text = read(Target(copies[-1], kind=is_configuration)) if copies else None
+    text = read(FileSpec(copies[-1], kind=is_configuration)) if copies else None
     if text is None:
         raise InvalidInput(
             [
@@ -93,7 +93,7 @@ def _first(instance: Instance, service: Service, config: Target) -> First:
     return First(copies[-1], text, aside.moved_away(service.name))
 
 
-def _actions(service: Service, config: Target, first: First) -> Iterator[str]:
+def _actions(service: Service, config: FileSpec, first: First) -> Iterator[str]:
     for path in first.unit_files:
         yield f"write {path}, as it was"
     if moves.is_there(service.limits_path()):
@@ -104,14 +104,14 @@ def _actions(service: Service, config: Target, first: First) -> Iterator[str]:
 
 def _put_units_back(units: Change, service: Service, first: First) -> None:
     for path, copy in first.unit_files.items():
-        units.stage(Target(path), read(Target(copy)) or "")
+        units.stage(FileSpec(path), read(FileSpec(copy)) or "")
     if moves.is_there(service.limits_path()):
-        units.stage_removal(Target(service.limits_path()))
+        units.stage_removal(FileSpec(service.limits_path()))
     units.commit()
     service.prepare()
 
 
-def _exact(service: Service, config: Target, first: First) -> Exact:
+def _exact(service: Service, config: FileSpec, first: First) -> Exact:
     """The file that the service starts with by now, and what it shall say."""
     unit = service.unit()
     path = parse_startup(unit.command, unit.directory).config if unit.command else config.path
@@ -120,7 +120,7 @@ def _exact(service: Service, config: Target, first: First) -> Exact:
     return Exact(path, read(replace(config, path=path)) or "")
 
 
-def _forget(instance: Instance, config: Target, first: First) -> None:
+def _forget(instance: Instance, config: FileSpec, first: First) -> None:
     """It is not this project's any more."""
     record = record_of(instance)
     was = record.first_target(config)

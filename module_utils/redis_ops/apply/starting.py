@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from .. import catalog
 from ..base.errors import ApplyFailed, FileRefused, InvalidValue, RedisOpsError, ServerUnreachable, plain, told
-from ..base.files import Target, look, read, tail
+from ..base.files import FileSpec, look, read, tail
 from ..catalog.option import Trait
 from ..model.conffile import ConfFile
 from ..model.startup import parse
@@ -131,7 +131,7 @@ def _way_in(view: InstanceView) -> tuple[Service, Callable[[], Connection]]:
 class Log:
     """What a server writes from now on: its log file, and what its service keeps of its output."""
 
-    target: Optional[Target]
+    target: Optional[FileSpec]
     service: Service
     offset: int = 0
 
@@ -139,7 +139,7 @@ class Log:
     def of(cls, view: InstanceView, service: Service) -> Log:
         """The log of an instance, as it is before a start."""
         path = str(view.plan.desired.get("logfile") or "")
-        target = replace(view.config or Target(""), path=path, kind=None) if path else None
+        target = replace(view.config or FileSpec(""), path=path, kind=None) if path else None
         log = cls(target, service)
         with contextlib.suppress(OSError, FileRefused):
             found = look(path, target.owner) if target else None

@@ -16,7 +16,7 @@ from typing import Optional
 from . import drafts
 from .drafts import Draft
 from .errors import FileRefused, RedisOpsError, told
-from .files import Target, destination
+from .files import FileSpec, destination
 from .paths import Place, naming
 
 # what link(2) says of a file that rename(2) would not replace: what it is, what was expected, what to do
@@ -61,7 +61,7 @@ class Change:
     _bound: dict[str, str] = field(default_factory=dict)
     _open: ExitStack = field(default_factory=ExitStack)
 
-    def stage(self, target: Target, text: str) -> None:
+    def stage(self, target: FileSpec, text: str) -> None:
         """Write the new file beside the old one, and keep the old one under a second name. Nothing is in force.
 
         Raises FileRefused, or OSError with the path, when the file cannot be replaced.
@@ -75,7 +75,7 @@ class Change:
             drafts.remove(file.place, file.staged.name)
         file.staged = _draft(file.place, target, text)
 
-    def stage_removal(self, target: Target) -> None:
+    def stage_removal(self, target: FileSpec) -> None:
         """Let a file go away. Raises FileRefused, or OSError with the path, when it can't."""
         file = self._files.get(target.path)
         if file is None:
@@ -111,7 +111,7 @@ class Change:
                 drafts.remove(file.place, file.before)
             file.written = file.before = None
 
-    def goes_back_to(self, target: Target, text: str) -> None:
+    def goes_back_to(self, target: FileSpec, text: str) -> None:
         """Let put_back() leave this text, whatever was there before. Raises FileRefused, OSError."""
         file = self._files.get(target.path)
         if file is None:
@@ -202,5 +202,5 @@ class Change:
         file.written = file.before = None
 
 
-def _draft(place: Place, target: Target, text: str, end: str = drafts.DRAFT) -> Draft:
+def _draft(place: Place, target: FileSpec, text: str, end: str = drafts.DRAFT) -> Draft:
     return drafts.write(place, text, target.mode, target.owner, target.group, end)

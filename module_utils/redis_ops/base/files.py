@@ -33,7 +33,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
 @dataclass(frozen=True)
-class Target:
+class FileSpec:
     """A file: where it is and whose. mode: permission bits; owner, group: names or numbers, or None to leave them.
 
     kind: whether a text is one of such a file. It is asked of a file of root's that another user can have put there.
@@ -46,7 +46,7 @@ class Target:
     kind: Optional[Callable[[str], bool]] = None
 
 
-def read(target: Target, limit: int = LIMIT, *, for_owner: bool = False) -> Optional[str]:
+def read(target: FileSpec, limit: int = LIMIT, *, for_owner: bool = False) -> Optional[str]:
     """The text of a file, None when there is none; bytes that are not UTF-8 as surrogates.
 
     for_owner: the path is one that the server names, so that its user must be able to read the file too.
@@ -58,7 +58,7 @@ def read(target: Target, limit: int = LIMIT, *, for_owner: bool = False) -> Opti
         return None if found is None else found.text(limit)
 
 
-def head(target: Target, size: int) -> bytes:
+def head(target: FileSpec, size: int) -> bytes:
     """The first bytes of a file, at most `size`; b'' when there is none. Raises FileRefused, OSError with the path."""
     with reach(target.path, target.owner) as place, _opened(place, target) as found, naming(target.path):
         return _bytes(found.descriptor, size) if found is not None else b""
@@ -70,7 +70,7 @@ def read_any(path: str) -> Optional[str]:
     return found.read_text("utf-8", errors="surrogateescape") if found.exists() else None
 
 
-def tail(target: Target, start: int, limit: int = TAIL) -> str:
+def tail(target: FileSpec, start: int, limit: int = TAIL) -> str:
     """What a log has from byte `start` on, at most its last `limit` bytes; '' when there is none. To be shown to people.
 
     Raises FileRefused also for a file of root's where another user can have put it, and for one that the user of the
@@ -102,7 +102,7 @@ def look(path: str, owner: Union[str, int, None] = None) -> Optional[os.stat_res
         return found
 
 
-def is_open(target: Target) -> bool:
+def is_open(target: FileSpec) -> bool:
     """Whether the file is there with another mode or owner than it is given."""
     found = look(target.path, target.owner)
     if found is None:
@@ -114,7 +114,7 @@ def is_open(target: Target) -> bool:
     ]
 
 
-def write(target: Target, text: str, *, follow: bool = True) -> None:
+def write(target: FileSpec, text: str, *, follow: bool = True) -> None:
     """Replace the file by a new one with this text. Its directory is made when missing.
 
     follow: a symbolic link of root's to a file stays, and the file behind it is replaced; one to anything else, such as the
@@ -130,7 +130,7 @@ def write(target: Target, text: str, *, follow: bool = True) -> None:
             raise
 
 
-def sweep(target: Target) -> None:
+def sweep(target: FileSpec) -> None:
     """Remove what a killed run left beside this file, and beside the one that a link there leads to. Raises nothing."""
     for follow in (False, True):
         with contextlib.suppress(OSError, FileRefused), reach(target.path, target.owner, follow=follow) as place:
@@ -139,7 +139,7 @@ def sweep(target: Target) -> None:
 
 
 @contextmanager
-def destination(target: Target, *, follow: bool = True) -> Iterator[Place]:
+def destination(target: FileSpec, *, follow: bool = True) -> Iterator[Place]:
     """Where to write: an open directory and one name in it. Raises FileRefused; OSError."""
     with reach(target.path, target.owner, follow=follow) as place:
         missing = len(place.names) > 1
@@ -155,7 +155,7 @@ def destination(target: Target, *, follow: bool = True) -> Iterator[Place]:
         yield place
 
 
-def _must_be_replaceable(place: Place, target: Target, found: Optional[os.stat_result]) -> None:
+def _must_be_replaceable(place: Place, target: FileSpec, found: Optional[os.stat_result]) -> None:
     if len(place.names) != 1:
         what = "a directory" if not place.names else "a path whose directory is gone"
         raise FileRefused(target.path, what, "a file or nothing", "move it away")
@@ -187,7 +187,7 @@ class _Opened:
 
 
 @contextmanager
-def _opened(place: Place, target: Target) -> Iterator[Optional[_Opened]]:
+def _opened(place: Place, target: FileSpec) -> Iterator[Optional[_Opened]]:
     """The file at a place, None when there is none. Raises FileRefused, OSError."""
     if not place.names:
         raise FileRefused(place.path, "is a directory", "a file", "move it away")
@@ -217,7 +217,7 @@ def _open(place: Place) -> int:
             raise
 
 
-def _accepted(place: Place, target: Target, descriptor: int) -> _Opened:
+def _accepted(place: Place, target: FileSpec, descriptor: int) -> _Opened:
     state = os.fstat(descriptor)
     _must_be_regular(place, state)
     roots, directory = state.st_uid in trusted(), place.directory
@@ -255,7 +255,7 @@ def _accepted(place: Place, target: Target, descriptor: int) -> _Opened:
     return found
 
 
-def _must_be_within_reach(place: Place, target: Target, state: os.stat_result) -> None:
+def _must_be_within_reach(place: Place, target: FileSpec, state: os.stat_result) -> None:
     if not _is_within_reach(place, target, state):
         raise FileRefused(
             target.path,
@@ -265,7 +265,7 @@ def _must_be_within_reach(place: Place, target: Target, state: os.stat_result) -
         )
 
 
-def _is_within_reach(place: Place, target: Target, state: os.stat_result) -> bool:
+def _is_within_reach(place: Place, target: FileSpec, state: os.stat_result) -> bool:
     """Whether the service's user, where one is known, can read it anyway."""
     user = user_number(target.owner)
     if user is None or user in trusted():

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Sequence
 from typing import Union
 
-from .files import Target, destination
+from .files import FileSpec, destination
 from .paths import Directory, naming, open_directory, reach
 
 Owner = Union[str, int, None]
@@ -32,7 +32,7 @@ def remove_file(path: str, owner: Owner = None) -> bool:
         return True
 
 
-def remove_with_link(target: Target) -> bool:
+def remove_with_link(target: FileSpec) -> bool:
     """Remove a file that this project wrote. Where a link of root's leads to it, both go: the file may hold passwords.
 
     Whether there was one. Raises FileRefused for a link of another user; OSError with the path.

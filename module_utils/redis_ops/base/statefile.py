@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Union
 
-from .files import Target, write
+from .files import FileSpec, write
 from .trees import make_directory
 
 SCHEMA = 1
@@ -28,10 +28,10 @@ def files_in(text: str) -> dict[str, str]:
     return {}
 
 
-def keep_private(path: str, text: str, writer: Callable[[Target, str], None] = write) -> None:
+def keep_private(path: str, text: str, writer: Callable[[FileSpec, str], None] = write) -> None:
     """Write for nobody else's eyes. A directory that is there stays as it is: somebody chose it."""
     make_directory(os.path.dirname(path), 0o700)  # noqa: PTH120 - a text
-    writer(Target(path, 0o600), text)
+    writer(FileSpec(path, 0o600), text)
 
 
 def forget(path: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..base import files
-from ..base.files import Target, is_open
+from ..base.files import FileSpec, is_open
 from ..base.findings import Finding
 from ..base.shell import quoted
 from ..base.trees import is_directory
@@ -46,11 +46,11 @@ def config_file(look: Look) -> Iterator[Finding]:
         )
 
 
-def _remembered(look: Look) -> list[tuple[str, Target]]:
+def _remembered(look: Look) -> list[tuple[str, FileSpec]]:
     """What a run keeps for itself, where it keeps anything."""
     paths = [look.record.path, look.record.last_good_path] if look.record.path else []
     return [
-        (f"record.mode.{Path(path).name}", Target(path, 0o600, os.geteuid(), os.getegid()))
+        (f"record.mode.{Path(path).name}", FileSpec(path, 0o600, os.geteuid(), os.getegid()))
         for path in paths
         if Path(path).is_file()
     ]

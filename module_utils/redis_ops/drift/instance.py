@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import catalog
 from ..base.errors import AccessDenied, CommandRefused, RedisOpsError
-from ..base.files import Target, read
+from ..base.files import FileSpec, read
 from ..base.findings import Finding
 from ..checks import limits, persistence, process, start, tls_findings
 from ..checks.limits import RESTART
@@ -171,7 +171,7 @@ def _users(look: Look) -> Iterator[Finding]:
     live = look.live or {}
     path = str(Path(live.get("dir", "/")) / live["aclfile"]) if live.get("aclfile") else ""
     config = snapshot.config or look.instance.config  # with the owner that its unit says, where it could be read
-    target = Target(path, owner=config.owner, group=config.group, kind=acl.is_file)
+    target = FileSpec(path, owner=config.owner, group=config.group, kind=acl.is_file)
     text = read(target, for_owner=True) if path else snapshot.observed.file
     if text is None:
         if path:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..base.engine import Engine
 from ..base.errors import RedisOpsError
-from ..base.files import Target
+from ..base.files import FileSpec
 from ..model.conffile import is_configuration
 from ..platform.current import service_of
 from ..platform.layout import DEFAULT_INSTANCE, PRODUCTS, Layout
@@ -54,11 +54,11 @@ def instance_of(params: Mapping[str, Any]) -> Instance:
         name=name,
         where=f"instance {name}",
         settings={**params["settings"], **params["secrets"]},
-        config=Target(path, _mode(params["mode"]), **owner, kind=is_configuration) if path else None,
+        config=FileSpec(path, _mode(params["mode"]), **owner, kind=is_configuration) if path else None,
         binary=params["binary"] if path else "",
         service=service_of(params["service"], params["pid_file"]) if params["service"] else None,
         limits=params["limits"],
-        directories=[Target(directory, 0o750, **owner) for directory in params["directories"]],
+        directories=[FileSpec(directory, 0o750, **owner) for directory in params["directories"]],
         state=params["state"],
         address=_address(params),
         credentials=logins(params, str(params["secrets"].get("requirepass") or "")),

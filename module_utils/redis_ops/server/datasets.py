@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Optional
 
 from ..base.errors import FileRefused, InvalidValue, told
-from ..base.files import Target, look, read
+from ..base.files import FileSpec, look, read
 from ..base.paths import open_directory
 from .keyless import is_empty_aof, is_empty_rdb
 from .persistence import Store, manifest_files
@@ -127,7 +127,7 @@ def others_parts(store: Store) -> list[str]:
 def _listed_by(manifest: Path, *, history: bool = False) -> list[Path]:
     """The files that a manifest lists; none where it can't be read as one."""
     with contextlib.suppress(OSError, FileRefused, InvalidValue):
-        text = read(Target(str(manifest))) or ""
+        text = read(FileSpec(str(manifest))) or ""
         return [manifest.parent / name for name in manifest_files(text, history=history)]
     return []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Optional
 
 from ..base.errors import FileRefused
-from ..base.files import Target, head
+from ..base.files import FileSpec, head
 
 # bytes; a dump without keys is a header, some hundred bytes of facts about the server, and a checksum
 _BOUND = 4096
@@ -48,7 +48,7 @@ def is_empty_aof(path: Path) -> bool:
 def _start(path: Path) -> Optional[bytes]:
     """One byte more than the bound, so that a longer file shows; None where nobody may read it."""
     try:
-        return head(Target(str(path)), _BOUND + 1)
+        return head(FileSpec(str(path)), _BOUND + 1)
     except (OSError, FileRefused):
         return None
 

@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from ..base.engine import Engine
 from ..base.errors import InvalidValue, plain
-from ..base.files import Target, look, read
+from ..base.files import FileSpec, look, read
 from ..base.paths import open_directory
 from ..catalog.kinds import Value
 from ..model.conffile import split_arguments
@@ -71,7 +71,7 @@ class Store:
 
     def manifest(self) -> Optional[str]:
         """The text of the manifest; None where there is none, or the AOF is one file."""
-        return None if self.aof == self.old_aof else read(Target(str(self.aof)))
+        return None if self.aof == self.old_aof else read(FileSpec(str(self.aof)))
 
     def aof_files(self) -> list[Path]:
         """The files that hold the AOF. Raises InvalidValue when the manifest cannot be read as one."""

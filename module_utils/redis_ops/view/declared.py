@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..base.engine import Engine
-from ..base.files import Target
+from ..base.files import FileSpec
 from ..base.moves import names_in
 from ..model.conffile import is_configuration
 from ..model.declaration import Declaration
@@ -83,7 +83,7 @@ class Declared:
             layout.instance,
             one.where,
             settings,
-            config=Target(exact.path if exact else layout.config, 0o640, user, user, is_configuration),
+            config=FileSpec(exact.path if exact else layout.config, 0o640, user, user, is_configuration),
             binary=layout.product.binary,
             service=self.service(one),
             layout=layout,
@@ -109,7 +109,7 @@ class Declared:
             layout.instance,
             f"instance {layout.instance}",
             {name: value for name, value in found.items() if name != "appenddirname" or engine.reached(MULTI_PART_AOF)},
-            config=Target(layout.config, 0o640, product.user, product.user, is_configuration),
+            config=FileSpec(layout.config, 0o640, product.user, product.user, is_configuration),
             binary=product.binary,
             service=service_of(layout.service, layout.pid_file),
             layout=layout,

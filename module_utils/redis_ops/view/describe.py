@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import catalog
 from ..base.errors import RedisOpsError, told
-from ..base.files import Target
+from ..base.files import FileSpec
 from ..base.units import format_memory
 from ..catalog.kinds import Memory, Value
 from ..catalog.option import Option, Origin
@@ -127,7 +127,7 @@ def _instance(stranger: Stranger, name: str, login: Sequence[server.Credentials]
         name,
         f"instance {name}",
         {},
-        config=Target(layout.config, 0o640, user, user, is_configuration),
+        config=FileSpec(layout.config, 0o640, user, user, is_configuration),
         binary=layout.product.binary,
         service=service_of(layout.service, layout.pid_file),
         layout=layout,

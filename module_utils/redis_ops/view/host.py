@@ -14,7 +14,7 @@ from .. import catalog
 from ..base.answer import YES, Answer, no
 from ..base.engine import Engine
 from ..base.errors import FileUnreadable, RedisOpsError, told
-from ..base.files import Target, read
+from ..base.files import FileSpec, read
 from ..base.owners import must_be_root
 from ..catalog.option import Trait
 from ..model.conffile import HEADER_START
@@ -202,7 +202,7 @@ def _tls_of(one: Resolved, instance: Instance) -> Optional[tls.Facts]:
     """The TLS of an instance that could not be looked at: as its file has it, then as it is declared."""
     values = dict(one.desired.values)
     with contextlib.suppress(RedisOpsError, OSError):
-        text = read(Target(one.layout.config)) or ""
+        text = read(FileSpec(one.layout.config)) or ""
         values = {**observe.parse_file(instance, text).values(one.desired.engine), **values}
     return observe.tls_of(values, Path("/"), instance.config)
 

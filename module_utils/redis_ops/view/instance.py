@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base.engine import Engine
-from ..base.files import Target
+from ..base.files import FileSpec
 from ..base.trees import is_directory
 from ..model.conffile import Unreadable
 from ..model.desired import default_value
@@ -49,12 +49,12 @@ class Instance:
     name: str
     where: str
     settings: Mapping[str, Any]
-    config: Optional[Target] = None
+    config: Optional[FileSpec] = None
     binary: str = ""
     service: Optional[Service] = None
     layout: Optional[Layout] = None
     limits: Optional[str] = None
-    directories: Sequence[Target] = ()
+    directories: Sequence[FileSpec] = ()
     state: str = ""
     address: Optional[server.Address] = None
     credentials: Sequence[server.Credentials] = ()
@@ -95,10 +95,10 @@ class InstanceView:
     later_limit: Optional[FileLimit] = None
     startup: Optional[Startup] = None
     unclear: str = ""
-    config: Optional[Target] = None
+    config: Optional[FileSpec] = None
     limits: Optional[str] = None
     limits_before: Optional[str] = None
-    directories: Sequence[Target] = ()
+    directories: Sequence[FileSpec] = ()
     program_replaced: bool = False
     config_is_open: bool = False
     tls: Optional[tls.Facts] = None
@@ -197,14 +197,14 @@ class InstanceView:
         return str(known.get("cluster-config-file") or self.plan.desired.get("cluster-config-file") or "")
 
     @property
-    def missing_directories(self) -> list[Target]:
+    def missing_directories(self) -> list[FileSpec]:
         """Those that a run has to make. The one of the configuration is made as Debian's packages make it: CONFIG REWRITE
         writes there. Where no server is installed, its package makes it.
         """
         wanted = list(self.directories)
         if self.config is not None and self.installed:
             mode = 0o755 if self.config.owner is None else 0o2770
-            wanted.insert(0, Target(str(Path(self.config.path).parent), mode, self.config.owner, self.config.group))
+            wanted.insert(0, FileSpec(str(Path(self.config.path).parent), mode, self.config.owner, self.config.group))
         return [target for target in wanted if not is_directory(target.path, target.owner)]
 
     @property

@@ -9,7 +9,7 @@ from typing import Optional
 
 from ..base.engine import Engine
 from ..base.errors import FileRefused
-from ..base.files import Target, read
+from ..base.files import FileSpec, read
 from ..catalog.kinds import Value
 from ..model.desired import default_value, known
 from ..platform import host
@@ -61,7 +61,7 @@ def _may_be_there(path: str) -> bool:
     return True
 
 
-def _is_of(path: str, node: str, config: Target) -> bool:
+def _is_of(path: str, node: str, config: FileSpec) -> bool:
     with contextlib.suppress(OSError, FileRefused):
-        return cluster.is_of(read(Target(path, owner=config.owner)) or "", node)
+        return cluster.is_of(read(FileSpec(path, owner=config.owner)) or "", node)
     return False

@@ -10,7 +10,7 @@ from typing import Any, Optional
 from .. import catalog
 from ..base.engine import Engine
 from ..base.errors import FileRefused, FileUnreadable, InvalidInput, InvalidValue, RedisOpsError, told
-from ..base.files import Target, is_open, read
+from ..base.files import FileSpec, is_open, read
 from ..catalog.kinds import Value
 from ..model import conffile, limits
 from ..model.declaration import KEEP, REPLACE
@@ -244,24 +244,24 @@ def _placed(view: InstanceView) -> InstanceView:
     if instance.layout is None:
         text, directories = instance.limits, instance.directories
     else:
-        layout, owner = instance.layout, config or Target("")
+        layout, owner = instance.layout, config or FileSpec("")
         paths = _directories(view)
         kept = view.contact is Contact.KEPT
         text = limits.text(layout, view.plan.desired, paths, kept=kept) if _limits_are_ours(view) else None
-        directories = [Target(path, 0o750, owner.owner, owner.group) for path in paths if path != layout.run_dir]
+        directories = [FileSpec(path, 0o750, owner.owner, owner.group) for path in paths if path != layout.run_dir]
     return replace(
         view,
         tls=tls_of(view.plan.desired.values, view.store.directory, config, view),
         config=config,
         limits=text,
-        limits_before=read(Target(instance.service.limits_path())) if instance.service else None,
+        limits_before=read(FileSpec(instance.service.limits_path())) if instance.service else None,
         directories=directories,
         config_is_open=config is not None and view.contact is not Contact.KEPT and is_open(config),
     )
 
 
 def tls_of(
-    values: Mapping[str, Value], directory: Path, config: Optional[Target], view: Optional[InstanceView] = None
+    values: Mapping[str, Value], directory: Path, config: Optional[FileSpec], view: Optional[InstanceView] = None
 ) -> Optional[tls.Facts]:
     """The TLS of an instance with these settings; None where it has none. view: of the running server."""
     options = tls.Options.of({**values, "dir": str(directory)})
@@ -301,7 +301,7 @@ def _limits_are_ours(view: InstanceView) -> bool:
     return "maxclients" in view.plan.decided and (ours or (granted is not None and granted < need))
 
 
-def owned(config: Optional[Target], unit: Optional[Unit]) -> Optional[Target]:
+def owned(config: Optional[FileSpec], unit: Optional[Unit]) -> Optional[FileSpec]:
     """The file with the owner that its service runs as. A unit without a user runs as root."""
     if config is None or unit is None or not unit.loaded or not unit.command:
         return config
@@ -309,7 +309,7 @@ def owned(config: Optional[Target], unit: Optional[Unit]) -> Optional[Target]:
     return replace(config, owner=user, group=unit.group or user)
 
 
-def _read(config: Optional[Target]) -> Optional[str]:
+def _read(config: Optional[FileSpec]) -> Optional[str]:
     """The text of the configuration file, None when there is none. Raises FileUnreadable."""
     try:
         return read(config) if config else None

@@ -12,7 +12,7 @@ from typing import Optional, Union
 
 from .. import catalog
 from ..base.errors import FileRefused, InvalidValue
-from ..base.files import Target, look, read, write
+from ..base.files import FileSpec, look, read, write
 from ..base.statefile import digest, files_in, forget, keep_private, text_of
 from ..model.conffile import FOLLOWS, ConfFile, Directive
 from ..plan.contact import Contact
@@ -36,7 +36,7 @@ class Record:
     path: str
     beside: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
-    config: Optional[Target] = None
+    config: Optional[FileSpec] = None
 
     @property
     def last_good_path(self) -> str:
@@ -67,7 +67,7 @@ class Record:
             return _CONTACTS[json.loads(text).get("origin", "")] if text else None
         return None
 
-    def note_origin(self, contact: Contact, writer: Callable[[Target, str], None] = write) -> str:
+    def note_origin(self, contact: Contact, writer: Callable[[FileSpec, str], None] = write) -> str:
         """How this project came by the instance, before a first file of somebody else changes: a run after one that was
         killed, or that failed, must not take the new file for one that everything in it is declared in.
 
@@ -79,7 +79,7 @@ class Record:
         keep_private(self.path, text, writer)
         return text
 
-    def first_target(self, config: Target) -> Target:
+    def first_target(self, config: FileSpec) -> FileSpec:
         """The configuration file with the mode and the owner that it had when this project came; as `config` has them where
         that is not known.
         """
@@ -101,7 +101,7 @@ class Record:
             return str(json.loads(_read(self.path) or "")["renaming"])
         return ""
 
-    def note_renaming(self, name: str, writer: Callable[[Target, str], None] = write) -> None:
+    def note_renaming(self, name: str, writer: Callable[[FileSpec, str], None] = write) -> None:
         """Before its data moves: from then on it lies under the one name or the other."""
         found: dict[str, Union[str, Mapping[str, str]]] = {}
         with contextlib.suppress(ValueError, TypeError):
@@ -159,7 +159,7 @@ class Record:
     def keep(
         self,
         current: Plan,
-        writer: Callable[[Target, str], None] = write,
+        writer: Callable[[FileSpec, str], None] = write,
         loaded: Optional[Mapping[str, str]] = None,
     ) -> None:
         """What is applied. writer: one that can undo it, while the change is not over. loaded: of TLS files, None for what
@@ -168,7 +168,7 @@ class Record:
         if self.path:
             keep_private(self.path, self._text(current, loaded), writer)
 
-    def keep_running(self, current: Plan, writer: Callable[[Target, str], None] = write) -> None:
+    def keep_running(self, current: Plan, writer: Callable[[FileSpec, str], None] = write) -> None:
         """Before the file changes under a running server: the way back, also for a run after one that was killed."""
         if self.path and current.way_back is not None:
             keep_private(self.last_good_path, current.way_back, writer)
@@ -202,7 +202,7 @@ class Record:
 def _read(path: str) -> Optional[str]:
     """None for a record that is not there, and for one that somebody else may have put there: it says nothing."""
     with contextlib.suppress(OSError, FileRefused):
-        return read(Target(path)) if path else None
+        return read(FileSpec(path)) if path else None
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Optional
 
 from ..base.engine import Engine
 from ..base.errors import FileRefused, InvalidValue
-from ..base.files import Target, read
+from ..base.files import FileSpec, read
 from ..catalog.kinds import Value
 from ..model.conffile import ConfFile, is_configuration
 from ..model.startup import Startup, parse
@@ -164,7 +164,7 @@ def _values(unit: Optional[Unit]) -> Optional[Mapping[str, Value]]:
     if unit is None or startup is None:
         return None
     try:
-        text = read(Target(startup.config, owner=unit.user or None, kind=is_configuration)) if startup.config else ""
+        text = read(FileSpec(startup.config, owner=unit.user or None, kind=is_configuration)) if startup.config else ""
         lines = ConfFile.parse(text or "")
     except (InvalidValue, FileRefused, OSError):
         return None

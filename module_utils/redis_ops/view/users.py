@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional
 
-from ..base.files import Target, read
+from ..base.files import FileSpec, read
 from ..model import acl
 from .instance import InstanceView
 
@@ -16,5 +16,5 @@ def of_aclfile(view: InstanceView, path: str) -> Optional[list[Sequence[str]]]:
     Raises FileRefused, OSError.
     """
     owner, group = (view.config.owner, view.config.group) if view.config else (None, None)
-    text = read(Target(str(view.store.directory / path), owner=owner, group=group))
+    text = read(FileSpec(str(view.store.directory / path), owner=owner, group=group))
     return None if text is None else acl.of_file(text)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import ApplyFailed
-from ...base.files import Target, sweep, write
+from ...base.files import FileSpec, sweep, write
 from ...base.statefile import keep_private
 from .. import host
 from ..layout import DEFAULT_INSTANCE, Layout
@@ -63,7 +63,7 @@ def _tell_apt(package: DebianPackage) -> None:
     if package.preferences == package.preferences_now:
         return
     if package.preferences:
-        write(Target(path), package.preferences)
+        write(FileSpec(path), package.preferences)
     else:
         Path(path).unlink(missing_ok=True)
 
@@ -121,11 +121,11 @@ def banned(name: str) -> Iterator[None]:
     """
     if BAN_MARK not in host.read(POLICY):
         lift_ban()  # the half of one, killed between the link and the file
-        sweep(Target(POLICY))
+        sweep(FileSpec(POLICY))
         if os.path.lexists(POLICY):
             os.link(POLICY, HOSTS_POLICY, follow_symlinks=False)
         # not through a link: the host's own policy is what the link is now called
-        write(Target(POLICY, 0o755), BAN.format(mark=BAN_MARK, name=name, policy=HOSTS_POLICY), follow=False)
+        write(FileSpec(POLICY, 0o755), BAN.format(mark=BAN_MARK, name=name, policy=HOSTS_POLICY), follow=False)
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...base.errors import ApplyFailed, FileRefused
-from ...base.files import Target, read
+from ...base.files import FileSpec, read
 from .. import command, host
 from ..service import LOAD_TIMEOUT, STOP_TIMEOUT
 from ..units import Unit
@@ -32,7 +32,7 @@ class SysV:
     def _pid_text(self) -> str:
         """What the server wrote into its pid file, in a directory of its own; '' when that cannot be trusted."""
         with contextlib.suppress(OSError, FileRefused):
-            return (read(Target(self.pid_file), limit=64) or "").strip()
+            return (read(FileSpec(self.pid_file), limit=64) or "").strip()
         return ""
 
     def enabled(self) -> bool:

@@ -95,7 +95,7 @@ class Machine:
         (self.root / path).write_text(f"{value}\n", encoding="ascii")
 
     def write_file(self, path: PurePosixPath, text: str) -> None:
-        files.write(files.Target(str(self.root / path), FILE_MODE), text)
+        files.write(files.FileSpec(str(self.root / path), FILE_MODE), text)
 
     def remove_file(self, path: PurePosixPath) -> None:
         (self.root / path).unlink()
