@@ -328,7 +328,7 @@ def test_keys_of_users_that_are_left_are_told_with_the_reason():
     config = {**result()["config"], "prefix": "loadtest", "run_id": "r1", "users": 10, "cache_keys": 100}
     half = {"removed": 50, "complete": False, "why": "timed out; what is left ends within 600 s"}
     made = document(result(config=config, cleanup=half), result(config=config, cleanup=clean))
-    left = finding(made, "keys_left")  # of 100 cache keys, 10 sessions, that of the single user and the canary's
+    left = finding(made, "keys_left")  # of 100 cache keys, 10 sessions, that of the single user and the probe's
     assert (made["verdict"], left["status"]) == ("PASS", "WARN")
     assert left["actual"] == "62 (loadtest:r1:*, at most, g0: timed out; what is left ends within 600 s)"
     assert any("keys that the load left behind" in line for line in lines(made))

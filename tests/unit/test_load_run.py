@@ -211,7 +211,7 @@ def test_keys_are_those_of_all_databases():
     assert watch.keys({"db0_like": "keys=9"}) == 0
 
 
-def test_a_canary_that_got_no_answer_has_waited_and_one_that_was_refused_has_not(monkeypatch):
+def test_a_probe_that_got_no_answer_has_waited_and_one_that_was_refused_has_not(monkeypatch):
     def client(*words: object) -> None:
         if words[0] == "GET":
             time.sleep(0.06)
@@ -221,10 +221,10 @@ def test_a_canary_that_got_no_answer_has_waited_and_one_that_was_refused_has_not
     monkeypatch.setattr(watch, "cores", lambda: 1.0)
     seen = watch.Watch(users_config.Config(), client, None)
     seen._look("sustained")
-    assert seen.canary_errors == 3
+    assert seen.probe_errors == 3
     [waited] = seen._recent
     assert 60_000 < waited < 1_000_000
-    assert set(seen.canary) == {"get"}
+    assert set(seen.probed) == {"get"}
 
 
 # --- what it is told --------------------------------------------------------------------------------------------------

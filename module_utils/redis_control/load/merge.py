@@ -141,7 +141,7 @@ def _left(parts: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     for part in parts:
         done, config = part["result"].get("cleanup"), part["result"]["config"]
         if done and not done["complete"]:
-            # besides those of the users the single user's and the canary's
+            # besides those of the users the single user's and the probe's
             keys = config["cache_keys"] + config["users"] + 2 - done["removed"]
             pattern = f"{config['prefix']}:{config['run_id']}:*"
             yield {"generator": part["name"], "keys": max(keys, 1), "pattern": pattern, "why": done["why"]}

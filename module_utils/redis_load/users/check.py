@@ -16,7 +16,7 @@ from .config import Config, load
 from .k6 import module_of, roomy
 
 PER_CORE = 5000  # operations per second that cost k6 1.1.0 about one core, measured
-BESIDE = 0.5  # of a core, for this runner, its canary and the rest of the machine
+BESIDE = 0.5  # of a core, for this runner, its probe and the rest of the machine
 MIB = 1024**2  # of memory for a user at least, measured
 PATIENCE = 60  # seconds for k6 to answer: 2.x may fetch its extension first
 TRIAL = "import redis from {module!r};\nexport default function () {{}}\n"

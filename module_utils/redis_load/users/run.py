@@ -90,7 +90,7 @@ def run(config: Config) -> int:
 
 
 def assemble(config: Config, parts: Mapping[str, Any], k6: K6, watch: Watch) -> dict[str, Any]:
-    """The result. Latencies of k6 are milliseconds, those of the single user and of the canary microseconds."""
+    """The result. Latencies of k6 are milliseconds, those of the single user and of the probe microseconds."""
     samples = [sample for sample in watch.samples if sample["phase"] == "sustained"]
     sustained = k6.summary["sustained"]
     answered = sum(flow["count"] for flow in sustained["flows"].values())
@@ -119,8 +119,8 @@ def assemble(config: Config, parts: Mapping[str, Any], k6: K6, watch: Watch) -> 
             "cores": watch.cores,
             **{name: span(samples, name) for name in ("machine_cpu", "k6_cpu", "k6_rss", "runner_cpu")},
         },
-        "canary": {name: percentiles(values) for name, values in watch.canary.items()},
-        "canary_errors": watch.canary_errors,
+        "canary": {name: percentiles(values) for name, values in watch.probed.items()},
+        "canary_errors": watch.probe_errors,
         "window": watch.window,
         "samples": watch.samples,
     }

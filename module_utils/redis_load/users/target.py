@@ -75,7 +75,7 @@ def clean(config: Config, client: Client) -> dict[str, Any]:
     names = itertools.chain(
         (cached(config, number) for number in range(1, config.cache_keys + 1)),
         (f"{config.keys}session:{number}" for number in range(config.users + 1)),
-        (f"{config.keys}canary",),
+        (f"{config.keys}probe",),
     )
     end, removed, why = time.monotonic() + CLEANING, 0, ""
     try:

@@ -19,7 +19,7 @@ from .config import GAP, Config
 from .doubts import progress, unhidden
 from .target import noise, timed
 
-CANARY = 0.05  # seconds between two looks of the canary
+PROBE_INTERVAL = 0.05  # seconds between two probes
 COUNTERS = (  # of INFO, as they are; a server that lacks one has none in its samples
     *("used_memory", "used_memory_rss", "maxmemory", "connected_clients", "maxclients", "blocked_clients"),
     *("evicted_keys",),
@@ -66,18 +66,18 @@ class Show:
 
 
 class Watch:
-    """Samples each second; a canary that times three commands as a user would feel them; INFO before and after."""
+    """Samples each second; a probe that times three commands as a user would feel them; INFO before and after."""
 
     def __init__(self, config: Config, client: Client, show: Show) -> None:
         self.samples: list[dict[str, Any]] = []
-        self.canary: dict[str, list[float]] = collections.defaultdict(list)  # of the sustained phase, microseconds
+        self.probed: dict[str, list[float]] = collections.defaultdict(list)  # of the sustained phase, microseconds
         self.window: dict[str, dict[str, Any]] = {}
-        self.canary_errors, self.server, self.cores = 0, "", cores()
+        self.probe_errors, self.server, self.cores = 0, "", cores()
         self._config, self._client, self._show = config, client, show
-        self._recent: list[float] = []  # of the canary, since the last sample
+        self._recent: list[float] = []  # of the probe, since the last sample
         self._first: dict[str, str] = {}
         self._last: dict[str, Any] = {}
-        key, value = f"{config.keys}canary", noise(config.value_bytes)
+        key, value = f"{config.keys}probe", noise(config.value_bytes)
         self._probes = {"ping": ("PING",), "set": ("SET", key, value, "EX", config.cache_ttl), "get": ("GET", key)}
 
     def begin(self) -> None:
@@ -101,7 +101,7 @@ class Watch:
             if now >= due:
                 due = max(due + 1, now)
                 self._sample(elapsed, load.pid)
-            time.sleep(max(0.0, now + CANARY - time.monotonic()))
+            time.sleep(max(0.0, now + PROBE_INTERVAL - time.monotonic()))
         if self.window and load.returncode == 0:
             self._keep("end")
 
@@ -119,13 +119,13 @@ class Watch:
             try:
                 took = timed(self._client, words)
             except (OSError, Refused):
-                self.canary_errors += 1
+                self.probe_errors += 1
                 took = (time.monotonic() - began) * 1_000_000
-                if took < CANARY * 1_000_000:
+                if took < PROBE_INTERVAL * 1_000_000:
                     continue  # refused at once: nobody waited
             self._recent.append(took)
             if phase == "sustained":
-                self.canary[name] += unhidden(took, CANARY * 1_000_000)
+                self.probed[name] += unhidden(took, PROBE_INTERVAL * 1_000_000)
 
     def _sample(self, elapsed: float, pid: int) -> None:
         sample: dict[str, Any] = {"t": round(elapsed, 2), "phase": self._phase(elapsed)}
