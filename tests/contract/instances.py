@@ -22,7 +22,7 @@ from typing import Any, Optional
 
 import pytest
 from ansible.module_utils.redis_ops.apply import converge as apply
-from ansible.module_utils.redis_ops.apply import linter, live, starting
+from ansible.module_utils.redis_ops.apply import live, starting, validation
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed
 from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.platform.units import Unit
@@ -430,7 +430,7 @@ print(done, len(failed), failed[:1], flush=True)
 
 # What a run does to the world, in the order in which it can be interrupted.
 EFFECTS = (
-    (linter, "check"),
+    (validation, "validate_config"),
     *((os, name) for name in ("mkdir", "link", "rename", "unlink")),
     (server.Connection, "set_config"),
     (server.Connection, "call"),

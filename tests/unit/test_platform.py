@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.module_utils.redis_ops.apply import linter
+from ansible.module_utils.redis_ops.apply import validation
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.checks import preflight, tls
 from ansible.module_utils.redis_ops.drift import machine as drift_machine
@@ -174,7 +174,7 @@ def test_what_drift_says(nest):
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """A host of that distribution where no server runs."""
-    monkeypatch.setattr(linter, "check", lambda *_: None)
+    monkeypatch.setattr(validation, "validate_config", lambda *_: None)
     return stopped(tmp_path, monkeypatch, platform=osprey())
 
 

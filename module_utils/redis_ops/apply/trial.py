@@ -7,7 +7,7 @@ import re
 
 from ..model import conffile
 from ..view.instance import InstanceView
-from . import linter
+from . import validation
 
 
 def run(view: InstanceView, text: str) -> None:
@@ -17,7 +17,7 @@ def run(view: InstanceView, text: str) -> None:
         return
     program = view.startup.program if view.startup and view.startup.program.startswith("/") else view.instance.binary
     text = from_anywhere(text, view.startup.directory if view.startup else "/")
-    linter.check(text, program, config.owner)
+    validation.validate_config(text, program, config.owner)
 
 
 def foresee_refusal(view: InstanceView) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible.module_utils.redis_ops.apply import linter
+from ansible.module_utils.redis_ops.apply import validation
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed
 from ansible.module_utils.redis_ops.model.conffile import render
 from ansible.module_utils.redis_ops.model.desired import DesiredState
@@ -45,7 +45,7 @@ def listing(directory):
 
 def refusal(text, binary):
     with pytest.raises(ApplyFailed) as caught:
-        linter.check(text, binary)
+        validation.validate_config(text, binary)
     return str(caught.value)
 
 
@@ -68,7 +68,7 @@ def rendered(engine, data, **settings):
 
 def test_a_valid_file_passes_and_nothing_in_the_data_directory_is_touched(program, binary, data):
     before = listing(data)
-    linter.check(rendered(program.engine, data), binary)
+    validation.validate_config(rendered(program.engine, data), binary)
     assert listing(data) == before
 
 
@@ -76,43 +76,43 @@ def test_a_valid_file_passes_and_nothing_in_the_data_directory_is_touched(progra
 def test_the_trial_runs_as_the_server_s_user_without_a_file_that_anybody_could_exchange(program, monkeypatch):
     """From standard input. Not in pytest's own directory, which no other account can enter."""
     seen = []
-    run = linter.host.run
+    run = validation.host.run
 
     def look(arguments, **named):
         seen.append((arguments[1], named["user"]))
         return run([*program.command(), *arguments[1:]], **named)
 
-    monkeypatch.setattr(linter.host, "run", look)
+    monkeypatch.setattr(validation.host, "run", look)
     if run([*program.command(), "--version"], user=ACCOUNT).returncode != 0:
         pytest.skip("no other account can reach the servers of this checkout")
     with arena("/var/tmp") as place:
         data = place.own(place.place / "data")
         text = rendered(program.engine, data)
-        linter.check(text, "redis-server", ACCOUNT)
+        validation.validate_config(text, "redis-server", ACCOUNT)
         assert seen == [("-", ACCOUNT)]
         assert list(data.iterdir()) == []
         os.chown(data, 0, 0)
         data.chmod(0o700)
         with pytest.raises(ApplyFailed, match="Permission denied"):
-            linter.check(text, "redis-server", ACCOUNT)
+            validation.validate_config(text, "redis-server", ACCOUNT)
 
 
 @as_root
 def test_a_trial_as_a_user_who_does_not_exist_is_refused(binary):
     with pytest.raises(ApplyFailed, match="user no-such-user does not exist"):
-        linter.check("port 0\n", binary, "no-such-user")
+        validation.validate_config("port 0\n", binary, "no-such-user")
 
 
 def test_bytes_that_are_no_text_reach_the_server_as_they_are(program, binary, data, tmp_path):
     (tmp_path / "caf\udce9").mkdir()
-    linter.check(rendered(program.engine, data, dir=str(tmp_path / "caf\udce9")), binary)
+    validation.validate_config(rendered(program.engine, data, dir=str(tmp_path / "caf\udce9")), binary)
 
 
 def test_the_log_file_is_not_made(program, binary, tmp_path):
     """Ours would belong to root, and the server that runs as redis could not write it."""
     data = tmp_path / "data"
     data.mkdir()
-    linter.check(rendered(program.engine, data), binary)
+    validation.validate_config(rendered(program.engine, data), binary)
     assert list(data.iterdir()) == []
 
 
@@ -120,7 +120,7 @@ def test_a_valid_file_of_a_cluster_node_passes_and_touches_nothing(program, bina
     """nodes.conf would be made by us, and one that a running node holds locked is a refusal of a valid file."""
     data = tmp_path / "data"
     data.mkdir()
-    linter.check(rendered(program.engine, data, **{"cluster-enabled": "yes", "logfile": ""}), binary)
+    validation.validate_config(rendered(program.engine, data, **{"cluster-enabled": "yes", "logfile": ""}), binary)
     assert list(data.iterdir()) == []
 
 

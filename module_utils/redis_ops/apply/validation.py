@@ -25,7 +25,7 @@ _NOWHERE_TLS = ("--tls-port", "0")  # a build without TLS does not know the opti
 _VALID = "Configured to not listen anywhere, exiting."
 
 
-def check(text: str, binary: str, owner: Union[str, int, None] = None) -> None:
+def validate_config(text: str, binary: str, owner: Union[str, int, None] = None) -> None:
     """Raises ApplyFailed with the server's own words when `binary` does not accept `text`.
 
     The server reads it from its standard input: a file beside the real one could be exchanged by the server's user, and
