@@ -67,7 +67,6 @@ DONE = {
     "restart": "restarted",
     "install": "installed",
     "finish": "finished",
-    "lift": "lifted",
     "move": "moved",
     "downgrade": "downgraded",
 }

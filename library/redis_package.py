@@ -11,8 +11,8 @@ description:
   - Installs the distribution's server and its tools with C(apt-get), where one is missing or not whole.
   - The unit of a fresh package is masked, and while packages are installed C(/usr/sbin/policy-rc.d) forbids the server, and
     only the server, to be started. A policy of the host's own goes on deciding about all other services.
-  - Goes on where a run was killed. What an interrupted C(dpkg) left half done is finished, where it is in the way; a ban that
-    was left is lifted.
+  - Goes on where a run was killed. What an interrupted C(dpkg) left half done is finished, where it is in the way; an
+    inhibitor that was left is removed.
   - Removes no package.
 attributes:
   check_mode:

@@ -60,11 +60,11 @@ def verdict(policy: Path, *words: str) -> int:
     return subprocess.run([policy, *words], check=False).returncode
 
 
-# --- the ban ----------------------------------------------------------------------------------------------------------
+# --- the inhibitor ----------------------------------------------------------------------------------------------------
 
 
-def test_only_the_server_is_banned(found, policy):
-    with install.banned("redis-server"):
+def test_only_the_server_is_inhibited(found, policy):
+    with install.start_inhibited("redis-server"):
         assert verdict(policy, "redis-server", "restart", "2") == 101
         assert verdict(policy, "redis-server@queue.service", "start") == 101
         assert verdict(policy, "cron", "start") == 0
@@ -72,18 +72,18 @@ def test_only_the_server_is_banned(found, policy):
     assert as_it_was(found, policy)
 
 
-def test_the_ban_ends_with_an_error(found, policy):
-    with pytest.raises(ApplyFailed), install.banned("redis-server"):
+def test_the_inhibitor_goes_with_an_error(found, policy):
+    with pytest.raises(ApplyFailed), install.start_inhibited("redis-server"):
         raise ApplyFailed("no network")
     assert as_it_was(found, policy)
 
 
 def killed(owner: object, name: str) -> None:
-    """A ban in a process that ends without a word when it comes to this function, at the latest in its middle."""
+    """An inhibitor in a process that ends without a word when it comes to this function, at the latest in its middle."""
     child = os.fork()
     if child == 0:
         setattr(owner, name, lambda *_, **__: os._exit(9))
-        with install.banned("redis-server"):
+        with install.start_inhibited("redis-server"):
             os._exit(9)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
@@ -97,18 +97,18 @@ def test_killed_at_any_point(owner, name, found, policy, monkeypatch):
     monkeypatch.setattr(install, "nothing", None, raising=False)
     killed(owner, name)
     # what the next run does: it installs, or there is nothing left to install
-    with install.banned("redis-server"):
+    with install.start_inhibited("redis-server"):
         assert verdict(policy, "redis-server", "start") == 101
     assert as_it_was(found, policy)
     assert not list(policy.parent.glob(".*"))
     killed(owner, name)
-    install.lift_ban()
+    install.allow_starts()
     assert as_it_was(found, policy)
 
 
 def test_a_policy_of_the_host_is_no_leftover(found, policy):
-    assert not packages.ban_is_left()
-    install.lift_ban()
+    assert not packages.inhibitor_is_left()
+    install.allow_starts()
     assert as_it_was(found, policy)
 
 
@@ -116,10 +116,10 @@ def test_a_policy_that_came_after_a_killed_run_is_the_newer_one(policy):
     policy.write_text("old\n")
     killed(install, "POLL")
     policy.write_text("new\n")
-    assert packages.ban_is_left()
-    install.lift_ban()
+    assert packages.inhibitor_is_left()
+    install.allow_starts()
     assert policy.read_text() == "new\n"
-    assert not packages.ban_is_left()
+    assert not packages.inhibitor_is_left()
 
 
 # --- what is to do ----------------------------------------------------------------------------------------------------
@@ -137,9 +137,9 @@ def test_a_policy_that_came_after_a_killed_run_is_the_newer_one(policy):
             id="interrupted",
         ),
         pytest.param(
-            {"missing": (), "banned": True},
-            ["lift the ban on starting redis-server that a killed run left in /usr/sbin/policy-rc.d"],
-            id="banned",
+            {"missing": (), "inhibited": True},
+            ["remove the inhibitor on starting redis-server that a killed run left in /usr/sbin/policy-rc.d"],
+            id="inhibited",
         ),
     ],
 )
@@ -174,7 +174,7 @@ def test_missing(installed, version, missing, monkeypatch):
 
 @pytest.fixture
 def commands(policy, monkeypatch) -> list[list[str]]:
-    """What is run, without what is the same in every command; each with the ban in force."""
+    """What is run, without what is the same in every command; each with the inhibitor in force."""
     seen: list[list[str]] = []
 
     def run(arguments, **_):

@@ -9,11 +9,11 @@ import pytest
 
 KILLER = lab.PROJECT / "molecule/lives/tests/killer.py"
 # the packages must not start their server for as long as they are installed
-BAN = "/usr/sbin/policy-rc.d"
+POLICY = "/usr/sbin/policy-rc.d"
 CONFIG = "/etc/redis/redis.conf"
 # In the order in which a first run comes by them. Shell conditions on the host.
 MOMENTS = {
-    "apt is at work": f"test -e {BAN}",
+    "apt is at work": f"test -e {POLICY}",
     "the configuration is ours": f"grep -q ^maxmemory {CONFIG}",
     "the server starts": "pidof redis-server",
 }
@@ -50,7 +50,7 @@ def never_with_foreign_settings(host, redis) -> None:
 def purge(host) -> None:
     """Back to a bare host."""
     host.check_output(
-        f"systemctl stop redis-server; rm -f {BAN}; dpkg --purge --force-all redis-server redis-tools &&"
+        f"systemctl stop redis-server; rm -f {POLICY}; dpkg --purge --force-all redis-server redis-tools &&"
         f" rm -rf /etc/redis /var/lib/redis /var/log/redis /var/lib/ansible-redis /etc/sysctl.d/99-zz-redis.conf"
         " /etc/systemd/system/redis* /etc/systemd/system/multi-user.target.wants/redis*; systemctl daemon-reload"
     )
@@ -103,10 +103,10 @@ def test_no_trial_files_are_left_behind(host):
     assert host.check_output("find /etc/redis /var/lib/ansible-redis -name '.*'") == ""
 
 
-def test_no_ban_is_left_behind(host):
+def test_no_inhibitor_is_left_behind(host):
     """The package could not start its server later, and nobody would know why."""
-    left = host.file(BAN).exists
-    host.check_output(f"rm -f {BAN}")
+    left = host.file(POLICY).exists
+    host.check_output(f"rm -f {POLICY}")
     assert not left
 
 
@@ -139,12 +139,12 @@ def _repaired_afterwards(host):
 def test_killed_in_the_middle_of_an_installation(host, redis, settled):
     """The machine dies while dpkg works: the package is neither there nor not. What the host itself forbids stays so."""
     purge(host)
-    host.check_output(f"printf '#!/bin/sh\\n# of the host\\nexit 101\\n' >{BAN}; chmod 755 {BAN}")
-    own = host.file(BAN).content
+    host.check_output(f"printf '#!/bin/sh\\n# of the host\\nexit 101\\n' >{POLICY}; chmod 755 {POLICY}")
+    own = host.file(POLICY).content
     assert killed_when("test -e /lib/systemd/system/redis-server.service")
     never_with_foreign_settings(host, redis)
     run = lab.play()
     assert run.ok, run.output
-    assert host.file(BAN).content == own
+    assert host.file(POLICY).content == own
     in_force(host, redis)
     settled()

@@ -1,6 +1,6 @@
 """Bring the packages of a server to a host, without any of them starting it. The only effects on dpkg and apt.
 
-Killed at any point, the next run goes on: the mask and the ban are known by their content, dpkg by what it left undone.
+Killed at any point, the next run goes on: the mask and the inhibitor are known by their content, dpkg by what it left undone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...base.statefile import keep_private
 from .. import host
 from ..layout import DEFAULT_INSTANCE, Layout
 from ..service import Systemd
-from .packages import BAN_MARK, HOSTS_POLICY, POLICY, DebianPackage, ban_is_left, preferences_path
+from .packages import HOSTS_POLICY, INHIBITOR_MARK, POLICY, DebianPackage, inhibitor_is_left, preferences_path
 
 LOCK_TIMEOUT = 300.0  # seconds; a host that has just booted is busy with its own upgrades
 COMMAND_TIMEOUT = 3600.0  # seconds for one command of dpkg or apt, with what it downloads
@@ -32,7 +32,7 @@ ENVIRONMENT = (
 CONFFILES = ("--force-confdef", "--force-confold")
 APT_GET = ("apt-get", "--yes", "-o", f"DPkg::Lock::Timeout={LOCK_TIMEOUT:g}", "-o", "Acquire::Retries=3")
 LOCKED = re.compile(r"lock (was|is) locked|Could not get lock|Unable to (lock|acquire)")
-BAN = """\
+INHIBITOR = """\
 #!/bin/sh
 # {mark} installs packages: {name} does not start before its configuration is in place.
 # What a killed run left of this, the next one removes.
@@ -53,7 +53,7 @@ def converge(package: DebianPackage, *, check: bool) -> dict[str, Any]:
     if package.missing:
         _install(package)
     _tell_apt(package)
-    lift_ban()
+    allow_starts()
     return result
 
 
@@ -83,7 +83,7 @@ def _install(package: DebianPackage) -> None:
     repair = ["--fix-broken"] if package.interrupted else []
     downgrade = ["--allow-downgrades"] if any("=" in spec for spec in package.missing) else []
     options = [word for option in CONFFILES for word in ("-o", f"Dpkg::Options::={option}")]
-    with banned(name):
+    with start_inhibited(name):
         if package.interrupted:
             # what it cannot do, apt can; apt itself does nothing before this was tried
             _run(["dpkg", *CONFFILES, "--configure", "-a"])
@@ -114,30 +114,32 @@ def _run(command: Sequence[str]) -> str:
 
 
 @contextmanager
-def banned(name: str) -> Iterator[None]:
+def start_inhibited(name: str) -> Iterator[None]:
     """No package starts or restarts the service `name`; about all others the host's own policy decides, as ever.
 
     The host's policy is linked aside before ours takes its place, and one rename brings it back: at no point is it lost.
     """
-    if BAN_MARK not in host.read(POLICY):
-        lift_ban()  # the half of one, killed between the link and the file
+    if INHIBITOR_MARK not in host.read(POLICY):
+        allow_starts()  # the half of one, killed between the link and the file
         sweep(FileSpec(POLICY))
         if os.path.lexists(POLICY):
             os.link(POLICY, HOSTS_POLICY, follow_symlinks=False)
         # not through a link: the host's own policy is what the link is now called
-        write(FileSpec(POLICY, 0o755), BAN.format(mark=BAN_MARK, name=name, policy=HOSTS_POLICY), follow=False)
+        write(
+            FileSpec(POLICY, 0o755), INHIBITOR.format(mark=INHIBITOR_MARK, name=name, policy=HOSTS_POLICY), follow=False
+        )
     try:
         yield
     finally:
-        lift_ban()
+        allow_starts()
 
 
-def lift_ban() -> None:
+def allow_starts() -> None:
     """The host's own policy as it was, or none."""
-    if not ban_is_left():
+    if not inhibitor_is_left():
         return
     policy, hosts = Path(POLICY), Path(HOSTS_POLICY)
-    ours = BAN_MARK in host.read(POLICY)
+    ours = INHIBITOR_MARK in host.read(POLICY)
     if os.path.lexists(hosts) and (ours or not os.path.lexists(policy)):
         hosts.replace(policy)
     elif ours:

@@ -20,7 +20,7 @@ from ..packages import Package, Product
 
 POLICY = "/usr/sbin/policy-rc.d"  # whether packages may start services: invoke-rc.d(8), deb-systemd-invoke(1p)
 HOSTS_POLICY = f"{POLICY}.host"  # the host's own, while ours is in its place
-BAN_MARK = "ansible-redis"
+INHIBITOR_MARK = "ansible-redis"
 # What a distribution's own package would install; used only before its package lists were ever fetched.
 # (ID, VERSION_ID) of /etc/os-release -> product -> version
 DISTRIBUTION_VERSIONS = {
@@ -35,13 +35,13 @@ DISTRIBUTION_VERSIONS = {
 class DebianPackage(Package):
     """The packages of a server on this host, and what their installation has to know.
 
-    interrupted: a killed dpkg left packages half done, ours or others. banned: a killed run left its ban on starting the
-    server. downgrade: the pinned version is older than the installed one. preferences: what apt shall be told of a pinned
+    interrupted: a killed dpkg left packages half done, ours or others. inhibited: a killed run left its inhibitor on
+    starting the server. downgrade: the pinned version is older than the installed one. preferences: what apt shall be told of a pinned
     version, '' for nothing; preferences_now: what a run told it.
     """
 
     interrupted: bool = False
-    banned: bool = False
+    inhibited: bool = False
     downgrade: bool = False
     preferences: str = ""
     preferences_now: str = ""
@@ -55,8 +55,8 @@ class DebianPackage(Package):
         if self.missing and self.interrupted:
             lines.append("finish what an interrupted dpkg left half done")
         lines += super().todo
-        if self.banned:
-            lines.append(f"lift the ban on starting {self.product.package} that a killed run left in {POLICY}")
+        if self.inhibited:
+            lines.append(f"remove the inhibitor on starting {self.product.package} that a killed run left in {POLICY}")
         if self.preferences != self.preferences_now:
             verb = "write" if self.preferences else "remove"
             lines.append(f"{verb} {preferences_path(self.product)}, which tells apt the pinned version")
@@ -105,7 +105,7 @@ def package(product: Product, version: str) -> DebianPackage:
         engine,
         missing,
         interrupted=interrupted,
-        banned=ban_is_left(),
+        inhibited=inhibitor_is_left(),
         downgrade=bool(version and found) and _is_older(version, found),
         preferences=_preferences(product, version),
         preferences_now=host.read(preferences_path(product)),
@@ -206,9 +206,9 @@ def is_untouched(package: str, path: str) -> bool:
     return expected is not None and found == expected[1]
 
 
-def ban_is_left() -> bool:
+def inhibitor_is_left() -> bool:
     """Whether a run was killed while the server must not start, or is at work right now."""
-    return BAN_MARK in host.read(POLICY) or os.path.lexists(HOSTS_POLICY)
+    return INHIBITOR_MARK in host.read(POLICY) or os.path.lexists(HOSTS_POLICY)
 
 
 def _pinned(product: Product, version: str) -> Engine:
