@@ -12,7 +12,7 @@ from ansible.module_utils.redis_ops.model.conffile import ConfFile, Unreadable, 
 from ansible.module_utils.redis_ops.model.desired import DesiredState, known
 from ansible.module_utils.redis_ops.plan.comparison import How, Observed
 from ansible.module_utils.redis_ops.plan.contact import Contact, left
-from ansible.module_utils.redis_ops.plan.dangers import DATA_LOCATION
+from ansible.module_utils.redis_ops.plan.guards import DATA_LOCATION
 from ansible.module_utils.redis_ops.plan.plan import Plan, build
 from hypothesis import assume, given
 from hypothesis import strategies as st

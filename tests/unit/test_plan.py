@@ -207,7 +207,7 @@ def test_the_password_is_set_on_the_running_server():
     assert (entry.option.name, entry.how) == ("requirepass", How.LIVE)
 
 
-# --- dangers ----------------------------------------------------------------------------------------------------------
+# --- guards -----------------------------------------------------------------------------------------------------------
 
 
 def refusal(desired: DesiredState, **observed: object) -> str:

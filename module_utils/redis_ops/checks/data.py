@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ..base.errors import Problem
 from ..base.findings import Status
 from ..plan.comparison import Entry
-from ..plan.dangers import DATA_LOCATION
+from ..plan.guards import DATA_LOCATION
 from ..server import datasets, persistence
 from ..server.datasets import DataSet, Kind
 from ..view.facts import Facts

@@ -24,7 +24,7 @@ from ..model import conffile
 from ..model.desired import default_value, known
 from ..model.startup import SUPERVISION
 from ..plan.comparison import ABSENT
-from ..plan.dangers import DATA_LOCATION
+from ..plan.guards import DATA_LOCATION
 from ..server.cluster import CONFIG_FILE
 from ..server.persistence import Store, keys
 from ..view.facts import Facts

@@ -15,10 +15,10 @@ from ..catalog.kinds import Kind, Value
 from ..catalog.option import Origin
 from ..model import conffile, default_user
 from ..model.desired import MASK, DesiredState, default_value, known
-from . import classes
+from . import classes, guards
 from .comparison import ABSENT, Absent, Comparison, Entry, How, Observed
 from .contact import left as left_by
-from .dangers import DATA_LOCATION, dangers
+from .guards import DATA_LOCATION
 from .order import in_order
 from .way_back import following, outlasting, way_back
 
@@ -188,7 +188,7 @@ def build(
     entries = in_order(tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in names), live)
     beside = live.keys() - names
     others = tuple(compare.entry(option) for option in catalog.OPTIONS if option.name in beside)
-    problems = dangers(compare, entries, parsed, where, exact=exact is not None)
+    problems = guards.problems(compare, entries, parsed, where, exact=exact is not None)
     if not manages_file:
         return Plan(compare, desired, entries, others, problems, decided, None, None, None, None)
     kept = [*_kept(parsed, observed, in_file, desired, decided), *parsed.lines_of(unreadable)]

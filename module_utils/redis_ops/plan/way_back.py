@@ -10,7 +10,7 @@ from ..catalog.kinds import Value
 from ..model import conffile
 from ..model.desired import DesiredState, default_value
 from .comparison import ABSENT, Comparison, Entry, How
-from .dangers import DATA_LOCATION
+from .guards import DATA_LOCATION
 
 
 def way_back(

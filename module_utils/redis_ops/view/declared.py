@@ -11,7 +11,7 @@ from ..base.moves import names_in
 from ..model.conffile import is_configuration
 from ..model.declaration import Declaration
 from ..model.resolve import OLDEST, Resolved, resolve
-from ..plan.dangers import DATA_LOCATION
+from ..plan.guards import DATA_LOCATION
 from ..platform import host, service, units
 from ..platform.current import here, service_of
 from ..platform.layout import Layout

@@ -19,7 +19,7 @@ from ..model.startup import Startup
 from ..model.startup import parse as parse_startup
 from ..plan.comparison import Observed
 from ..plan.contact import Contact
-from ..plan.dangers import DATA_LOCATION
+from ..plan.guards import DATA_LOCATION
 from ..plan.plan import build
 from ..platform import host, processes, sockets, units
 from ..platform.access import account

@@ -18,7 +18,7 @@ DATA_LOCATION = catalog.with_trait(Trait.DATA_LOCATION)
 NODE_LOCATION = catalog.with_trait(Trait.NODE_LOCATION)
 
 
-def dangers(
+def problems(
     compare: Comparison, entries: Sequence[Entry], parsed: conffile.ConfFile, where: str, *, exact: bool = False
 ) -> tuple[Problem, ...]:
     """Why the entries must not be brought about; empty when they may. where: names host and instance.
