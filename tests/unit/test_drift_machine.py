@@ -15,7 +15,7 @@ from views import host_of
 
 LIVE, OUTSIDE = State.LIVE_NOT_PERSISTED.value, State.FILE_CHANGED_OUTSIDE.value
 AHEAD, UNMANAGED, OWNED = State.DECLARED_NOT_APPLIED.value, State.UNMANAGED_SET.value, State.RUNTIME_OWNED.value
-KNOBS = {
+PARAMETERS = {
     "proc/sys/vm/overcommit_memory": ("2\n", "kernel.vm.overcommit_memory"),
     "proc/sys/vm/swappiness": ("60\n", "kernel.vm.swappiness"),
     "proc/sys/net/core/somaxconn": ("128\n", "kernel.net.core.somaxconn"),
@@ -46,16 +46,16 @@ def found(host, **declared):
     return {finding.id: finding.state for finding in scope(host, **declared).findings}
 
 
-@pytest.mark.parametrize("path", KNOBS)
+@pytest.mark.parametrize("path", PARAMETERS)
 def test_each_value_that_somebody_set_is_found_alone(steady, path):
-    text, identity = KNOBS[path]
+    text, identity = PARAMETERS[path]
     steady.put({path: text})
     assert found(steady) == {identity: LIVE}
 
 
 def test_all_values_that_a_run_sets_are_in_the_list_above(steady):
-    assert len(KNOBS) == len(kernel.parse_wanted(GUIDE, "never", 11024).knobs)
-    assert scope(steady).checked == 2 * len(KNOBS) + 2
+    assert len(PARAMETERS) == len(kernel.parse_wanted(GUIDE, "never", 11024).parameters)
+    assert scope(steady).checked == 2 * len(PARAMETERS) + 2
 
 
 @pytest.mark.parametrize("path", [OURS, OUR_HUGE_PAGES])
@@ -102,7 +102,7 @@ def test_a_kernel_that_grants_too_few_files_is_told(steady):
 
 def test_before_the_first_run_everything_is_not_applied_yet(host):
     assert set(found(host, provisioned=False).values()) == {AHEAD}
-    assert len(found(host, provisioned=False)) == len(KNOBS) + 2
+    assert len(found(host, provisioned=False)) == len(PARAMETERS) + 2
 
 
 def test_what_this_machine_refuses_is_its_owner_s(steady, monkeypatch):

@@ -651,4 +651,4 @@ def test_all_problems_at_once():
 
 
 def test_numbers_may_come_as_text_from_a_template():
-    assert kernel.parse_wanted({"vm.swappiness": "10"}, "unmanaged", 1).knobs[0].want == "10"
+    assert kernel.parse_wanted({"vm.swappiness": "10"}, "unmanaged", 1).parameters[0].want == "10"

@@ -35,20 +35,20 @@ def check(view: HostView, wanted: kernel.Wanted, version: str, machine: kernel.M
         *_undeclared(view),
     ]
     # each value now and after a boot; package; undeclared instances
-    return Scope("", 2 * len(wanted.knobs) + 2, seen)
+    return Scope("", 2 * len(wanted.parameters) + 2, seen)
 
 
 def _kernel(declared: Host, machine: kernel.Machine, at_boot: kernel.BootValues) -> Iterator[Finding]:
     """What a run would change is the drift; what this machine refuses is its owner's."""
     planned = kernel.plan(machine, declared.wanted)
     refused = kernel.refusals(machine, declared.wanted)
-    knobs = {knob.path: knob for knob in declared.wanted.knobs}
+    parameters = {parameter.path: parameter for parameter in declared.wanted.parameters}
     written = kernel.written(machine)
     for change in planned.live:
-        knob = knobs[change.path]
-        last = at_boot.get(knob.path)
-        right_at_boot = last is not None and knob.accepts(last.value)
-        state = State.LIVE_NOT_PERSISTED if right_at_boot else _of_file(machine, knob.boot.ours, written, declared)
+        parameter = parameters[change.path]
+        last = at_boot.get(parameter.path)
+        right_at_boot = last is not None and parameter.accepts(last.value)
+        state = State.LIVE_NOT_PERSISTED if right_at_boot else _of_file(machine, parameter.boot.ours, written, declared)
         mine = change.path not in refused
         yield found(
             f"kernel.{change.name}",
@@ -57,7 +57,7 @@ def _kernel(declared: Host, machine: kernel.Machine, at_boot: kernel.BootValues)
             expected=change.after,
             actual=f"{change.before} in force"
             + ("" if mine else f"; not to be set here: {refused[change.path].strerror}"),
-            why=f"{knob.why} ({knob.source})",
+            why=f"{parameter.why} ({parameter.source})",
             remedy=RUN if mine else "whoever runs this container's host sets it",
             values={"declared": change.after, "running": change.before},
         )
@@ -88,17 +88,17 @@ def _of_file(machine: kernel.Machine, path: PurePosixPath, written: dict[str, st
 
 def _boot(declared: Host, machine: kernel.Machine, at_boot: kernel.BootValues) -> Iterator[Finding]:
     """A file of somebody else that has the last word at boot; and limits of the kernel that are too small."""
-    for knob in declared.wanted.knobs:
-        last = at_boot.get(knob.path)
-        if last is not None and last.file != knob.boot.ours and not knob.accepts(last.value):
+    for parameter in declared.wanted.parameters:
+        last = at_boot.get(parameter.path)
+        if last is not None and last.file != parameter.boot.ours and not parameter.accepts(last.value):
             yield found(
-                f"kernel.{knob.name}.boot",
-                f"host: {knob.name} after a reboot",
+                f"kernel.{parameter.name}.boot",
+                f"host: {parameter.name} after a reboot",
                 State.UNMANAGED_SET,
-                expected=knob.expected,
+                expected=parameter.expected,
                 actual=f"{last.value} from /{last.file}",
-                why=f"{knob.why} ({knob.source})",
-                remedy=f"take {knob.name} out of /{last.file}",
+                why=f"{parameter.why} ({parameter.source})",
+                remedy=f"take {parameter.name} out of /{last.file}",
                 since=host.modified(str(machine.root / last.file)),
             )
     for verdict in kernel.open_files(machine, declared.wanted.open_files):

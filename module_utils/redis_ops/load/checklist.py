@@ -182,15 +182,17 @@ def _of_a_load(finding: Finding) -> bool:
 def kernel_rows(scope: drift.Scope, wanted: kernel.Wanted, machine: kernel.Machine) -> Iterator[Finding]:
     """Each kernel value with what the drift check said of it. scope: the host's."""
     off = {finding.id: finding for finding in scope.findings}
-    for knob in wanted.knobs:
-        value, drifts = machine.value(knob.path), off.get(f"kernel.{knob.name}")
+    for parameter in wanted.parameters:
+        value, drifts = machine.value(parameter.path), off.get(f"kernel.{parameter.name}")
         status = Status.PASS if value else Status.SKIP
         actual, remedy = value or "this host has none", "use a kernel that has it"
         if drifts is not None:
             status = Status.FAIL if drifts.state not in NO_DRIFT else Status.SKIP
             actual, remedy = drifts.actual, drifts.remedy
-        why = f"{knob.why} ({knob.source})"
-        yield row(f"kernel.{knob.name}", f"host: {knob.name}", status, knob.expected, actual, why, remedy)
+        why = f"{parameter.why} ({parameter.source})"
+        yield row(
+            f"kernel.{parameter.name}", f"host: {parameter.name}", status, parameter.expected, actual, why, remedy
+        )
 
 
 # --- an instance ------------------------------------------------------------------------------------------------------

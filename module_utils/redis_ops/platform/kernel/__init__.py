@@ -3,7 +3,7 @@
 What is in force is read from /proc and /sys. What a reboot brings is worked out from every file that the boot reads,
 because a file of ours that another file overrides proves nothing.
 
-knobs (data) <- machine (reads and writes) <- boot (which file wins) <- plan <- verdict.
+parameters (data) <- machine (reads and writes) <- boot (which file wins) <- plan <- verdict.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 from ...base.findings import outcome
 from .boot import BootValues, values_at_boot
-from .knobs import UNMANAGED, Wanted, parse_wanted
 from .machine import Foretold, Machine
 from .memory import PATH, digest_of, is_kept, keep, written
+from .parameters import UNMANAGED, Wanted, parse_wanted
 from .plan import apply, plan, refusals
 from .verdict import findings, open_files
 

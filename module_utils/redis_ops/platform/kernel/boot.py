@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from .knobs import HUGE_PAGES_PATH, SYSCTL, TMPFILES, Boot
 from .machine import Machine
+from .parameters import HUGE_PAGES_PATH, SYSCTL, TMPFILES, Boot
 
 SYSCTL_CONF = PurePosixPath("etc/sysctl.conf")
 

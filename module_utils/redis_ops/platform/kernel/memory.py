@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 
 from ...base.statefile import digest, files_in, keep_private, text_of
 from ..state import STATE_DIRECTORY
-from .knobs import SYSCTL, TMPFILES
 from .machine import Machine
+from .parameters import SYSCTL, TMPFILES
 
 PATH = PurePosixPath(STATE_DIRECTORY.lstrip("/"), "host.json")
 

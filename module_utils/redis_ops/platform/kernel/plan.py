@@ -9,8 +9,8 @@ from typing import Optional, Union
 
 from ...base.errors import ApplyFailed
 from .boot import drop_ins, read_sysctl
-from .knobs import SYSCTL, TMPFILES, Knob, Wanted, number
 from .machine import FILE_MODE, NOT_ALLOWED, Machine
+from .parameters import SYSCTL, TMPFILES, Parameter, Wanted, number
 
 Refusals = dict[PurePosixPath, OSError]
 
@@ -102,49 +102,53 @@ def plan(machine: Machine, wanted: Wanted) -> Plan:
     targets = _targets(machine, wanted)
     files = []
     for boot in (SYSCTL, TMPFILES):
-        after = _render({knob: value for knob, value in targets.items() if knob.boot is boot})
+        after = _render({parameter: value for parameter, value in targets.items() if parameter.boot is boot})
         before, mode = machine.read(boot.ours), machine.mode(boot.ours)
         if mode is not None if after is None else (before, mode) != (after, FILE_MODE):
             files.append(FileChange(boot.ours, before, after, mode))
     live = []
-    for knob, target in targets.items():
-        value = machine.value(knob.path)
-        if value and not knob.accepts(value):
-            live.append(LiveChange(knob.path, knob.name, value, target))
+    for parameter, target in targets.items():
+        value = machine.value(parameter.path)
+        if value and not parameter.accepts(value):
+            live.append(LiveChange(parameter.path, parameter.name, value, target))
     return Plan(tuple(files), tuple(live))
 
 
-def _targets(machine: Machine, wanted: Wanted) -> dict[Knob, str]:
+def _targets(machine: Machine, wanted: Wanted) -> dict[Parameter, str]:
     """What our files shall say. For a floor: never less than what this host has, or than another file gives it."""
     ours = read_sysctl(machine, [SYSCTL.ours])
     others = read_sysctl(machine, [path for path in drop_ins(machine, SYSCTL) if path != SYSCTL.ours])
     targets = {}
-    for knob in wanted.knobs:
-        targets[knob] = knob.want
-        if knob.floor:
-            kept = ours[knob.path].value if knob.path in ours else ""
-            elsewhere = others[knob.path].value if knob.path in others else ""
-            found = [kept if knob.accepts(kept) else machine.value(knob.path), elsewhere]
-            targets[knob] = str(max(int(knob.want), *map(number, found)))
+    for parameter in wanted.parameters:
+        targets[parameter] = parameter.want
+        if parameter.floor:
+            kept = ours[parameter.path].value if parameter.path in ours else ""
+            elsewhere = others[parameter.path].value if parameter.path in others else ""
+            found = [kept if parameter.accepts(kept) else machine.value(parameter.path), elsewhere]
+            targets[parameter] = str(max(int(parameter.want), *map(number, found)))
     return targets
 
 
 HEADER = "# Written by Ansible (role redis_host); the next run undoes changes made here.\n"
 
 
-def _render(values: Mapping[Knob, str]) -> Optional[str]:
+def _render(values: Mapping[Parameter, str]) -> Optional[str]:
     """None: nothing to say, so there shall be no file."""
     text = HEADER
-    for knob, value in values.items():
-        note = f"# At least {knob.want} is asked for; a higher value of this host is kept.\n" if knob.floor else ""
-        line = f"{knob.name} = {value}" if knob.boot is SYSCTL else f"w /{knob.path} - - - - {value}"
-        text += f"\n# {knob.why}\n# {knob.source}\n{note}{line}\n"
+    for parameter, value in values.items():
+        note = (
+            f"# At least {parameter.want} is asked for; a higher value of this host is kept.\n"
+            if parameter.floor
+            else ""
+        )
+        line = f"{parameter.name} = {value}" if parameter.boot is SYSCTL else f"w /{parameter.path} - - - - {value}"
+        text += f"\n# {parameter.why}\n# {parameter.source}\n{note}{line}\n"
     return text if values else None
 
 
 def refusals(machine: Machine, wanted: Wanted) -> Refusals:
     """What this machine will not let us change, asked without changing anything."""
-    values = {knob.path: machine.refusal_of_value(knob.path) for knob in wanted.knobs}
+    values = {parameter.path: machine.refusal_of_value(parameter.path) for parameter in wanted.parameters}
     files = {boot.ours: machine.refusal_of_file(boot.ours) for boot in (SYSCTL, TMPFILES)}
     return {path: error for path, error in {**values, **files}.items() if error is not None}
 

@@ -11,8 +11,18 @@ from typing import NamedTuple, Optional
 
 from ...base.findings import Finding, Status
 from .boot import SYSCTL_CONF, BootValue, BootValues, nothing_applies, read_sysctl, values_at_boot
-from .knobs import HUGE_PAGES, HUGE_PAGES_PATH, HUGE_PAGES_WHY, SYSCTL, TMPFILES, Knob, Wanted, number, sysctl_path
 from .machine import NOT_ALLOWED, Machine
+from .parameters import (
+    HUGE_PAGES,
+    HUGE_PAGES_PATH,
+    HUGE_PAGES_WHY,
+    SYSCTL,
+    TMPFILES,
+    Parameter,
+    Wanted,
+    number,
+    sysctl_path,
+)
 from .plan import Refusals
 
 
@@ -29,7 +39,7 @@ REFUSED = Matter(".refused", "")
 
 
 class Verdict(NamedTuple):
-    """On one knob. What is equal but for the knob is one cause, so the texts name nothing of a knob themselves.
+    """On one parameter. Parameters of which all else is equal have one cause, so the texts name none of them.
 
     In actual and remedy stand for it: $names; $values or $files that were found; $commands on a host and $options of a
     container that set it.
@@ -42,17 +52,17 @@ class Verdict(NamedTuple):
 
 
 def findings(machine: Machine, wanted: Wanted, refused: Refusals) -> Iterator[Finding]:
-    """One finding for each knob that is right, and one for each cause that is not."""
+    """One finding for each parameter that is right, and one for each cause that is not."""
     judge = Judge(machine, refused, machine.container(), values_at_boot(machine))
-    causes: dict[object, list[tuple[Knob, Verdict, str]]] = {}
-    for knob in wanted.knobs:
-        for verdict, value in judge.knob(knob):
+    causes: dict[object, list[tuple[Parameter, Verdict, str]]] = {}
+    for parameter in wanted.parameters:
+        for verdict, value in judge.parameter(parameter):
             # what is right is counted, and needs no sentence for several
-            key = (knob, verdict) if verdict.status is Status.PASS else verdict
-            causes.setdefault(key, []).append((knob, verdict, value))
+            key = (parameter, verdict) if verdict.status is Status.PASS else verdict
+            causes.setdefault(key, []).append((parameter, verdict, value))
     for told in causes.values():
-        yield _finding([knob for knob, _, _ in told], told[0][1], [value for _, _, value in told])
-    if all(knob.name != HUGE_PAGES for knob in wanted.knobs):
+        yield _finding([parameter for parameter, _, _ in told], told[0][1], [value for _, _, value in told])
+    if all(parameter.name != HUGE_PAGES for parameter in wanted.parameters):
         yield judge.huge_pages_left_alone()
     yield from open_files(machine, wanted.open_files)
     yield judge.swap()
@@ -73,34 +83,38 @@ def _here(container: str) -> str:
     return f"this container ({container})" if container else "this host"
 
 
-def _finding(knobs: Sequence[Knob], verdict: Verdict, values: Sequence[str]) -> Finding:
-    one = f"kernel.{knobs[0].name}{verdict.matter.suffix}"
-    sysctls = [f"{knob.name}={knob.want}" for knob in knobs if knob.boot is SYSCTL]
+def _finding(parameters: Sequence[Parameter], verdict: Verdict, values: Sequence[str]) -> Finding:
+    one = f"kernel.{parameters[0].name}{verdict.matter.suffix}"
+    sysctls = [f"{parameter.name}={parameter.want}" for parameter in parameters if parameter.boot is SYSCTL]
     words = {
         "values": _joined(values),
         "files": " and ".join(dict.fromkeys(values)),
-        "names": ", ".join(knob.name for knob in knobs),
+        "names": ", ".join(parameter.name for parameter in parameters),
         "options": " ".join(f"--sysctl {setting}" for setting in sysctls),
         "commands": "; ".join(
             [
                 *(["sysctl -w " + " ".join(sysctls)] if sysctls else []),
-                *(f"echo {knob.want} > /{knob.path}" for knob in knobs if knob.boot is TMPFILES),
+                *(
+                    f"echo {parameter.want} > /{parameter.path}"
+                    for parameter in parameters
+                    if parameter.boot is TMPFILES
+                ),
             ]
         ),
     }
     return Finding(
-        one if len(knobs) == 1 else f"kernel{verdict.matter.suffix or '.now'}",
+        one if len(parameters) == 1 else f"kernel{verdict.matter.suffix or '.now'}",
         f"{words['names']}{verdict.matter.text}",
         verdict.status,
-        _joined([knob.expected for knob in knobs]),
+        _joined([parameter.expected for parameter in parameters]),
         Template(verdict.actual).safe_substitute(words),
-        " ".join(dict.fromkeys(f"{knob.why} ({knob.source})" for knob in knobs)),
+        " ".join(dict.fromkeys(f"{parameter.why} ({parameter.source})" for parameter in parameters)),
         Template(verdict.remedy).safe_substitute(words),
     )
 
 
 def _joined(texts: Sequence[str]) -> str:
-    """One for each knob; said once when it is the same for all."""
+    """One for each parameter; said once when it is the same for all."""
     return texts[0] if len(set(texts)) == 1 else ", ".join(texts)
 
 
@@ -113,7 +127,7 @@ def _not_taken(refusal: Optional[OSError]) -> Verdict:
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges one knob after another on one machine."""
+    """Judges one parameter after another on one machine."""
 
     machine: Machine
     refused: Refusals
@@ -124,34 +138,34 @@ class Judge:
     def here(self) -> str:
         return _here(self.container)
 
-    def knob(self, knob: Knob) -> Iterator[tuple[Verdict, str]]:
+    def parameter(self, parameter: Parameter) -> Iterator[tuple[Verdict, str]]:
         """Each verdict, with what was found."""
-        value = self.machine.value(knob.path)
-        refusal = self.refused.get(knob.path)
+        value = self.machine.value(parameter.path)
+        refusal = self.refused.get(parameter.path)
         forbidden = refusal if refusal and refusal.errno in NOT_ALLOWED else None
         if not value:
             yield Verdict(REFUSED, Status.SKIP, f"{self.here} has none", "use a kernel that has it"), value
             return
-        if knob.accepts(value):
-            yield Verdict(NOW, Status.PASS, f"{self.machine.note(knob.path)}$values"), value
+        if parameter.accepts(value):
+            yield Verdict(NOW, Status.PASS, f"{self.machine.note(parameter.path)}$values"), value
         elif not forbidden:
             yield _not_taken(refusal), value
         if forbidden:  # tells of a right value as well: nothing here can keep it
             actual = f"$values; {self.here} may not set that: {forbidden.strerror}"
-            yield Verdict(REFUSED, Status.SKIP, actual, self._elsewhere(knob)), value
+            yield Verdict(REFUSED, Status.SKIP, actual, self._elsewhere(parameter)), value
         else:
-            yield self._after_reboot(knob)
+            yield self._after_reboot(parameter)
 
-    def _after_reboot(self, knob: Knob) -> tuple[Verdict, str]:
-        found = self.at_boot.get(knob.path)
-        if found is None or not knob.accepts(found.value):
-            return self._wrong_after_reboot(knob, found)
-        gap, remedy = nothing_applies(self.machine, knob.boot)
+    def _after_reboot(self, parameter: Parameter) -> tuple[Verdict, str]:
+        found = self.at_boot.get(parameter.path)
+        if found is None or not parameter.accepts(found.value):
+            return self._wrong_after_reboot(parameter, found)
+        gap, remedy = nothing_applies(self.machine, parameter.boot)
         if gap:
             actual = f"{self.machine.note(found.file)}written to $files, but {gap}"
             return Verdict(BOOT, Status.WARN, actual, remedy), f"/{found.file}"
-        late = read_sysctl(self.machine, [SYSCTL_CONF]).get(knob.path)
-        if late and not knob.accepts(late.value):
+        late = read_sysctl(self.machine, [SYSCTL_CONF]).get(parameter.path)
+        if late and not parameter.accepts(late.value):
             # systemd reads this file only where a link in sysctl.d points to it; procps always does, and last
             status = Status.WARN if self.machine.has_systemd() else Status.FAIL
             actual = f"$values from /{late.file}, which 'sysctl --system' reads last"
@@ -159,23 +173,23 @@ class Judge:
         actual = f"{self.machine.note(found.file)}$values from /{found.file}"
         return Verdict(BOOT, Status.PASS, actual), found.value
 
-    def _wrong_after_reboot(self, knob: Knob, found: Optional[BootValue]) -> tuple[Verdict, str]:
+    def _wrong_after_reboot(self, parameter: Parameter, found: Optional[BootValue]) -> tuple[Verdict, str]:
         actual = f"$values from /{found.file}" if found else "no file sets it"
         value = found.value if found else ""
-        refusal = self.refused.get(knob.boot.ours)
+        refusal = self.refused.get(parameter.boot.ours)
         if refusal is not None:
             status = Status.SKIP if self.container else Status.FAIL
-            actual += f"; /{knob.boot.ours} cannot be written: {refusal.strerror}"
+            actual += f"; /{parameter.boot.ours} cannot be written: {refusal.strerror}"
             return Verdict(BOOT, status, actual, "make it writable"), value
-        if found is None or found.file == knob.boot.ours:
+        if found is None or found.file == parameter.boot.ours:
             return Verdict(BOOT, Status.FAIL, f"{actual}, although it was written", "run again"), value
         return Verdict(BOOT, Status.FAIL, actual, f"take $names out of /{found.file}"), value
 
-    def _elsewhere(self, knob: Knob) -> str:
+    def _elsewhere(self, parameter: Parameter) -> str:
         if not self.container:
             return "ask whoever runs it: $commands"
         # net.* are the container's own: the same command on its host would change the host alone
-        own = knob.name.startswith("net.")
+        own = parameter.name.startswith("net.")
         return "start the container with $options" if own else "on the container's host, for good: $commands"
 
     def huge_pages_left_alone(self) -> Finding:

@@ -17,8 +17,8 @@ UNMANAGED = "unmanaged"
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """One kernel parameter that may be declared.
+class Sysctl:
+    """One sysctl that may be declared.
 
     floor: at least the value is wanted, and a higher one is never lowered; otherwise exactly the value is.
     why, source: the comment in our file and the reason in a finding.
@@ -31,29 +31,29 @@ class Parameter:
     source: str
 
 
-PARAMETERS: Mapping[str, Parameter] = {
-    "vm.overcommit_memory": Parameter(
+SYSCTLS: Mapping[str, Sysctl] = {
+    "vm.overcommit_memory": Sysctl(
         floor=False,
         minimum=0,
         maximum=2,
         why="Saving forks; with 0 or 2 the kernel may refuse the fork although most of the memory will never be copied.",
         source="Redis documentation, administration; the forks of guide 2 and 9",
     ),
-    "vm.swappiness": Parameter(
+    "vm.swappiness": Sysctl(
         floor=False,
         minimum=0,
         maximum=200,
         why="Swap stays a last resort: a data set on disk answers in milliseconds, one that was killed not at all.",
         source="Redis documentation, administration",
     ),
-    "net.core.somaxconn": Parameter(
+    "net.core.somaxconn": Sysctl(
         floor=True,
         minimum=1,
         maximum=INT_MAX,
         why="The kernel silently cuts tcp-backlog down to this.",
         source="redis.conf, tcp-backlog; guide 3.1, 6.1, 9",
     ),
-    "net.ipv4.tcp_max_syn_backlog": Parameter(
+    "net.ipv4.tcp_max_syn_backlog": Sysctl(
         floor=True,
         minimum=1,
         maximum=INT_MAX,
@@ -92,8 +92,8 @@ TMPFILES = Boot(
 
 
 @dataclass(frozen=True)
-class Knob:
-    """One kernel value that is wanted, and where it lives."""
+class Parameter:
+    """One kernel parameter that is wanted, a sysctl or transparent huge pages, and where it lives."""
 
     name: str
     path: PurePosixPath
@@ -120,13 +120,13 @@ def number(text: Optional[str]) -> int:
 class Wanted:
     """What somebody asked for, checked."""
 
-    knobs: Sequence[Knob]
+    parameters: Sequence[Parameter]
     open_files: int
 
 
 def parse_wanted(sysctl: Mapping[str, Any], huge_pages: str, open_files: int) -> Wanted:
     """Raises InvalidInput with every problem at once."""
-    knobs = []
+    parameters = []
     problems = []
     for name, raw in sysctl.items():
         try:
@@ -135,16 +135,16 @@ def parse_wanted(sysctl: Mapping[str, Any], huge_pages: str, open_files: int) ->
             remedy = "see the option 'sysctl' of redis_kernel"
             problems.append(Problem(f"sysctl {name}", repr(raw), error.expected, remedy))
             continue
-        known = PARAMETERS[name]
-        knobs.append(Knob(name, sysctl_path(name), str(value), known.floor, known.why, known.source, SYSCTL))
+        known = SYSCTLS[name]
+        parameters.append(Parameter(name, sysctl_path(name), str(value), known.floor, known.why, known.source, SYSCTL))
     if open_files < 1:
         problems.append(Problem("open_files", str(open_files), "1 or more", "use maxclients + 1024"))
     if problems:
         raise InvalidInput(problems)
     if huge_pages != UNMANAGED:
         about = (HUGE_PAGES_WHY, HUGE_PAGES_SOURCE, TMPFILES)
-        knobs.append(Knob(HUGE_PAGES, HUGE_PAGES_PATH, huge_pages, False, *about))
-    return Wanted(tuple(knobs), open_files)
+        parameters.append(Parameter(HUGE_PAGES, HUGE_PAGES_PATH, huge_pages, False, *about))
+    return Wanted(tuple(parameters), open_files)
 
 
 def sysctl_path(name: str) -> PurePosixPath:
@@ -153,13 +153,13 @@ def sysctl_path(name: str) -> PurePosixPath:
 
 
 def _check(name: str, raw: Any) -> int:
-    if name not in PARAMETERS:
-        near = difflib.get_close_matches(str(name), PARAMETERS, n=1, cutoff=0.5)
-        raise InvalidValue(f"{near[0]} (did you mean it?)" if near else f"one of {', '.join(PARAMETERS)}")
+    if name not in SYSCTLS:
+        near = difflib.get_close_matches(str(name), SYSCTLS, n=1, cutoff=0.5)
+        raise InvalidValue(f"{near[0]} (did you mean it?)" if near else f"one of {', '.join(SYSCTLS)}")
     if isinstance(raw, bool):
         raise InvalidValue("a whole number, not yes or no")
     value = parse_integer(str(raw))
-    known = PARAMETERS[name]
+    known = SYSCTLS[name]
     if not known.minimum <= value <= known.maximum:
         raise InvalidValue(f"a number from {known.minimum} to {known.maximum}")
     return value
