@@ -60,7 +60,7 @@ class Process:
     def masked(self) -> bool:
         return False
 
-    def limits_path(self) -> str:
+    def drop_in_path(self) -> str:
         return str(self.home / "limits.conf")
 
 

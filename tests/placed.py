@@ -62,7 +62,7 @@ class Stopped:
     def masked(self) -> bool:
         return False
 
-    def limits_path(self) -> str:
+    def drop_in_path(self) -> str:
         return str(self.home / f"{self.name}.service.d" / "limits.conf")
 
     def prepare(self) -> None:

@@ -819,9 +819,9 @@ def test_a_killed_run_leaves_no_copy_of_the_secrets(lab, monkeypatch, wanted):
 
 
 @ONE
-def test_limits_and_directories_are_part_of_the_run(lab):
+def test_the_drop_in_and_directories_are_part_of_the_run(lab):
     extra = {
-        "limits": "LimitNOFILE=11024\n",
+        "drop_in": "LimitNOFILE=11024\n",
         "directories": [FileSpec(str(lab.data), 0o750), FileSpec(str(lab.data / "x"))],
     }
     foreseen = lab.converge(check=True, **extra)

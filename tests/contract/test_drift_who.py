@@ -171,22 +171,22 @@ def test_the_finding_says_where_it_is_off_and_by_how_much(lab):
 @ONE
 def test_limits_mode_and_start_at_boot_that_somebody_changed(lab):
     settings = {**SETTINGS, "maxclients": 1000}
-    limits = {"limits": "[Service]\nLimitNOFILE=1000\n"}
-    lab.converge(settings, **limits)
-    assert drifted(check(lab, settings, **limits)) == {}
-    path = Path(lab.service.limits_path())
+    drop_in = {"drop_in": "[Service]\nLimitNOFILE=1000\n"}
+    lab.converge(settings, **drop_in)
+    assert drifted(check(lab, settings, **drop_in)) == {}
+    path = Path(lab.service.drop_in_path())
     path.write_text("[Service]\nLimitNOFILE=100\n")
-    assert drifted(check(lab, settings, **limits)) == {"unit.limits": OUTSIDE}
+    assert drifted(check(lab, settings, **drop_in)) == {"unit.limits": OUTSIDE}
     path.unlink()
-    assert drifted(check(lab, settings, **limits)) == {"unit.limits": OUTSIDE}
-    path.write_text(limits["limits"])
-    assert drifted(check(lab, settings, limits="[Service]\nLimitNOFILE=2000\n")) == {"unit.limits": NOT_APPLIED}
+    assert drifted(check(lab, settings, **drop_in)) == {"unit.limits": OUTSIDE}
+    path.write_text(drop_in["drop_in"])
+    assert drifted(check(lab, settings, drop_in="[Service]\nLimitNOFILE=2000\n")) == {"unit.limits": NOT_APPLIED}
     lab.config_path.chmod(0o644)
-    assert drifted(check(lab, settings, **limits)) == {"file.mode": OUTSIDE}
+    assert drifted(check(lab, settings, **drop_in)) == {"file.mode": OUTSIDE}
     lab.config_path.chmod(0o640)
     lab.service.forbid()
-    assert drifted(check(lab, settings, **limits)) == {"unit.boot": OUTSIDE}
+    assert drifted(check(lab, settings, **drop_in)) == {"unit.boot": OUTSIDE}
     lab.service.prepare()
     _, hard = resource.prlimit(lab.service.pid(), resource.RLIMIT_NOFILE)
     resource.prlimit(lab.service.pid(), resource.RLIMIT_NOFILE, (500, hard))
-    assert drifted(check(lab, settings, **limits)) == {"process.open_files": PENDING}
+    assert drifted(check(lab, settings, **drop_in)) == {"process.open_files": PENDING}

@@ -52,7 +52,7 @@ class Stopped:
     def masked(self) -> bool:
         return False
 
-    def limits_path(self) -> str:
+    def drop_in_path(self) -> str:
         return "/nonexistent/limits.conf"
 
     def log(self) -> str:

@@ -39,7 +39,7 @@ class Service:
     def pid(self): return host["pid"]
     def enabled(self): return True
     def masked(self): return False
-    def limits_path(self): return host["home"] + "/limits.conf"
+    def drop_in_path(self): return host["home"] + "/limits.conf"
     def log(self): return ""
 
 instance = Instance(

@@ -90,7 +90,7 @@ class Service:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def limits_path(self) -> str:
+    def drop_in_path(self) -> str:
         return self.path
 
 
@@ -99,16 +99,16 @@ def found(tmp_path):
     """Id of each finding -> the finding, from a unit and what else was seen."""
 
     def found(
-        unit: Unit = GOOD, *, written: str | None = "", limits: str = "", masked: bool = False, **view: Any
+        unit: Unit = GOOD, *, written: str | None = "", drop_in: str = "", masked: bool = False, **view: Any
     ) -> dict:
         path = tmp_path / "50-ansible.conf"
-        if limits:
-            path.write_text(limits)
+        if drop_in:
+            path.write_text(drop_in)
         state = str(tmp_path / "redis-default.json")
         if written is not None:
             keep_private(state, text_of(settings={}, files={str(path): digest(written)}))
         service = Service(str(path))
-        seen = view_of(ONE, unit=unit, live={}, service=service, state=state, limits="wanted\n", **view)
+        seen = view_of(ONE, unit=unit, live={}, service=service, state=state, drop_in="wanted\n", **view)
         seen = replace(seen, info={**seen.info, "config_file": ONE.layout.config})
         if masked:
             seen.record.note_mask()
@@ -120,11 +120,11 @@ def found(tmp_path):
 
 
 def test_nothing_is_off(found):
-    assert found(limits="wanted\n") == {}
+    assert found(drop_in="wanted\n") == {}
 
 
 @pytest.mark.parametrize(
-    ("limits", "written", "state", "actual"),
+    ("drop_in", "written", "state", "actual"),
     [
         ("", "wanted\n", "file_changed_outside", "no such file"),
         ("", None, "declared_not_applied", "no such file, of an earlier run"),
@@ -132,14 +132,14 @@ def test_nothing_is_off(found):
         ("other\n", "other\n", "declared_not_applied", "another text, of an earlier run"),
     ],
 )
-def test_the_file_with_the_limits(found, limits, written, state, actual):
-    finding = found(limits=limits, written=written)["unit.limits"]
+def test_the_drop_in(found, drop_in, written, state, actual):
+    finding = found(drop_in=drop_in, written=written)["unit.limits"]
     assert finding.state == state
     assert finding.actual.startswith(actual.partition(",")[0])
 
 
 def test_a_unit_that_does_not_start_at_boot(found):
-    finding = found(replace(GOOD, enabled=False), limits="wanted\n")["unit.boot"]
+    finding = found(replace(GOOD, enabled=False), drop_in="wanted\n")["unit.boot"]
     assert (finding.state, finding.actual) == ("file_changed_outside", "not enabled")
 
 
@@ -153,7 +153,7 @@ def test_a_unit_that_does_not_start_at_boot(found):
 def test_our_own_mask_is_known_as_ours(found, ours, state, actual):
     """Field case A30."""
     unit = replace(GOOD, loaded=False, masked=True, enabled=False, command=(), fragment="")
-    finding = found(unit, limits="wanted\n", masked=ours)["unit.boot"]
+    finding = found(unit, drop_in="wanted\n", masked=ours)["unit.boot"]
     assert (finding.state, finding.actual) == (state, actual)
     if ours:
         assert "remove it and start" not in finding.remedy
@@ -162,7 +162,7 @@ def test_our_own_mask_is_known_as_ours(found, ours, state, actual):
 def test_a_drop_in_that_starts_the_server_with_another_file(found):
     """Field case A7."""
     unit = replace(GOOD, drop_ins=(OURS, OVERRIDE), command=("/usr/bin/redis-server", "/srv/redis/my.conf"))
-    seen = found(unit, limits="wanted\n", unit_files={OVERRIDE: ["ExecStart"]})
+    seen = found(unit, drop_in="wanted\n", unit_files={OVERRIDE: ["ExecStart"]})
     assert seen["unit.start"].state == "file_changed_outside"
     assert (
         f"its next start reads /srv/redis/my.conf (see {OVERRIDE}), not /etc/redis/redis.conf"
@@ -173,21 +173,21 @@ def test_a_drop_in_that_starts_the_server_with_another_file(found):
 
 def test_a_later_drop_in_with_a_lower_limit_is_named(found):
     """Field case A29."""
-    finding = found(limits="wanted\n", later_limit=FileLimit(OVERRIDE, 4096))["unit.open_files"]
+    finding = found(drop_in="wanted\n", later_limit=FileLimit(OVERRIDE, 4096))["unit.open_files"]
     assert finding.actual == f"{OVERRIDE} grants 4096 at the next start"
     assert finding.remedy.startswith(f"remove LimitNOFILE from {OVERRIDE}")
-    assert "unit.open_files" not in found(limits="wanted\n", later_limit=FileLimit(OVERRIDE, 11024))
+    assert "unit.open_files" not in found(drop_in="wanted\n", later_limit=FileLimit(OVERRIDE, 11024))
 
 
 def test_the_unit_of_a_server_that_is_kept_is_somebody_else_s(found):
     unit = replace(GOOD, fragment="/etc/systemd/system/redis-server.service", drop_ins=(OVERRIDE,), needs_reload=True)
-    assert set(found(unit, limits="wanted\n")) == {"unit.file", "unit.drop_ins", "unit.reload"}
-    assert set(found(unit, limits="wanted\n", contact=Contact.KEPT)) == {"unit.reload"}
+    assert set(found(unit, drop_in="wanted\n")) == {"unit.file", "unit.drop_ins", "unit.reload"}
+    assert set(found(unit, drop_in="wanted\n", contact=Contact.KEPT)) == {"unit.reload"}
 
 
 def test_a_script_has_no_unit(found):
     unit = replace(GOOD, fragment="/etc/init.d/redis-server", drop_ins=(), is_script=True)
-    assert found(unit, limits="wanted\n") == {}
+    assert found(unit, drop_in="wanted\n") == {}
 
 
 def test_an_instance_without_a_service_has_none():

@@ -15,7 +15,7 @@ from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.checks import preflight, tls
 from ansible.module_utils.redis_ops.drift import machine as drift_machine
 from ansible.module_utils.redis_ops.drift import unit as drift_unit
-from ansible.module_utils.redis_ops.model import limits
+from ansible.module_utils.redis_ops.model import drop_in
 from ansible.module_utils.redis_ops.model.desired import DesiredState
 from ansible.module_utils.redis_ops.model.resolve import OLDEST
 from ansible.module_utils.redis_ops.platform import current, host, install, kernel
@@ -185,7 +185,7 @@ def everything(place: Placed, *entries: dict[str, Any], **given: Any) -> tuple[s
     findings = preflight.findings(view, wanted.product)
     problems = preflight.problems(view, place.package)
     plans = [seen.view.plan for seen in view.instances]
-    texts = [seen.view.limits for seen in view.instances]
+    texts = [seen.view.drop_in for seen in view.instances]
     record = place.converge(*entries, check=True, **given).as_record() if not problems else {}
     text = repr((findings, problems, plans, texts, record, view.instances, view))
     # what remembers a run is this project's own place, and the systemd of the tests is not the platform's
@@ -214,7 +214,7 @@ def test_a_directory_that_its_units_hide(place, monkeypatch):
 @pytest.mark.usefixtures("nest")
 def test_the_file_that_a_script_reads():
     desired = DesiredState(Engine("redis", (7, 0, 15)), {"maxclients": 100})
-    text = limits.text(Layout(PRODUCTS["redis"], DEFAULT_INSTANCE, systemd=False), desired)
+    text = drop_in.text(Layout(PRODUCTS["redis"], DEFAULT_INSTANCE, systemd=False), desired)
     assert text.splitlines()[-1] == "open-files = 1124"
 
 

@@ -43,7 +43,7 @@ def begin(here: Placed, name: str = "cache", product: str = "redis", **record: A
     state.parent.mkdir(mode=0o700, exist_ok=True)
     state.write_text(json.dumps({"schema": 1, "settings": {"dir": str(data)}, "files": {}, **record}))
     Path(Record(str(state)).last_good_path).write_text(f"requirepass {PASSWORD}\n")
-    limits = Path(here._service(record.get("service", layout.service)).limits_path())
+    limits = Path(here._service(record.get("service", layout.service)).drop_in_path())
     limits.parent.mkdir(parents=True, exist_ok=True)
     limits.write_text("[Service]\n")
 
@@ -83,7 +83,7 @@ def test_everything_goes_but_the_data(here, name, entries):
     data = here.data(name)
     assert one["left"] == [str(data / "dump.rdb") if name == "default" else str(data)]
     assert (data / "dump.rdb").stat().st_size == 10_000
-    gone = [here.config(name), Path(here.service(name).limits_path()), Path(here.layout(name).state)]
+    gone = [here.config(name), Path(here.service(name).drop_in_path()), Path(here.layout(name).state)]
     assert [path for path in gone if path.exists()] == []
     assert all("stays" in path for path in has_the_password(here.root))
     assert len(has_the_password(here.root)) == 3
@@ -136,7 +136,7 @@ def test_a_place_of_its_own_is_found_when_nobody_declares_it_any_more(here):
     here.remove("own")
     assert not config.exists()
     assert here.services["redis-own"].said == ["withdraw"]
-    assert not Path(here.services["redis-own"].limits_path()).exists()
+    assert not Path(here.services["redis-own"].drop_in_path()).exists()
     assert has_the_password(here.root) == []
 
 

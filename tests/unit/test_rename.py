@@ -52,7 +52,7 @@ def begin(here: Placed, name: str = "old", *lines: str, **record: Any) -> None:
     state.parent.mkdir(mode=0o700, exist_ok=True)
     state.write_text(json.dumps({"schema": 1, "settings": {"dir": str(data)}, "files": {}, **record}))
     Path(Record(str(state)).last_good_path).write_text("requirepass sesame\n")
-    limits = Path(here.service(name).limits_path())
+    limits = Path(here.service(name).drop_in_path())
     limits.parent.mkdir(parents=True, exist_ok=True)
     limits.write_text("[Service]\n")
 
@@ -96,7 +96,7 @@ def assert_renamed(here: Placed, old: str = "old", new: str = "new") -> None:
     assert here.config(new).stat().st_mode & 0o777 == 0o640
     names = sorted(path.name for path in here.state.iterdir())
     assert names == [f"redis-{new}.conf", f"redis-{new}.json"]
-    assert not Path(here.service(old).limits_path()).exists()
+    assert not Path(here.service(old).drop_in_path()).exists()
     assert here.service(old).at_boot is False
 
 

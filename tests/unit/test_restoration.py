@@ -87,7 +87,7 @@ def test_an_instance_that_nobody_declares(here):
 
 def test_check_mode_tells_what_comes_back_and_touches_nothing(here):
     [copy] = taken_over(here, FIRST)
-    limits = Path(here.service("default").limits_path())
+    limits = Path(here.service("default").drop_in_path())
     limits.parent.mkdir(parents=True)
     limits.write_text("[Service]\n")
     drop_in = here.root / "etc/local.conf"

@@ -13,7 +13,7 @@ from ansible.module_utils.redis_ops.base.errors import RedisOpsError
 from ansible.module_utils.redis_ops.base.findings import Finding, Status
 from ansible.module_utils.redis_ops.checks import answers, limits, process
 from ansible.module_utils.redis_ops.checks.registry import Check
-from ansible.module_utils.redis_ops.model.limits import SPARE_FILES
+from ansible.module_utils.redis_ops.model.drop_in import SPARE_FILES
 from ansible.module_utils.redis_ops.plan.comparison import RESERVED_FILES
 from ansible.module_utils.redis_ops.platform import host
 from ansible.module_utils.redis_ops.view.observe import Instance

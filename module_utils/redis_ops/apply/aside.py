@@ -131,7 +131,7 @@ def _aside(path: str) -> PurePosixPath:
 
 def sweep_drafts(instance: Instance) -> None:
     """Remove what a killed run left beside the files of an instance. It may hold passwords."""
-    beside = [instance.service.limits_path()] if instance.service else []
+    beside = [instance.service.drop_in_path()] if instance.service else []
     if instance.state:
         beside += [instance.state, record_of(instance).last_good_path]
     for target in [*map(FileSpec, beside), *([instance.config] if instance.config else [])]:

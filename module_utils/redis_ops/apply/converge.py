@@ -305,8 +305,8 @@ class _Change:
         """The drop-in of this project, and unit files of others that a person said to replace."""
         for path in starts.replaced_files(self.view):
             aside.move_away(path, _required(self.instance.service).name, self.files)
-        if self.instance.service and self.view.limits is not None and self.view.limits_before != self.view.limits:
-            self.files.stage(FileSpec(self.instance.service.limits_path()), self.view.limits)
+        if self.instance.service and self.view.drop_in is not None and self.view.drop_in_before != self.view.drop_in:
+            self.files.stage(FileSpec(self.instance.service.drop_in_path()), self.view.drop_in)
 
     def _commit(self) -> None:
         """Put all files in place, or none. Raises ApplyFailed."""

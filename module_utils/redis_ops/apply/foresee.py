@@ -33,15 +33,15 @@ def foresee(view: InstanceView, *, restart: bool) -> Outcome:
         actions.append(f"write {view.config.path}{_note(view)}")
     elif view.config_is_open and view.config:
         actions.append(f"set mode {view.config.mode:04o} and owner of {view.config.path}")
-    if instance.service and view.limits is not None and view.limits_before != view.limits:
-        path = instance.service.limits_path()
+    if instance.service and view.drop_in is not None and view.drop_in_before != view.drop_in:
+        path = instance.service.drop_in_path()
         actions.append(f"write {path}")
         diff.append(
             {
                 "before_header": path,
                 "after_header": path,
-                "before": view.limits_before or "",
-                "after": view.limits,
+                "before": view.drop_in_before or "",
+                "after": view.drop_in,
             }
         )
     actions += [

@@ -188,7 +188,7 @@ def _steps(view: InstanceView, request: Request) -> Iterator[Step]:
             yield f"disable {service.name} at boot", service.withdraw
         if view.connection is not None:
             yield f"stop {service.name}", service.stop
-        yield from _files([service.limits_path()])
+        yield from _files([service.drop_in_path()])
     if deletes:
         for path in _data(view):
             yield f"delete {path}", partial(_delete, view, path)

@@ -145,7 +145,7 @@ def _move(view: InstanceView, new: Layout, record: Record, after: Record) -> Con
         for copy in aside.copies(config):
             moves.rename(copy, PurePosixPath(copy.replace(old.config, new.config, 1)).name)
         moves.remove_with_link(config)
-    moves.remove_file(service.limits_path())
+    moves.remove_file(service.drop_in_path())
     moves.remove_file(record.last_good_path)
     record.forget_mask()
     return had

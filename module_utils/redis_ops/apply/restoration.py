@@ -96,8 +96,8 @@ def _first(instance: Instance, service: Service, config: FileSpec) -> First:
 def _actions(service: Service, config: FileSpec, first: First) -> Iterator[str]:
     for path in first.unit_files:
         yield f"write {path}, as it was"
-    if moves.is_there(service.limits_path()):
-        yield f"remove {service.limits_path()}"
+    if moves.is_there(service.drop_in_path()):
+        yield f"remove {service.drop_in_path()}"
     yield f"write {config.path}, as it was ({first.copy})"
     yield f"restart {service.name}"
 
@@ -105,8 +105,8 @@ def _actions(service: Service, config: FileSpec, first: First) -> Iterator[str]:
 def _put_units_back(units: Change, service: Service, first: First) -> None:
     for path, copy in first.unit_files.items():
         units.stage(FileSpec(path), read(FileSpec(copy)) or "")
-    if moves.is_there(service.limits_path()):
-        units.stage_removal(FileSpec(service.limits_path()))
+    if moves.is_there(service.drop_in_path()):
+        units.stage_removal(FileSpec(service.drop_in_path()))
     units.commit()
     service.prepare()
 

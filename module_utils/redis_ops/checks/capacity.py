@@ -7,7 +7,7 @@ from typing import Optional
 
 from ..base.findings import Finding, Status
 from ..model.desired import DesiredState
-from ..model.limits import SPARE_FILES
+from ..model.drop_in import SPARE_FILES
 from ..plan.comparison import RESERVED_FILES
 from ..view.facts import Facts
 from ..view.room import ROOM, Room

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..base.findings import Status
 from ..base.states import State
-from ..model.limits import SPARE_FILES
+from ..model.drop_in import SPARE_FILES
 from ..plan.comparison import RESERVED_FILES
 from ..view.facts import Facts
 from ..view.instance import InstanceView

@@ -8,7 +8,7 @@ from typing import Optional
 from ..base.errors import Problem
 from ..base.findings import Finding, Status
 from ..base.units import format_memory
-from ..model import limits
+from ..model import drop_in
 from ..model.desired import DesiredState
 from ..plan.comparison import RESERVED_FILES
 from ..view.host import HostView, Seen
@@ -153,7 +153,7 @@ def _open_files(view: HostView, seen: Seen) -> Iterator[Problem]:
     if later is not None and start.limit_is_too_low(seen.view) and later.path not in start.replaced_files(seen.view):
         yield Problem(
             f"{where}: maxclients",
-            f"{maxclients} needs {limits.open_files(desired)} open files, and {later.path} grants {later.open_files} at "
+            f"{maxclients} needs {drop_in.open_files(desired)} open files, and {later.path} grants {later.open_files} at "
             "the next start",
             "no drop-in that overrides this project's limit",
             f"remove LimitNOFILE from {later.path} and run systemctl daemon-reload, or lower maxclients",

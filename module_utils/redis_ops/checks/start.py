@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ..base.errors import Problem
 from ..base.findings import Status
-from ..model import conffile, limits
+from ..model import conffile, drop_in
 from ..model.declaration import REPLACE
 from ..platform import mounts
 from ..platform.units import Unit
@@ -76,7 +76,7 @@ def later_limit(facts: Facts) -> Iterator[Judgement]:
         return
     yield Judgement(
         Status.FAIL if limit_is_too_low(facts.view) else Status.PASS,
-        f"{limits.open_files(facts.view.plan.desired)} open files, maxclients + {limits.SPARE_FILES}",
+        f"{drop_in.open_files(facts.view.plan.desired)} open files, maxclients + {drop_in.SPARE_FILES}",
         f"{later.path} grants {later.open_files} at the next start",
         f"remove LimitNOFILE from {later.path} and run systemctl daemon-reload",
     )
@@ -93,7 +93,7 @@ def replaced_files(view: InstanceView) -> list[str]:
 
 def limit_is_too_low(view: InstanceView) -> bool:
     """Whether a drop-in of others overrides this project's limit on open files."""
-    return view.later_limit is not None and view.later_limit.open_files < limits.open_files(view.plan.desired)
+    return view.later_limit is not None and view.later_limit.open_files < drop_in.open_files(view.plan.desired)
 
 
 def _is_known(unit: Unit) -> bool:

@@ -68,7 +68,7 @@ def findings(look: Look) -> Iterator[Finding]:
     service, unit = look.instance.service, look.unit
     if service is None or unit is None:
         return
-    yield from _limits_file(look, service.limits_path())
+    yield from _drop_in(look, service.drop_in_path())
     package = look.instance.layout.product.package if look.instance.layout else ""
     kept = look.snapshot is not None and look.snapshot.contact is Contact.KEPT
     systemd = unit.loaded and not unit.is_script
@@ -85,8 +85,8 @@ def findings(look: Look) -> Iterator[Finding]:
             )
 
 
-def _limits_file(look: Look, path: str) -> Iterator[Finding]:
-    wanted = look.snapshot.limits if look.snapshot else None
+def _drop_in(look: Look, path: str) -> Iterator[Finding]:
+    wanted = look.snapshot.drop_in if look.snapshot else None
     if wanted is None:
         return
     look.checked += 1

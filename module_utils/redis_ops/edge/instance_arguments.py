@@ -57,7 +57,7 @@ def instance_of(params: Mapping[str, Any]) -> Instance:
         config=FileSpec(path, _mode(params["mode"]), **owner, kind=is_configuration) if path else None,
         binary=params["binary"] if path else "",
         service=service_of(params["service"], params["pid_file"]) if params["service"] else None,
-        limits=params["limits"],
+        drop_in=params["limits"],
         directories=[FileSpec(directory, 0o750, **owner) for directory in params["directories"]],
         state=params["state"],
         address=_address(params),

@@ -34,7 +34,7 @@ class Service(Protocol):
     def masked(self) -> bool:
         """Whether it must not be started at all."""
 
-    def limits_path(self) -> str:
+    def drop_in_path(self) -> str:
         """The file that gives the service its limits: a drop-in, or what its script reads."""
 
     def prepare(self) -> None:
@@ -67,7 +67,7 @@ class Systemd:
     def enabled(self) -> bool:
         return self._show("UnitFileState") in ("enabled", "alias")
 
-    def limits_path(self) -> str:
+    def drop_in_path(self) -> str:
         return units.drop_in(self.name)
 
     @property

@@ -37,7 +37,7 @@ class Instance:
 
     where: host and instance, for error texts. config: None when only the running server is managed.
     service: None when somebody else starts it. layout: where its package keeps it; None when a module names every place
-    itself, in limits (text of the unit's drop-in, None to leave it) and directories (made when missing).
+    itself, in drop_in (text of the unit's drop-in, None to leave it) and directories (made when missing).
     state: the file that remembers what was applied. credentials: tried in order, before those that the file on the host
     has. weak, assumed: see plan.build. adopt: what a person said about a server that
     somebody else set up, 'keep', 'replace' or ''. successor: where it lives after it is renamed; None when it is not.
@@ -53,7 +53,7 @@ class Instance:
     binary: str = ""
     service: Optional[Service] = None
     layout: Optional[Layout] = None
-    limits: Optional[str] = None
+    drop_in: Optional[str] = None
     directories: Sequence[FileSpec] = ()
     state: str = ""
     address: Optional[server.Address] = None
@@ -75,7 +75,7 @@ class InstanceView:
     connection: None when the server does not run. unit: None when no service starts it. unit_files: drop-ins and unit
     files of others -> their lines that decide which server starts. later_limit: the one that overrides ours.
     startup: the command of its next start; None when there is none, or when `unclear` says why it can't be told.
-    config: the file that this project writes, with the owner that the unit asks for. limits: the text of the unit's
+    config: the file that this project writes, with the owner that the unit asks for. drop_in: the text of the unit's
     drop-in, None to leave it. store: where its data is, by what runs or else by what its configuration says.
     tls: None where it has none. at: when it was looked at, in UTC. started: when its process
     began, in seconds since 1970; 0 where that can't be told.
@@ -96,8 +96,8 @@ class InstanceView:
     startup: Optional[Startup] = None
     unclear: str = ""
     config: Optional[FileSpec] = None
-    limits: Optional[str] = None
-    limits_before: Optional[str] = None
+    drop_in: Optional[str] = None
+    drop_in_before: Optional[str] = None
     directories: Sequence[FileSpec] = ()
     program_replaced: bool = False
     config_is_open: bool = False
@@ -210,7 +210,7 @@ class InstanceView:
     @property
     def record(self) -> Record:
         """What this host remembers of the instance; to be kept: also what is written beside its configuration."""
-        return record_of(self.instance, self.limits)
+        return record_of(self.instance, self.drop_in)
 
     @property
     def cli(self) -> str:
@@ -276,9 +276,9 @@ def _is_same(one: str, other: str) -> bool:
     return bool(one) and os.path.realpath(one) == os.path.realpath(other)
 
 
-def record_of(instance: Instance, limits: Optional[str] = None) -> Record:
-    """limits: the text of the drop-in that belongs to the record."""
-    beside = {instance.service.limits_path(): limits} if instance.service and limits else {}
+def record_of(instance: Instance, drop_in: Optional[str] = None) -> Record:
+    """drop_in: the text of the one that belongs to the record."""
+    beside = {instance.service.drop_in_path(): drop_in} if instance.service and drop_in else {}
     layout = instance.layout
     places = {"config": layout.given_config, "service": layout.given_service} if layout else {}
     return Record(instance.state, beside, {name: place for name, place in places.items() if place}, instance.config)

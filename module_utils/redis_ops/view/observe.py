@@ -12,7 +12,7 @@ from ..base.engine import Engine
 from ..base.errors import FileRefused, FileUnreadable, InvalidInput, InvalidValue, RedisOpsError, told
 from ..base.files import FileSpec, is_open, read
 from ..catalog.kinds import Value
-from ..model import conffile, limits
+from ..model import conffile, drop_in
 from ..model.declaration import KEEP, REPLACE
 from ..model.desired import DesiredState
 from ..model.startup import Startup
@@ -242,19 +242,19 @@ def _placed(view: InstanceView) -> InstanceView:
     instance = view.instance
     config = owned(instance.config, view.unit)
     if instance.layout is None:
-        text, directories = instance.limits, instance.directories
+        text, directories = instance.drop_in, instance.directories
     else:
         layout, owner = instance.layout, config or FileSpec("")
         paths = _directories(view)
         kept = view.contact is Contact.KEPT
-        text = limits.text(layout, view.plan.desired, paths, kept=kept) if _limits_are_ours(view) else None
+        text = drop_in.text(layout, view.plan.desired, paths, kept=kept) if _drop_in_is_ours(view) else None
         directories = [FileSpec(path, 0o750, owner.owner, owner.group) for path in paths if path != layout.run_dir]
     return replace(
         view,
         tls=tls_of(view.plan.desired.values, view.store.directory, config, view),
         config=config,
-        limits=text,
-        limits_before=read(FileSpec(instance.service.limits_path())) if instance.service else None,
+        drop_in=text,
+        drop_in_before=read(FileSpec(instance.service.drop_in_path())) if instance.service else None,
         directories=directories,
         config_is_open=config is not None and view.contact is not Contact.KEPT and is_open(config),
     )
@@ -287,7 +287,7 @@ def _directories(view: InstanceView) -> list[str]:
     return list(dict.fromkeys([str(view.wanted_store.directory), *filter(None, parents)]))
 
 
-def _limits_are_ours(view: InstanceView) -> bool:
+def _drop_in_is_ours(view: InstanceView) -> bool:
     """A server that is kept as it is keeps its unit, unless a declared maxclients needs more open files. One that goes back
     to its first configuration has its own again.
     """
@@ -296,8 +296,8 @@ def _limits_are_ours(view: InstanceView) -> bool:
     if view.contact is not Contact.KEPT:
         return view.contact is not Contact.FIRST
     granted = view.unit.open_files if view.unit else None
-    need = limits.open_files(view.plan.desired)
-    ours = view.instance.service is not None and Path(view.instance.service.limits_path()).exists()
+    need = drop_in.open_files(view.plan.desired)
+    ours = view.instance.service is not None and Path(view.instance.service.drop_in_path()).exists()
     return "maxclients" in view.plan.decided and (ours or (granted is not None and granted < need))
 
 

@@ -41,7 +41,7 @@ class SysV:
     def masked(self) -> bool:
         return False  # the script knows no such thing
 
-    def limits_path(self) -> str:
+    def drop_in_path(self) -> str:
         return f"/etc/default/{self.name}"
 
     def prepare(self) -> None:

@@ -1,4 +1,4 @@
-"""What the service of an instance may do: the text of its systemd drop-in, or of its SysV script's defaults. Pure."""
+"""The unit drop-in of an instance, or what its SysV script reads instead: what its service may do. Pure."""
 
 from __future__ import annotations
 

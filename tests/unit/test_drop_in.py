@@ -6,7 +6,7 @@ from configparser import ConfigParser
 
 import pytest
 from ansible.module_utils.redis_ops.base.engine import Engine
-from ansible.module_utils.redis_ops.model import limits
+from ansible.module_utils.redis_ops.model import drop_in
 from ansible.module_utils.redis_ops.model.desired import DesiredState
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS, Layout
 
@@ -14,7 +14,7 @@ DESIRED = DesiredState(Engine.parse("redis 7.0.15"), {"maxclients": 5000})
 
 
 def text(*directories: str, systemd: bool = True, kept: bool = False) -> str:
-    return limits.text(Layout(PRODUCTS["redis"], "default", systemd), DESIRED, directories, kept=kept)
+    return drop_in.text(Layout(PRODUCTS["redis"], "default", systemd), DESIRED, directories, kept=kept)
 
 
 def service_section(text: str) -> dict[str, str]:
@@ -49,4 +49,4 @@ def test_without_systemd_the_script_reads_one_limit(kept):
 
 
 def test_without_a_declaration_the_engine_s_default_counts():
-    assert limits.open_files(DesiredState(Engine.parse("redis 7.0.15"), {})) == 11024
+    assert drop_in.open_files(DesiredState(Engine.parse("redis 7.0.15"), {})) == 11024
