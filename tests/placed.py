@@ -23,9 +23,9 @@ from ansible.module_utils.redis_ops.platform.interface import Platform
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS, Layout
 from ansible.module_utils.redis_ops.platform.packages import Package, Product
 from ansible.module_utils.redis_ops.platform.units import Unit
-from ansible.module_utils.redis_ops.view import declared, describe, strangers
+from ansible.module_utils.redis_ops.view import describe, host_declaration, strangers
 from ansible.module_utils.redis_ops.view import host as view_of_host
-from ansible.module_utils.redis_ops.view.declared import Declared
+from ansible.module_utils.redis_ops.view.host_declaration import HostDeclaration
 
 ME, MINE = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
 HOST = "web1"
@@ -119,11 +119,11 @@ class Placed:
         """The service of an instance."""
         return self._service(self.layout(name).service)
 
-    def declared(self, *entries: Mapping[str, Any], product: str = "", **given: Any) -> Declared:
+    def declared(self, *entries: Mapping[str, Any], product: str = "", **given: Any) -> HostDeclaration:
         """given: settings for all instances, and fields of Declaration."""
         layers = {LAYERS[0]: given.pop("settings", {})}
         declaration = Declaration(entries, {"mine": {}}, "mine", layers, **given)
-        return Declared(PRODUCTS[product or self.engine.name], declaration)
+        return HostDeclaration(PRODUCTS[product or self.engine.name], declaration)
 
     def converge(self, *entries: Mapping[str, Any], **given: Any) -> Result:
         """A run that declares these instances."""
@@ -168,17 +168,19 @@ class Placed:
             for directory in (product.config_dir, product.data_dir, product.log_dir):
                 Path(directory).mkdir(parents=True)
         patch.setattr(current, "PLATFORM", replace(self.platform, products=products, hidden=()))
-        for module in (layout, aside, declared, removal):
+        for module in (layout, aside, host_declaration, removal):
             patch.setattr(module, "STATE_DIRECTORY", str(self.state))
         patch.setattr(aside, "ASIDE", f"{self.state}/aside")
-        for module in (resolve, declared):
+        for module in (resolve, host_declaration):
             patch.setattr(module, "Layout", Here)
         patch.setattr(host, "has_systemd", lambda: True)
         patch.setattr(host, "grantable_open_files", lambda **_: 1_000_000)
         patch.setattr(host, "installed_engine", lambda *_: self.engine)
-        for module in (declared, describe):
+        for module in (host_declaration, describe):
             patch.setattr(module, "service_of", lambda name, _: self._service(name))
-        patch.setattr(Declared, "units", lambda _, resolved: {one.layout.service: self._unit(one) for one in resolved})
+        patch.setattr(
+            HostDeclaration, "units", lambda _, resolved: {one.layout.service: self._unit(one) for one in resolved}
+        )
         patch.setattr(view_of_host, "look_at_units", lambda names: {name: self._service(name).unit() for name in names})
         patch.setattr(view_of_host, "strangers", lambda *_, **__: [])
         patch.setattr(strangers, "of_units", list)
@@ -187,7 +189,7 @@ class Placed:
         patch.setattr(packages, "preferences_path", lambda product: str(self.root / f"etc/apt/ansible-{product.name}"))
         patch.setattr(units, "look", lambda names: {name: self._service(name).unit() for name in names})
 
-    def _unit(self, one: resolve.Resolved) -> Unit:
+    def _unit(self, one: resolve.DesiredInstance) -> Unit:
         return self._service(one.layout.service, one.layout.config).unit()
 
 

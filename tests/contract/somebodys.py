@@ -14,11 +14,11 @@ import witness
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed
 from ansible.module_utils.redis_ops.base.files import FileSpec
-from ansible.module_utils.redis_ops.model.resolve import Resolved, resolve
+from ansible.module_utils.redis_ops.model.resolve import DesiredInstance, resolve
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 from ansible.module_utils.redis_ops.platform.packages import Package
 from ansible.module_utils.redis_ops.platform.units import Unit
-from ansible.module_utils.redis_ops.view.declared import Declared
+from ansible.module_utils.redis_ops.view.host_declaration import HostDeclaration
 from ansible.module_utils.redis_ops.view.instance import Instance
 from existing import Existing, Stored
 from instances import Process, binary_of, until
@@ -205,24 +205,24 @@ def _fill(client: Client, stored: Stored, part: str) -> None:
 
 
 @dataclass(frozen=True)
-class Here(Declared):
+class Here(HostDeclaration):
     """A host that has this one server: what is declared of it, with the service that a test started."""
 
     server: Somebodys | None = None
 
-    def resolved(self, engine: Engine | None) -> list[Resolved]:
+    def resolved(self, engine: Engine | None) -> list[DesiredInstance]:
         assert engine is not None
         return resolve(self.declaration, self.product, engine, systemd=True, memory=MEMORY)
 
-    def units(self, resolved: Sequence[Resolved]) -> dict[str, Unit]:
+    def units(self, resolved: Sequence[DesiredInstance]) -> dict[str, Unit]:
         return {one.layout.service: self.service(one).unit() for one in resolved}
 
-    def service(self, one: Resolved) -> HandMade:
+    def service(self, one: DesiredInstance) -> HandMade:
         del one
         assert self.server is not None
         return self.server.service
 
-    def instance(self, one: Resolved) -> Instance:
+    def instance(self, one: DesiredInstance) -> Instance:
         assert self.server is not None
         built = super().instance(one)
         config = FileSpec(str(self.server.config), 0o640)

@@ -10,14 +10,14 @@ import pytest
 from ansible.module_utils.redis_ops.apply import aside, removal
 from ansible.module_utils.redis_ops.edge import run
 from ansible.module_utils.redis_ops.platform import layout
-from ansible.module_utils.redis_ops.view import declared
+from ansible.module_utils.redis_ops.view import host_declaration
 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_remembered_on_this_machine(tmp_path_factory, monkeypatch):
     """What this project keeps on a host lies in a directory of the test."""
     state = str(tmp_path_factory.getbasetemp() / "ansible-redis")
-    for module in (layout, aside, declared, removal):
+    for module in (layout, aside, host_declaration, removal):
         monkeypatch.setattr(module, "STATE_DIRECTORY", state)
     monkeypatch.setattr(run, "LOCK", f"{state}/lock")
 

@@ -12,7 +12,7 @@ from ansible.module_utils.redis_ops import catalog
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.errors import InvalidInput
 from ansible.module_utils.redis_ops.model.declaration import LAYERS, Declaration
-from ansible.module_utils.redis_ops.model.resolve import Resolved, profile_settings, resolve
+from ansible.module_utils.redis_ops.model.resolve import DesiredInstance, profile_settings, resolve
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +40,7 @@ def declared(
     memory: int = 0,
     is_managed: Any = lambda _: False,
     **given: Any,
-) -> list[Resolved]:
+) -> list[DesiredInstance]:
     layers = dict(zip(LAYERS, (settings or {}, group or {}, host or {})))
     declaration = Declaration(instances, {"empty": {}, **(profiles or {})}, profile, layers, secrets or {}, **given)
     product = PRODUCTS[engine.name]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.redis_ops.base.findings import Finding, Status
 from ansible.module_utils.redis_ops.checks import room
-from ansible.module_utils.redis_ops.model.resolve import Resolved
+from ansible.module_utils.redis_ops.model.resolve import DesiredInstance
 from ansible.module_utils.redis_ops.plan.contact import Contact
 from ansible.module_utils.redis_ops.platform.processes import Process
 from ansible.module_utils.redis_ops.platform.units import FileLimit
@@ -23,7 +23,7 @@ SAVING = {"save": "900 1", "appendonly": "yes"}
 NOT_SAVING = {"save": "", "appendonly": "no"}
 
 
-def one(**settings: Any) -> Resolved:
+def one(**settings: Any) -> DesiredInstance:
     [found] = several({"name": "default", "settings": typed(settings)})
     return found
 
@@ -41,7 +41,7 @@ def findings(view: HostView) -> dict[str, Finding]:
     return {finding.id.removeprefix("preflight."): finding for finding in room.findings(view)}
 
 
-def settled(one_: Resolved, **view: Any) -> Seen:
+def settled(one_: DesiredInstance, **view: Any) -> Seen:
     """One that runs and has every declared value already: no run changes anything of it."""
     first = seen_of(one_)
     plan = first.view.plan

@@ -10,7 +10,7 @@ from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.model.declaration import LAYERS, Declaration
 from ansible.module_utils.redis_ops.model.desired import DesiredState
-from ansible.module_utils.redis_ops.model.resolve import Resolved, resolve
+from ansible.module_utils.redis_ops.model.resolve import DesiredInstance, resolve
 from ansible.module_utils.redis_ops.plan.comparison import Observed
 from ansible.module_utils.redis_ops.plan.contact import Contact
 from ansible.module_utils.redis_ops.plan.plan import build
@@ -57,7 +57,7 @@ class Server:
         self.closed = True
 
 
-def several(*entries: Mapping[str, Any], engine: Engine = REDIS_7, **given: Any) -> list[Resolved]:
+def several(*entries: Mapping[str, Any], engine: Engine = REDIS_7, **given: Any) -> list[DesiredInstance]:
     """Declared instances. given: more fields of a Declaration; settings are those of redis_server_settings."""
     layers = {LAYERS[0]: given.pop("settings", {})}
     systemd, memory = given.pop("systemd", True), given.pop("memory", 0)
@@ -70,7 +70,7 @@ def typed(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name.replace("_", "-"): value for name, value in settings.items()}
 
 
-def unit_of(one: Resolved, **changes: Any) -> Unit:
+def unit_of(one: DesiredInstance, **changes: Any) -> Unit:
     """The unit of the package."""
     layout = one.layout
     found = Unit(
@@ -87,7 +87,7 @@ def unit_of(one: Resolved, **changes: Any) -> Unit:
 
 
 def view_of(
-    one: Resolved,
+    one: DesiredInstance,
     *,
     unit: Optional[Unit] = None,
     file: Optional[str] = None,
@@ -151,7 +151,9 @@ def view_of(
     )
 
 
-def seen_of(one: Resolved, place: Optional[Place] = None, *, taken_over: Sequence[str] = (), **view: Any) -> Seen:
+def seen_of(
+    one: DesiredInstance, place: Optional[Place] = None, *, taken_over: Sequence[str] = (), **view: Any
+) -> Seen:
     """One of a host's instances. view: what view_of() takes."""
     return Seen(one, view_of(one, **view), Place(free=100 * GB) if place is None else place, taken_over)
 

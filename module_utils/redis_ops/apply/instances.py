@@ -18,8 +18,8 @@ from ..platform import sockets
 from ..platform.packages import Package
 from ..server.queues.result import Search
 from ..view import host as view_of_host
-from ..view.declared import Declared
 from ..view.host import HostView, Seen
+from ..view.host_declaration import HostDeclaration
 from ..view.instance import InstanceView
 from ..view.observe import observe
 from .converge import converge
@@ -67,7 +67,7 @@ class Result:
 
 
 def converge_all(
-    declared: Declared,
+    declared: HostDeclaration,
     package: Package,
     *,
     restart: bool,
@@ -98,7 +98,7 @@ def converge_all(
 
 
 def _converge(
-    declared: Declared, view: HostView, *, restart: bool, check: bool, only: Sequence[str], rolling: bool
+    declared: HostDeclaration, view: HostView, *, restart: bool, check: bool, only: Sequence[str], rolling: bool
 ) -> Result:
     result = Result()
     wanted = [seen for seen in view.instances if not only or seen.declared.name in only]
@@ -134,7 +134,13 @@ def _named(error: Exception, seen: Seen) -> str:
 
 
 def _change(
-    declared: Declared, view: InstanceView, queues: Optional[Search], *, restart: bool, check: bool, rolling: bool
+    declared: HostDeclaration,
+    view: InstanceView,
+    queues: Optional[Search],
+    *,
+    restart: bool,
+    check: bool,
+    rolling: bool,
 ) -> tuple[Outcome, InstanceView]:
     """One instance, with its new name where it gets one and may stop for it, or does not run. queues: see converge()."""
     old, new = view.instance.layout, view.instance.successor

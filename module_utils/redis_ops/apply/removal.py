@@ -21,7 +21,7 @@ from ..platform.layout import PRODUCTS
 from ..platform.places import identity
 from ..platform.state import LOCK, STATE_DIRECTORY
 from ..server import datasets, persistence
-from ..view.declared import Declared, is_managed, remembered
+from ..view.host_declaration import HostDeclaration, is_managed, remembered
 from ..view.instance import Instance, InstanceView, record_of
 from ..view.neighbours import Neighbour, neighbours
 from ..view.observe import look
@@ -53,7 +53,7 @@ class Request:
         return f"{self.host}/{name}" in self.data
 
 
-def remove(declared: Declared, request: Request, *, check: bool) -> dict[str, Any]:
+def remove(declared: HostDeclaration, request: Request, *, check: bool) -> dict[str, Any]:
     """The module's result.
 
     Raises InvalidInput, and RedisOpsError for a server that can't be looked at, before anything is touched; ApplyFailed.
@@ -89,7 +89,7 @@ def _remove(view: InstanceView, request: Request, *, check: bool) -> dict[str, A
     return {"instance": view.instance.name, "actions": [what for what, _ in steps], "left": left}
 
 
-def _instances(declared: Declared, request: Request) -> list[Instance]:
+def _instances(declared: HostDeclaration, request: Request) -> list[Instance]:
     """Those that are to go: as they are declared, else as this host remembers them. Raises InvalidInput."""
     found = _managed(declared)
     by_name = {instance.name: instance for instance in reversed(found)}  # the declared product's before the other's
@@ -100,7 +100,7 @@ def _instances(declared: Declared, request: Request) -> list[Instance]:
     return wanted
 
 
-def _managed(declared: Declared) -> list[Instance]:
+def _managed(declared: HostDeclaration) -> list[Instance]:
     """All of this project's, of the declared product first."""
     found = {layout.instance: declared.undeclared(layout) for layout in remembered(declared.product)}
     resolved = declared.resolved(declared.engine())
@@ -145,7 +145,7 @@ def _wrong_confirmations(request: Request, wanted: Sequence[Instance]) -> Iterat
         )
 
 
-def _others(declared: Declared, leaving: Sequence[InstanceView]) -> list[Instance]:
+def _others(declared: HostDeclaration, leaving: Sequence[InstanceView]) -> list[Instance]:
     """The instances that keep their data: those that this host remembers, and those that are declared."""
     declared_ones = [declared.instance(one) for one in declared.resolved(declared.engine())]
     by_state = {instance.state: instance for instance in (*_managed(declared), *declared_ones)}

@@ -19,7 +19,7 @@ from ..model.conffile import is_configuration
 from ..model.startup import parse as parse_startup
 from ..platform.packages import Package
 from ..platform.service import Service
-from ..view.declared import Declared, Exact
+from ..view.host_declaration import Exact, HostDeclaration
 from ..view.instance import Instance, record_of
 from ..view.observe import owned
 from . import aside
@@ -37,7 +37,7 @@ class First:
     unit_files: Mapping[str, str]
 
 
-def restore(declared: Declared, package: Package, name: str, *, check: bool) -> dict[str, Any]:
+def restore(declared: HostDeclaration, package: Package, name: str, *, check: bool) -> dict[str, Any]:
     """The module's result. Raises InvalidInput when there is nothing to go back to, or a key could be lost; ApplyFailed."""
     instance = _instance(declared, name)
     service = instance.service
@@ -67,7 +67,7 @@ def restore(declared: Declared, package: Package, name: str, *, check: bool) -> 
     return _told(result, actions)
 
 
-def _instance(declared: Declared, name: str) -> Instance:
+def _instance(declared: HostDeclaration, name: str) -> Instance:
     found = {one.layout.instance: one for one in declared.resolved(declared.engine())}
     if name not in found:
         raise InvalidInput(

@@ -10,7 +10,7 @@ from ..platform.current import here
 from ..platform.layout import PRODUCTS
 from ..platform.packages import Package
 from ..server.connection import Credentials
-from ..view.declared import Declared
+from ..view.host_declaration import HostDeclaration
 
 # Of all instances of a host; the same in every module that takes them. Documented in doc_fragments/.
 _INSTANCE: Mapping[str, Any] = {
@@ -70,10 +70,10 @@ def declaration_of(given: Mapping[str, Any]) -> Declaration:
     )
 
 
-def declared_of(params: Mapping[str, Any]) -> Declared:
+def declared_of(params: Mapping[str, Any]) -> HostDeclaration:
     """The same, ready to be looked at."""
     given = params["declaration"]
-    return Declared(PRODUCTS[given["product"]], declaration_of(given), logins(given, ""))
+    return HostDeclaration(PRODUCTS[given["product"]], declaration_of(given), logins(given, ""))
 
 
 def package_of(params: Mapping[str, Any]) -> Package:

@@ -25,9 +25,9 @@ from ..plan.eviction import Limit
 from ..platform import host, kernel
 from ..server.queues.result import NOT_LOOKED
 from ..view.attempt import Attempt
-from ..view.declared import Declared
 from ..view.facts import Facts, NotRead
 from ..view.host import looking
+from ..view.host_declaration import HostDeclaration
 from ..view.queues import QUEUES
 from ..view.room import ROOM, Room, available
 
@@ -64,7 +64,7 @@ class Load:
 # --- everything -------------------------------------------------------------------------------------------------------
 
 
-def check(declared: Declared, wanted: kernel.Wanted, version: str, load: Load) -> dict[str, Any]:
+def check(declared: HostDeclaration, wanted: kernel.Wanted, version: str, load: Load) -> dict[str, Any]:
     """A module's result: findings, and the running instances. Of a production host nothing is asked unless it is allowed.
 
     Raises InvalidInput for what is typed wrong.

@@ -30,7 +30,7 @@ MEBIBYTE = 1024**2
 
 
 @dataclass(frozen=True)
-class Resolved:
+class DesiredInstance:
     """One instance, complete.
 
     settings: without secrets, as they may be shown. desired: with them. weak: the names of settings that are this
@@ -64,7 +64,7 @@ class Resolved:
 
 
 class _Layouts(NamedTuple):
-    """Where an instance lives now, and `successor` and `unrecorded` as in Resolved."""
+    """Where an instance lives now, and `successor` and `unrecorded` as in DesiredInstance."""
 
     now: Layout
     successor: Optional[Layout] = None
@@ -80,7 +80,7 @@ def resolve(
     memory: int = 0,
     is_managed: Callable[[Layout], bool] = lambda _: False,
     remembered: Collection[str] = (),
-) -> list[Resolved]:
+) -> list[DesiredInstance]:
     """memory: bytes that this host has, of which `maxmemory: 50%` is a share; 0 when unknown. is_managed: whether a run of
     this project made what lives there. remembered: the names of all instances of which that is true.
 
@@ -116,7 +116,7 @@ def _instance(
     layouts: _Layouts,
     engine: Engine,
     memory: int,
-) -> Resolved:
+) -> DesiredInstance:
     name = str(entry["name"])
     said_profile = str(entry.get("profile") or declaration.profile)
     profile = said_profile or DEFAULT_PROFILE
@@ -135,7 +135,7 @@ def _instance(
     secrets = canonical({**declaration.secrets, **(entry.get("secrets") or {})})
     secrets = {option: value for option, value in secrets.items() if catalog.find(option)}
     desired = DesiredState.parse({**settings, **secrets}, engine, f"instance {name}")
-    return Resolved(
+    return DesiredInstance(
         layout,
         profile,
         settings,
@@ -167,7 +167,7 @@ def _layouts(
 
 
 def _renamed_from_nobody(
-    instances: Sequence[Resolved], declaration: Declaration, remembered: Collection[str]
+    instances: Sequence[DesiredInstance], declaration: Declaration, remembered: Collection[str]
 ) -> Iterator[Problem]:
     """A name that is typed wrong would make an empty instance beside the one that was meant. On a host that has neither
     that one nor any other, the instance is simply new.
@@ -234,7 +234,7 @@ def profile_settings(profiles: Mapping[str, Mapping[str, Any]], name: str, engin
     return {name: settings[name] for name, option in found.items() if option is None or option.exists_at(engine)}
 
 
-def _without_systemd(instances: Sequence[Resolved], *, systemd: bool) -> list[Problem]:
+def _without_systemd(instances: Sequence[DesiredInstance], *, systemd: bool) -> list[Problem]:
     if systemd:
         return []
     return [
@@ -249,7 +249,7 @@ def _without_systemd(instances: Sequence[Resolved], *, systemd: bool) -> list[Pr
     ]
 
 
-def _shared(instances: Sequence[Resolved]) -> list[Problem]:
+def _shared(instances: Sequence[DesiredInstance]) -> list[Problem]:
     """Two instances must not meet on a port, a file or in one data directory."""
     owners: dict[tuple[str, Any], tuple[str, str]] = {}
     problems = []

@@ -18,7 +18,7 @@ from ..base.files import FileSpec, read
 from ..base.owners import must_be_root
 from ..catalog.option import Trait
 from ..model.conffile import HEADER_START
-from ..model.resolve import Resolved
+from ..model.resolve import DesiredInstance
 from ..plan.contact import Contact
 from ..plan.eviction import widens
 from ..platform import access, host, sockets
@@ -32,7 +32,7 @@ from ..server.queues.result import NOT_LOOKED, Search
 from ..server.queues.search import search
 from . import observe, tls
 from .attempt import Attempt, attempt
-from .declared import Declared, is_managed
+from .host_declaration import HostDeclaration, is_managed
 from .instance import Instance, InstanceView
 from .record import foreign_lines, shown
 from .strangers import Stranger, strangers
@@ -72,7 +72,7 @@ class Seen:
     of its file that were not there when the last run left it.
     """
 
-    declared: Resolved
+    declared: DesiredInstance
     view: InstanceView
     place: Place = field(default_factory=Place)
     taken_over: Sequence[str] = ()
@@ -86,7 +86,7 @@ class Seen:
 class Unseen:
     """A declared instance that could not be looked at, and why. tls: of its file and declaration, where it has any."""
 
-    declared: Resolved
+    declared: DesiredInstance
     error: RedisOpsError
     tls: Optional[tls.Facts] = None
 
@@ -134,7 +134,7 @@ class HostView:
 
 
 @contextlib.contextmanager
-def looking(declared: Declared) -> Iterator[HostView]:
+def looking(declared: HostDeclaration) -> Iterator[HostView]:
     """The look of a module that changes nothing. Its connections end with the block.
 
     Raises InvalidInput with everything that is typed wrong.
@@ -146,7 +146,7 @@ def looking(declared: Declared) -> Iterator[HostView]:
         view.close()
 
 
-def look_before_change(declared: Declared, package: Package, *, somaxconn: int) -> HostView:
+def look_before_change(declared: HostDeclaration, package: Package, *, somaxconn: int) -> HostView:
     """With what the host offers to each instance, which guards judge. somaxconn: what the host role sets.
 
     Raises InvalidInput with everything that is typed wrong, and for a run without root's rights.
@@ -155,7 +155,7 @@ def look_before_change(declared: Declared, package: Package, *, somaxconn: int) 
     return look(declared, package.engine, places=True, somaxconn=somaxconn)
 
 
-def look(declared: Declared, engine: Optional[Engine], *, places: bool = False, somaxconn: int = 0) -> HostView:
+def look(declared: HostDeclaration, engine: Optional[Engine], *, places: bool = False, somaxconn: int = 0) -> HostView:
     """engine: the server that is installed, or that the run installs. places: whether to see what the host offers.
 
     Raises InvalidInput with everything that is typed wrong. Never raises for what the host or a server may be.
@@ -186,7 +186,7 @@ def look(declared: Declared, engine: Optional[Engine], *, places: bool = False, 
     )
 
 
-def _seen(declared: Declared, one: Resolved, tried: Attempt, *, places: bool) -> Seen:
+def _seen(declared: HostDeclaration, one: DesiredInstance, tried: Attempt, *, places: bool) -> Seen:
     """Raises RedisOpsError for what could not be looked at."""
     try:
         view = tried.seen()
@@ -198,7 +198,7 @@ def _seen(declared: Declared, one: Resolved, tried: Attempt, *, places: bool) ->
         raise FileUnreadable(f"{one.where}: {told(error)}") from None
 
 
-def _tls_of(one: Resolved, instance: Instance) -> Optional[tls.Facts]:
+def _tls_of(one: DesiredInstance, instance: Instance) -> Optional[tls.Facts]:
     """The TLS of an instance that could not be looked at: as its file has it, then as it is declared."""
     values = dict(one.desired.values)
     with contextlib.suppress(RedisOpsError, OSError):
@@ -249,7 +249,7 @@ def _name_taken(view: InstanceView) -> str:
     return f"{new.service} runs already" if unit is not None and unit.pid else ""
 
 
-def _unrecorded(declared: Declared, one: Resolved) -> str:
+def _unrecorded(declared: HostDeclaration, one: DesiredInstance) -> str:
     """What is there of an instance without a record that shall be renamed; '' for nothing but what the package brings."""
     layout = one.unrecorded
     if layout is None:

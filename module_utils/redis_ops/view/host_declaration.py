@@ -10,7 +10,7 @@ from ..base.files import FileSpec
 from ..base.moves import names_in
 from ..model.conffile import is_configuration
 from ..model.declaration import Declaration
-from ..model.resolve import OLDEST, Resolved, resolve
+from ..model.resolve import OLDEST, DesiredInstance, resolve
 from ..plan.guards import DATA_LOCATION
 from ..platform import host, service, units
 from ..platform.current import here, service_of
@@ -33,9 +33,9 @@ class Exact:
 
 
 @dataclass(frozen=True)
-class Declared:
-    """What is declared of one host. login: ways in, best first, before those that the declaration itself names.
-    exact: name of an instance -> its file, whatever is declared of it.
+class HostDeclaration:
+    """What is declared of one host. login: ways in, best first, before those that the declaration itself names. exact:
+    name of an instance -> its file, whatever is declared of it.
     """
 
     product: Product
@@ -47,7 +47,7 @@ class Declared:
         """The server that is installed; None when there is none."""
         return host.installed_engine(self.product.binary)
 
-    def resolved(self, engine: Engine | None) -> list[Resolved]:
+    def resolved(self, engine: Engine | None) -> list[DesiredInstance]:
         """Raises InvalidInput for what is typed wrong. engine: None to read it for what this host would get."""
         product = self.product
         engine = engine or here().packages.candidate(product) or Engine(product.name, OLDEST[product.name])
@@ -61,18 +61,18 @@ class Declared:
             remembered=[layout.instance for layout in remembered(product) if is_managed(layout)],
         )
 
-    def units(self, resolved: Sequence[Resolved]) -> Mapping[str, Unit]:
+    def units(self, resolved: Sequence[DesiredInstance]) -> Mapping[str, Unit]:
         """The unit of each instance, by the name of its service."""
         if host.has_systemd():
             return units.look(one.layout.service for one in resolved)
         found = [self.service(one) for one in resolved]
         return {one.name: one.unit() for one in found}
 
-    def service(self, one: Resolved) -> service.Service:
+    def service(self, one: DesiredInstance) -> service.Service:
         """What starts it."""
         return service_of(one.layout.service, str(one.desired.get("pidfile") or one.layout.pid_file))
 
-    def instance(self, one: Resolved) -> Instance:
+    def instance(self, one: DesiredInstance) -> Instance:
         """One of them, with its service."""
         layout = one.layout
         exact = self.exact.get(one.name)
