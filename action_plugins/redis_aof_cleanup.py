@@ -11,4 +11,4 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_control.typed import TypedAction as ActionModule  # noqa: E402, F401 - found only now
+from ansible.module_utils.redis_control.validating import ValidatingAction as ActionModule  # noqa: E402, F401 - found only now

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_control import arguments, typed  # noqa: E402 - found only now
+from ansible.module_utils.redis_control import arguments, validating  # noqa: E402 - found only now
 from ansible.module_utils.redis_control.report import checklist  # noqa: E402
 from ansible.module_utils.redis_control.verdicts import READY  # noqa: E402
 from ansible.module_utils.redis_ops.base.findings import as_records  # noqa: E402
@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Fails only where the module does."""
         result = super().run(tmp, task_vars)
-        wrong = typed.of_declaration(self._task.args.get("declaration"))
+        wrong = validating.of_declaration(self._task.args.get("declaration"))
         if wrong:
             result.update(failed=True, msg="\n".join(map(str, wrong)))
             return result

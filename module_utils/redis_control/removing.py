@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..redis_ops.base.errors import Problem
-from .typed import TypedAction
+from .validating import ValidatingAction
 
 
-class RemoveAction(TypedAction):
+class RemoveAction(ValidatingAction):
     """Runs redis_remove, unless the deletion of data is confirmed for a host that is not in the run."""
 
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import documented_commands
 import yaml
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.redis_control import typed
+from ansible.module_utils.redis_control import validating
 from ansible.module_utils.redis_control.report import waivers
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.errors import RedisOpsError
@@ -192,7 +192,7 @@ def _of_module(name: str, given: Mapping[str, Any]) -> Iterator[str]:
     if path.exists():
         yield from ArgumentSpecValidator(arguments(path)).validate(given).error_messages
         kind = _action(name)
-        if kind is not None and issubclass(kind, typed.TypedAction):
+        if kind is not None and issubclass(kind, validating.ValidatingAction):
             yield from map(str, kind.problems(object.__new__(kind), given))
         return
     found = module_loader.find_plugin(name)
@@ -238,7 +238,7 @@ def _of_servers(text: str, given: Mapping[str, Any]) -> Iterator[str]:
     """The declaration as the role makes it of these variables, through the check of what was typed and the resolver."""
     declared = _plain(_templar(text, given).template(_of_roles()["redis_server_declaration"]))
     yield from ArgumentSpecValidator(of_declaration.ARGUMENTS).validate({"declaration": declared}).error_messages
-    found = [str(problem) for problem in typed.of_declaration(declared)]
+    found = [str(problem) for problem in validating.of_declaration(declared)]
     yield from found
     if not found:
         product, engine = PRODUCTS[declared["product"]], Engine.parse("redis 7.0.15")
@@ -259,7 +259,7 @@ def _of_loads(_: str, given: Mapping[str, Any]) -> Iterator[str]:
     """The answer of the action plugin that checks what was typed for a load test."""
     places = {f"{OF_LOADS}generators": [], f"{OF_LOADS}address": "192.0.2.1", f"{OF_LOADS}reports": "/reports"}
     variables = {**_of_roles(), **places, "ansible_host": "192.0.2.1", **given}
-    kind = _action("redis_load_typed")
+    kind = _action("redis_load_validate_input")
     templar = MagicMock(template=lambda value: value)
     action = kind(MagicMock(args={}, async_val=0, check_mode=False), *[MagicMock()] * 3, templar, MagicMock())
     found = action.run(task_vars={name: value for name, value in variables.items() if name.startswith(("redis_", "_"))})

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from ansible.module_utils.redis_control.typed import of_declaration
+from ansible.module_utils.redis_control.validating import of_declaration
 from ansible.module_utils.redis_ops import catalog
 from ansible.module_utils.redis_ops.edge import arguments
 from ansible.module_utils.redis_ops.model import declaration

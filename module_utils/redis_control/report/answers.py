@@ -21,7 +21,13 @@ NAME, TEXT, ERROR = 200, 2000, 8000  # characters of an id or a name, of a text,
 INSTANCES, FINDINGS, OPTIONS, LINES = 100, 2000, 1000, 5000  # of one host
 BYTES = 2_000_000  # of the texts of one host
 # Modules that do all of their work on the control node: what they call a report is one.
-REPORTERS = ("redis_drift_report", "redis_drift_waive", "redis_load_compare", "redis_load_report", "redis_load_typed")
+REPORTERS = (
+    "redis_drift_report",
+    "redis_drift_waive",
+    "redis_load_compare",
+    "redis_load_report",
+    "redis_load_validate_input",
+)
 VALUES = ("declared", "file", "running", "default", "applied")
 
 _FROM_A_HOST = tuple(state.value for state in State if state not in (State.IN_SYNC, State.WAIVED))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: redis_load_typed
+module: redis_load_validate_input
 short_description: Check everything that was typed for a load test, before anything is touched
 description:
   - Compares the variables of the role C(redis_loadtest) with their kinds in its argument_specs, with the limits of the load
@@ -22,7 +22,7 @@ author:
 
 EXAMPLES = r"""
 - name: Check what was typed
-  redis_load_typed:
+  redis_load_validate_input:
   register: typed
 """
 

@@ -1,5 +1,5 @@
 # Copyright: ansible-redis contributors. MIT license, see LICENSE.
-"""Check what was typed for a load test, on the control node. library/redis_load_typed.py documents it."""
+"""Check what was typed for a load test, on the control node. library/redis_load_validate_input.py documents it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.redis_control import tree  # noqa: E402 - found only now
-from ansible.module_utils.redis_control.load import guide, thresholds, typed  # noqa: E402
+from ansible.module_utils.redis_control.load import guide, thresholds, validate_input  # noqa: E402
 from ansible.module_utils.redis_load import options  # noqa: E402
 from ansible.module_utils.redis_load.jobs import config as jobs_config  # noqa: E402
 from ansible.module_utils.redis_load.users import config as users_config  # noqa: E402
@@ -52,13 +52,13 @@ class ActionModule(ActionBase):
             except AnsibleError as error:  # noqa: PERF203 - each is told
                 problems.append(Problem(name, str(error.message), "a value that can be computed", "correct it"))
         problems += _of_the_programs(specs[ROLE], values)
-        problems += _of_the_targets(values)
+        problems += _of_the_thresholds(values)
         for_bullmq = values.get("redis_loadtest_bullmq_options") or {}
         if isinstance(for_bullmq, Mapping):
             known_options = self._templar.template(given["__redis_loadtest_bullmq_options"])
-            problems += typed.bullmq(known_options, for_bullmq, "redis_loadtest_bullmq_options")
+            problems += validate_input.bullmq(known_options, for_bullmq, "redis_loadtest_bullmq_options")
         try:
-            result.update(changed=False, numbers=typed.check(specs[ROLE], values, names, known, problems))
+            result.update(changed=False, numbers=validate_input.check(specs[ROLE], values, names, known, problems))
         except RedisOpsError as error:
             lines = str(error).splitlines()
             result.update(failed=True, msg=str(error), exit_code=1, report=[f"FAILED: {line}" for line in lines])
@@ -84,13 +84,13 @@ def _of_the_programs(specs: Mapping[str, Any], values: Mapping[str, Any]) -> Ite
     """By what each program itself says of its options."""
     users, jobs = (values.get(f"redis_loadtest_{name}") or {} for name in ("load", "jobs"))
     if isinstance(users, Mapping):
-        told = options.mistakes(users_config.Config, {**typed.numbers(specs, values, NUMBERS), **users})
-        yield from typed.mistakes(told, "redis_loadtest_load", users)
+        told = options.mistakes(users_config.Config, {**validate_input.numbers(specs, values, NUMBERS), **users})
+        yield from validate_input.mistakes(told, "redis_loadtest_load", users)
     if isinstance(jobs, Mapping):
-        yield from typed.mistakes(options.mistakes(jobs_config.Config, jobs), "redis_loadtest_jobs", jobs)
+        yield from validate_input.mistakes(options.mistakes(jobs_config.Config, jobs), "redis_loadtest_jobs", jobs)
 
 
-def _of_the_targets(values: Mapping[str, Any]) -> Iterator[Problem]:
+def _of_the_thresholds(values: Mapping[str, Any]) -> Iterator[Problem]:
     own, changes = (values.get(f"redis_loadtest_{name}") or {} for name in ("profiles", "targets"))
     if not (isinstance(own, Mapping) and isinstance(changes, Mapping)):
         return  # told already

@@ -11,7 +11,7 @@ from unittest.mock import MagicMock
 
 import pytest
 import yaml
-from ansible.module_utils.redis_control import core_version, typed
+from ansible.module_utils.redis_control import core_version, validating
 from ansible.module_utils.redis_ops.edge import arguments
 from ansible.module_utils.redis_ops.model.declaration import LAYERS
 
@@ -74,7 +74,7 @@ def test_every_module_that_takes_settings_has_a_plugin_that_checks_them():
             expected.add(path.stem)
     assert expected == {*OF_ALL, *OF_ONE}
     for name in expected:
-        assert issubclass(Plugin(name).kind, typed.TypedAction)
+        assert issubclass(Plugin(name).kind, validating.ValidatingAction)
 
 
 @pytest.mark.parametrize("name", OF_ALL)
@@ -159,7 +159,9 @@ def test_a_missing_declaration_is_the_module_s_to_refuse():
 
 def test_what_the_control_node_checks_is_what_the_module_takes():
     options = arguments.ARGUMENTS["declaration"]["options"]
-    assert typed.of_declaration({name: spec.get("default", GOOD.get(name)) for name, spec in options.items()}) == []
+    assert (
+        validating.of_declaration({name: spec.get("default", GOOD.get(name)) for name, spec in options.items()}) == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,7 @@ def test_what_the_control_node_checks_is_what_the_module_takes():
     ],
 )
 def test_who_runs_it_and_from_where(variables, told):
-    found = typed.caller(variables)
+    found = validating.caller(variables)
     assert found.endswith(told)
     assert "@" in found
 

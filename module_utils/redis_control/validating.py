@@ -16,7 +16,7 @@ from ..redis_ops.model import declaration
 from . import core_version
 
 
-class TypedAction(ActionBase):
+class ValidatingAction(ActionBase):
     """Runs the module of the same name, if nothing is wrong with what was typed."""
 
     TRANSFERS_FILES = False

@@ -13,7 +13,7 @@ import yaml
 ROOT = Path(__file__).parent.parent.parent
 ROLE = ROOT / "roles" / "redis_loadtest"
 sys.path.insert(0, str(ROOT / "action_plugins"))
-from redis_load_typed import ActionModule  # noqa: E402 - after the path to it
+from redis_load_validate_input import ActionModule  # noqa: E402 - after the path to it
 
 OWN = [
     *(("redis_loadtest_generators", ["localhost"]), ("redis_loadtest_address", "192.0.2.1")),
@@ -154,7 +154,7 @@ def test_lists_and_files_may_be_typed_as_before():
 @pytest.mark.parametrize("name", ["preflight", "validate", "compare", "bullmq_options"])
 def test_it_is_the_first_task_of_each_way_in(name):
     first = yaml.safe_load((ROLE / "tasks" / f"{name}.yml").read_text())[0]
-    assert "redis_load_typed" in first
+    assert "redis_load_validate_input" in first
     assert first["register"] == "__redis_loadtest_typed"
     assert "run_once" not in first
 
