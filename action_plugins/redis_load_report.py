@@ -27,8 +27,8 @@ from ansible.module_utils.redis_control.report import (  # noqa: E402
     checklist,
     load_answers,
     load_document,
+    load_record,
     load_results,
-    loadtest,
     outputs,
     readiness,
     shape,
@@ -184,7 +184,7 @@ def _record(
     checks: Sequence[Mapping[str, Any]],
     runs: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    return loadtest.build(
+    return load_record.build(
         hosts,
         limits,
         time=_now().isoformat(timespec="seconds"),

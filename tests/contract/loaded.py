@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import bull
 import pytest
 from ansible.module_utils.redis_control.load import guide
-from ansible.module_utils.redis_control.report import loadtest
+from ansible.module_utils.redis_control.report import load_record
 from ansible.module_utils.redis_ops.load import snapshot
 from ansible.module_utils.redis_ops.view.attempt import attempt
 from instances import Lab, laboratory, until
@@ -101,7 +101,7 @@ class Trial:
                 load = {**result["phases"]["load"], "late_us": {}}
                 changes = {"phases": {**result["phases"], "load": load}, "cpu": {}}
             runs.append({**run, "result": result and {**result, **changes}})
-        return loadtest.build({"here": self._snapshots}, guide.THRESHOLDS, time="", inventory="", runs=runs)
+        return load_record.build({"here": self._snapshots}, guide.THRESHOLDS, time="", inventory="", runs=runs)
 
 
 def missed(document: Mapping[str, Any]) -> dict[str, str]:

@@ -20,9 +20,9 @@ from ansible.module_utils.redis_ops.base.text import printable
 from attacks import EVERY, names
 from checked import build, finding, looked, scope, seen
 from hypothesis import given
+from load_records import build as build_load
+from load_records import check, jobs, run, snapshots, users
 from load_runs import report
-from loadtested import build as build_load
-from loadtested import check, jobs, run, snapshots, users
 from rendered import exposed, lines, page, xml
 from strategies import quick
 from test_report_outputs import metrics

@@ -6,7 +6,7 @@ from copy import deepcopy
 
 import pytest
 from ansible.module_utils.redis_control.load import guide, thresholds, verdict, window
-from ansible.module_utils.redis_control.report import loadtest
+from ansible.module_utils.redis_control.report import load_record
 from ansible.module_utils.redis_ops.base.errors import InvalidInput
 from ansible.module_utils.redis_ops.load.snapshot import cpu_ticks, histograms
 from rendered import lines
@@ -368,14 +368,14 @@ def document(*changes: dict) -> dict:
     hosts = {
         f"h{number}": {"before": [BEFORE], "after": [{**after(), **change}]} for number, change in enumerate(changes)
     }
-    return loadtest.build(hosts, guide.THRESHOLDS, time="2026-11-23T00:00:00+00:00", inventory="inventories/local")
+    return load_record.build(hosts, guide.THRESHOLDS, time="2026-11-23T00:00:00+00:00", inventory="inventories/local")
 
 
 @pytest.mark.parametrize(("queues", "word", "note"), [(True, "FAIL", ""), (False, "PASS", ""), (None, "PASS", "queue")])
 def test_a_queue_among_what_is_evicted_loses_no_key(queues, word, note):
     """One key in a thousand: the guide's 5 % are for caches."""
     hosts = {"h": {"before": [{**BEFORE, "has_queues": queues}], "after": [after(evicted_keys=1)]}}
-    [place] = loadtest.build(hosts, guide.THRESHOLDS, time="", inventory="")["instances"]
+    [place] = load_record.build(hosts, guide.THRESHOLDS, time="", inventory="")["instances"]
     assert place["verdict"] == word
     assert ("load.evicted_keys" in {finding["id"] for finding in place["findings"]}) == (word == "FAIL")
     [share] = [finding["actual"] for finding in place["findings"] if finding["id"] == "load.evicted_share"]
@@ -393,7 +393,7 @@ def test_no_load_proves_nothing():
     made = document({"numbers": {**BEFORE["numbers"], "total_commands_processed": 200}})
     assert made["verdict"] == "INVALID"
     assert "no load" in "\n".join(lines(made))
-    assert loadtest.build({}, guide.THRESHOLDS, time="", inventory="")["verdict"] == "INVALID"
+    assert load_record.build({}, guide.THRESHOLDS, time="", inventory="")["verdict"] == "INVALID"
 
 
 def test_what_is_void_was_not_counted():
@@ -401,5 +401,5 @@ def test_what_is_void_was_not_counted():
 
 
 def test_a_window_that_nobody_closed_proves_nothing():
-    made = loadtest.build({"h": {"before": [BEFORE]}}, guide.THRESHOLDS, time="", inventory="")
+    made = load_record.build({"h": {"before": [BEFORE]}}, guide.THRESHOLDS, time="", inventory="")
     assert made["verdict"] == "INVALID"

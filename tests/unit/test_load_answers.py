@@ -13,11 +13,11 @@ from ansible.module_utils.redis_control.report import load_answers, load_results
 from attacks import EVERY
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loadtested import HOST, SNAPSHOT, build, check, jobs, run, snapshots, users
+from load_records import HOST, SNAPSHOT, build, check, jobs, run, snapshots, users
 from rendered import lines, page, xml
 from test_answers import anything, places, with_change, without
+from test_load_outputs import problems
 from test_load_report_action import RESULTS, SNAPSHOTS, Play, loaded
-from test_loadtest_outputs import problems
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
 from redis_load_report import PREFLIGHT

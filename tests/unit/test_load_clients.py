@@ -6,7 +6,7 @@ from copy import deepcopy
 
 import pytest
 from ansible.module_utils.redis_control.load import clients
-from ansible.module_utils.redis_control.report import loadtest
+from ansible.module_utils.redis_control.report import load_record
 from rendered import lines
 from test_load import BEFORE, after, guide
 
@@ -86,7 +86,7 @@ def document(*results: dict | None, kind: str = "users", then: dict | None = Non
         {"host": "h", "instance": "cache", "kind": kind, "name": f"g{number}", "result": one, "said": "it broke"}
         for number, one in enumerate(results)
     ]
-    return loadtest.build(hosts, guide.THRESHOLDS, time="", inventory="", runs=runs)
+    return load_record.build(hosts, guide.THRESHOLDS, time="", inventory="", runs=runs)
 
 
 def finding(made: dict, metric: str) -> dict:
@@ -227,7 +227,7 @@ def test_writes_that_wait_for_the_disk_are_told_of_it():
     config = {**BEFORE["config"], "appendonly": "yes", "appendfsync": "always"}
     hosts = {"h": {"before": [{**BEFORE, "config": config}], "after": [{**after(), "config": config}]}}
     run = {"host": "h", "instance": "cache", "kind": "users", "name": "g", "said": ""}
-    made = loadtest.build(hosts, guide.THRESHOLDS, time="", inventory="", runs=[{**run, "result": result()}])
+    made = load_record.build(hosts, guide.THRESHOLDS, time="", inventory="", runs=[{**run, "result": result()}])
     assert "(appendfsync always" in finding(made, "session_p95_ms")["actual"]
     assert "appendfsync" not in finding(made, "cache_p95_ms")["actual"]
     assert not any("appendfsync" in item["actual"] for item in document(result())["instances"][0]["findings"])

@@ -13,7 +13,7 @@ from unittest.mock import MagicMock
 from xml.etree import ElementTree as ET
 
 import pytest
-from loadtested import HOST, SNAPSHOT, check, snapshots, users
+from load_records import HOST, SNAPSHOT, check, snapshots, users
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
 from redis_load_report import CHECKS, PLAN, PREFLIGHT, RESULTS, ActionModule, _thresholds

@@ -9,7 +9,7 @@ from checked import MAXMEMORY, looked
 from checked import build as build_check
 from hypothesis import given
 from hypothesis import strategies as st
-from loadtested import build, run, snapshots, users
+from load_records import build, run, snapshots, users
 from rendered import lines
 
 SCALES = (verdicts.LOAD_TEST, verdicts.READINESS, verdicts.DRIFT_CHECK, verdicts.COMPARISON)

@@ -10,7 +10,7 @@ from ...redis_ops.base.findings import Status
 from ..verdicts import FAIL, INVALID, PASS
 from . import findings, load_page
 from .document import printable
-from .loadtest import JOBS, USERS, doubts
+from .load_record import JOBS, USERS, doubts
 from .model import Document, Gauge, Row, Sample, Subject, gauge
 from .prometheus import seconds
 

@@ -13,7 +13,7 @@ import pytest
 from ansible.module_utils.redis_control.report import readiness
 from hypothesis import given
 from hypothesis import strategies as st
-from loadtested import PHASES, build, check, jobs, run, sample, snapshots, users
+from load_records import PHASES, build, check, jobs, run, sample, snapshots, users
 from rendered import exposed, lines, xml
 from rendered import page as render
 from strategies import quick

@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from ansible.module_utils.redis_control.load import guide
-from ansible.module_utils.redis_control.report import loadtest
+from ansible.module_utils.redis_control.report import load_record
 
 NOON = "2026-11-23T12:00:00+00:00"
 HOST, GENERATOR = "redis1.example.com", "generator1.example.com"
@@ -192,7 +192,7 @@ def build(
     host: str = HOST,
     label: str = "",
 ) -> dict[str, Any]:
-    return loadtest.build(
+    return load_record.build(
         {host: seen or snapshots()},
         guide.THRESHOLDS,
         time=NOON,

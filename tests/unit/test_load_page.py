@@ -19,7 +19,7 @@ from ansible.module_utils.redis_control.report.blocks import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from loadtested import HOST, NONE, PHASES, build, check, jobs, run, sample, snapshots, users
+from load_records import HOST, NONE, PHASES, build, check, jobs, run, sample, snapshots, users
 from rendered import document_of, walk
 from strategies import quick
 
