@@ -14,7 +14,9 @@ import documented_commands
 import pytest
 import yaml
 from ansible.module_utils.redis_ops.base import commands
+from checked import finding
 from specs import COLLECTION, ROOT
+from test_drift_playbooks import Lab
 
 PLAYBOOKS = ROOT / "playbooks"
 VERBS = {"check", "clear", "compare", "describe", "judge", "remove", "restore", "run", "schedule", "waive", "write"}
@@ -198,3 +200,12 @@ def test_an_alias_ends_as_its_playbook_does(old, words, inventory):
     ended = [run(f"playbooks/{name}.yml", *words, inventory=inventory) for name in (old, ALIASES[old])]
     assert ended[0] == ended[1]
     assert ended[0][0] != 0
+
+
+def test_a_schedule_that_was_installed_with_an_old_name_gets_its_report_and_exit_code(tmp_path):
+    """What /etc/redis-drift.json of a machine says stays as it was installed."""
+    lab = Lab(tmp_path)
+    lab.finds("redis1", finding("option.hz"))
+    status, said = lab.play("drift.yml")
+    assert (status, "DRIFT: " in said) == (2, True), said
+    assert lab.document()["counts"]["live_not_persisted"] == 1
