@@ -250,11 +250,11 @@ def _results(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _parts(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The results of a task: one for each item of a loop, one for each instance, or itself."""
+    """The results of a task: one for each item of a loop, and in it one for each instance, and itself."""
     return [
         one
         for part in _results(found)
-        for one in (_mappings(part.get("converged")) or [*_mappings(part.get("removed")), part])
+        for one in (*_mappings(part.get("converged")), *_mappings(part.get("removed")), part)
     ]
 
 

@@ -120,17 +120,13 @@ findings:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.redis_ops.edge import run
+from ansible.module_utils.redis_ops.edge import kernel_arguments, run
 from ansible.module_utils.redis_ops.platform import kernel
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            "sysctl": {"type": "dict", "default": {}},
-            "transparent_hugepage": {"choices": ["never", "madvise", kernel.UNMANAGED], "default": "never"},
-            "open_files": {"type": "int", "default": 11024},
-        },
+        argument_spec=dict(kernel_arguments.ARGUMENTS),
         supports_check_mode=True,
     )
     given = module.params
@@ -138,8 +134,7 @@ def main() -> None:
         module.fail_json(msg="kernel settings need root on the target; add become: true")
 
     def work() -> dict:
-        wanted = kernel.parse_wanted(given["sysctl"], given["transparent_hugepage"], given["open_files"])
-        return kernel.converge(kernel.Machine(), wanted, check=module.check_mode)
+        return kernel.converge(kernel.Machine(), kernel_arguments.wanted_of(given), check=module.check_mode)
 
     run.answer(module, lambda: run.in_turn(work, given, "" if module.check_mode else "provision"))
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.redis_ops.apply import aside
 from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.server.persistence import Store
+from ansible.module_utils.redis_ops.view.instance import Instance, record_of
 
 STAMP = "20261127T013634Z"
 KEY = "7736c4d0b05b91c5"
@@ -103,9 +106,32 @@ def test_the_draft_of_a_copy_that_a_killed_run_left_is_removed(tmp_path):
     ]
     for name in (*stays, f".redis.conf.{STAMP}.before-ansible.{KEY}.draft"):
         (tmp_path / name).write_text("requirepass hunter2\n")
-    aside.sweep_copies(config)
+    instance = Instance("a", "instance a", {}, config=config)
+    assert aside.has_drafts(instance)
+    aside.sweep_drafts(instance)
     assert {path.name for path in tmp_path.iterdir()} == set(stays)
-    aside.sweep_copies(FileSpec(str(tmp_path / "nowhere" / "redis.conf")))
+    assert not aside.has_drafts(instance)
+    nowhere = replace(instance, config=FileSpec(str(tmp_path / "nowhere" / "redis.conf")))
+    assert not aside.has_drafts(nowhere)
+    aside.sweep_drafts(nowhere)
+
+
+@pytest.mark.parametrize("name", ["redis.conf", "applied.json", "applied.json.last-good", "limits.conf"])
+def test_what_a_killed_run_left_of_any_file_of_an_instance_is_known_and_removed(tmp_path, name):
+    service = SimpleNamespace(drop_in_path=lambda: str(tmp_path / "limits.conf"))
+    config, state = FileSpec(str(tmp_path / "redis.conf")), str(tmp_path / "applied.json")
+    instance = Instance("a", "instance a", {}, config=config, state=state, service=service)
+    name = Path(record_of(instance).last_good_path).name if name.endswith("last-good") else name
+    draft = tmp_path / f".{name}.{KEY}.draft"
+    draft.write_text("requirepass hunter2\n")
+    assert aside.has_drafts(instance)
+    if os.geteuid() == 0:
+        os.chown(draft, 65534, 65534)
+        assert not aside.has_drafts(instance), "what somebody else made is not ours to remove"
+        os.chown(draft, 0, 0)
+    aside.sweep_drafts(instance)
+    assert not draft.exists()
+    assert not aside.has_drafts(instance)
 
 
 def test_the_draft_of_a_unit_file_is_none_that_was_moved_away(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.redis_ops.apply import instances
 from ansible.module_utils.redis_ops.apply.foresee import Outcome
-from ansible.module_utils.redis_ops.apply.instances import Done, Result, converge_all, in_turn
+from ansible.module_utils.redis_ops.apply.instances import Done, Result, converge_all, in_turn, settled
 from ansible.module_utils.redis_ops.base.errors import ApplyFailed, CommandRefused, InvalidInput, Problem
 from ansible.module_utils.redis_ops.base.findings import Finding, Status
 from ansible.module_utils.redis_ops.checks import preflight
@@ -118,6 +118,7 @@ class Run:
         self.searches: list[Any] = []
         self.owes: set[str] = set()
         self.wrong: set[str] = set()
+        self.changes: set[str] = set(NAMES)
         monkeypatch.setattr(host, "look", lambda *_, **__: view)
         monkeypatch.setattr(instances, "observe", lambda instance: self._view(instance.name))
         monkeypatch.setattr(instances, "converge", self._converge)
@@ -134,7 +135,10 @@ class Run:
         if instance.name in self.fails:
             raise self.fails[instance.name]
         owed = [{"option": "databases"}] if instance.name in self.owes and not restart else []
-        return Outcome(changed=True, actions=["write"], diff=[], pending_restart=owed, restarted=restart), seen
+        changed = instance.name in self.changes
+        actions = ["write"] if changed else []
+        restarted = restart and changed
+        return Outcome(changed=changed, actions=actions, diff=[], pending_restart=owed, restarted=restarted), seen
 
     def _verify(self, view: Any) -> list[Finding]:
         status = Status.FAIL if view.instance.name in self.wrong else Status.PASS
@@ -279,3 +283,64 @@ def test_a_refused_spare_port_is_no_defect():
     seen = [replace(one, view=replace(one.view, connection=Refusing())) for one in moving(a="b", b="a")]
     assert sorted(order(*seen)) == ["a", "b"]
     assert list(itertools.chain(*(one.view.connection.sent for one in seen))) == []
+
+
+# --- nothing to do ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def still(run, monkeypatch):
+    """A host on which nothing is to be done. Called, it says what settled() finds."""
+    run.changes.clear()
+    run.drafts = set()
+    monkeypatch.setattr(instances.aside, "has_drafts", lambda instance: instance.name in run.drafts)
+    monkeypatch.setattr(instances.data, "moving_later", lambda _: iter(()))
+    run.settled = lambda **given_: settled(None, run.view, **{"restart": False, "check": False, **given_})
+    return run
+
+
+def test_a_host_that_is_as_declared_is_verified_by_the_look(still):
+    found = still.settled().as_record()
+    assert found["changed"] is False
+    assert [(one["instance"], one["findings"][0]["status"]) for one in found["converged"]] == [
+        (name, Status.PASS) for name in "abc"
+    ]
+    assert {check for _, _, check in still.asked} == {True}, "nothing but what check mode does"
+    assert not any(seen.view.connection.sent for seen in still.view.instances)
+
+
+def test_it_is_what_the_run_itself_returns(still):
+    assert still.settled().as_record() == still().as_record()
+
+
+def test_check_mode_verifies_nothing_where_nothing_is_to_be_done(still):
+    assert [done.findings for done in still.settled(check=True).done] == [None, None, None]
+
+
+def test_a_restart_that_is_owed_and_not_allowed_is_reported(still):
+    still.owes.add("b")
+    found = still.settled().as_record()
+    assert [one["pending_restart"] for one in found["converged"]] == [[], [{"option": "databases"}], []]
+
+
+@pytest.mark.parametrize("name", "abc")
+@pytest.mark.parametrize(
+    "unsettle",
+    [
+        pytest.param(lambda run, name: run.changes.add(name), id="a change"),
+        pytest.param(lambda run, name: run.fails.update({name: ApplyFailed("no")}), id="a refusal"),
+        pytest.param(lambda run, name: run.fails.update({name: OSError(errno.EACCES, "no", "/x")}), id="not read"),
+        pytest.param(lambda run, name: run.drafts.add(name), id="what a killed run left"),
+        pytest.param(lambda run, name: run.wrong.add(name), id="a failed verification"),
+    ],
+)
+def test_the_run_itself_has_to_see_to_the_rest(still, name, unsettle):
+    unsettle(still, name)
+    assert still.settled() is None
+
+
+def test_data_that_a_later_restart_would_move_is_left_to_the_run(still, monkeypatch):
+    problem = Problem("instance a", "no", "yes", "mend it")
+    monkeypatch.setattr(instances.data, "moving_later", lambda _: iter((problem,)))
+    assert still.settled() is None
+    assert still.settled(restart=True) is not None

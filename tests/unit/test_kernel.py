@@ -210,6 +210,31 @@ def test_drift_is_undone(converged, drift, changes):
     assert converged.converge()["changed"] is False
 
 
+def settled(host: Host) -> list[dict[str, str]] | None:
+    return kernel.settled(host.machine, kernel.parse_wanted(GUIDE, "never", 11024))
+
+
+def test_a_settled_machine_has_the_findings_of_a_run_and_is_left_alone(host):
+    assert settled(host) is None
+    host.converge()
+    before = host.everything()
+    found = settled(host)
+    assert host.everything() == before
+    assert found == host.converge()["findings"]
+
+
+@pytest.mark.parametrize(("drift", "changes"), DRIFTS.values(), ids=DRIFTS)
+def test_a_machine_that_drifted_is_not_settled(converged, drift, changes):
+    converged.put(drift)
+    assert (settled(converged) is None) == bool(changes)
+
+
+def test_a_machine_with_a_failure_that_no_run_can_change_is_not_settled(host):
+    host.put({"etc/sysctl.d/zz.conf": "vm.swappiness = 10\n"})
+    assert host.converge()["changed"]
+    assert settled(host) is None
+
+
 @pytest.mark.parametrize("check", [True, False], ids=["check", "run"])
 def test_file_that_is_not_utf8_gives_a_result_that_is(converged, check):
     (converged.root / OURS).write_bytes(b"# caf\xe9\n")

@@ -25,7 +25,7 @@ MOST = {
     "redis_instances": 280,
     "redis_restore": 282,
     "redis_load_preflight": 280,
-    "redis_preflight": 230,
+    "redis_preflight": 300,
     "redis_verify": 238,
 }
 MOST_OF_OTHERS = 222

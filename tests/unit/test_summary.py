@@ -195,6 +195,22 @@ def test_each_instance_of_a_result_is_told_by_its_name():
     ]
 
 
+def test_a_look_at_a_host_that_is_as_declared_tells_of_the_host_and_its_instances():
+    found = [
+        finding("PASS", id="kernel.vm.swappiness", subject="vm.swappiness"),
+        finding("WARN", id="preflight.memory"),
+    ]
+    one = converged("a", findings=[finding("PASS", subject="instance a")])
+    told = Run().ok({"changed": False, "findings": found, "converged": [one]}).told()
+    assert told[:4] == [
+        "web1: ok",
+        "  changed         nothing",
+        "  verified        kernel: vm.swappiness",
+        "                  instance a: ping",
+    ]
+    assert any(line.startswith("  warning") for line in told)
+
+
 def test_the_last_look_at_an_instance_counts():
     """The restart of a rolling run comes later: what it has paid is owed no more, and what it has proved is proved once."""
     before = converged("a", actions=["write /a"], pending_restart=[OWED], findings=[finding("WARN", actual="old")])

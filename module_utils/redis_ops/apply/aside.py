@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import stat
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import PurePosixPath
@@ -14,7 +15,7 @@ from typing import Optional
 from ..base.change import Change
 from ..base.drafts import DRAFT
 from ..base.errors import FileRefused
-from ..base.files import FileSpec, look, read, sweep, write
+from ..base.files import FileSpec, drafts_left, look, read, sweep, write
 from ..base.moves import Owner, move, names_in, remove_file
 from ..base.paths import naming, open_directory
 from ..base.statefile import keep_private
@@ -51,15 +52,15 @@ def drop_copies(config: FileSpec, text: Optional[str]) -> None:
             remove_file(copy, config.owner)
 
 
-def sweep_copies(config: FileSpec) -> None:
-    """Remove what a killed run left of such a copy: it has the secrets of the file. Raises nothing."""
+def _unfinished_copies(config: FileSpec) -> Iterator[FileSpec]:
+    """The copies of a file that killed runs have not finished. Raises nothing."""
     place = PurePosixPath(config.path)
     draft = re.compile(rf"\.({re.escape(place.name)}\.\d{{8}}T\d{{6}}Z\.{MARK})\.[0-9a-f]{{16}}{re.escape(DRAFT)}")
     names: list[str] = []
     with contextlib.suppress(OSError, FileRefused), open_directory(str(place.parent), config.owner) as directory:
         names = directory.names()
     for found in filter(None, map(draft.fullmatch, names)):
-        sweep(replace(config, path=str(place.with_name(found[1]))))
+        yield replace(config, path=str(place.with_name(found[1])))
 
 
 def copies(config: FileSpec) -> list[str]:
@@ -131,13 +132,24 @@ def _aside(path: str) -> PurePosixPath:
 
 def sweep_drafts(instance: Instance) -> None:
     """Remove what a killed run left beside the files of an instance. It may hold passwords."""
-    beside = [instance.service.drop_in_path()] if instance.service else []
-    if instance.state:
-        beside += [instance.state, record_of(instance).last_good_path]
-    for target in [*map(FileSpec, beside), *([instance.config] if instance.config else [])]:
+    for target in _written(instance):
         sweep(target)
+
+
+def has_drafts(instance: Instance) -> bool:
+    """Whether a killed run left something that sweep_drafts() removes."""
+    return any(map(drafts_left, _written(instance)))
+
+
+def _written(instance: Instance) -> Iterator[FileSpec]:
+    """The files of an instance that a run writes, with the copies of its configuration that one has not finished."""
+    if instance.service:
+        yield FileSpec(instance.service.drop_in_path())
+    if instance.state:
+        yield from (FileSpec(instance.state), FileSpec(record_of(instance).last_good_path))
     if instance.config:
-        sweep_copies(instance.config)
+        yield instance.config
+        yield from _unfinished_copies(instance.config)
 
 
 def _stamp() -> str:

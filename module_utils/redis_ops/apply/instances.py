@@ -22,6 +22,7 @@ from ..view.host import HostView, Seen
 from ..view.host_declaration import HostDeclaration
 from ..view.instance import InstanceView
 from ..view.observe import observe
+from . import aside
 from .converge import converge
 from .foresee import Outcome
 from .rename import foresee_rename, must_be_possible, rename, what
@@ -95,6 +96,26 @@ def converge_all(
         return result
     finally:
         seen.close()
+
+
+def settled(declared: HostDeclaration, view: HostView, *, restart: bool, check: bool) -> Optional[Result]:
+    """What a run would return that has nothing to do, verification included; None where there is anything to do, to refuse
+    or to report as failed.
+
+    view: a look with the places of the instances, on a host with the packages. check: leave out the verification, which
+    writes a key of its own. Changes nothing else.
+    """
+    if not restart and any(list(data.moving_later(seen.view)) for seen in view.instances):
+        return None
+    foreseen = _converge(declared, view, restart=restart, check=True, only=(), rolling=False)
+    if foreseen.error or any(one.outcome.changed for one in foreseen.done):
+        return None
+    if any(aside.has_drafts(seen.view.instance) for seen in view.instances):
+        return None
+    if not check:
+        for one, seen in zip(foreseen.done, view.instances):
+            one.findings = verify(seen.view, seen.place)
+    return None if foreseen.as_record().get("failed") else foreseen
 
 
 def _converge(

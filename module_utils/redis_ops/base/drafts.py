@@ -11,8 +11,9 @@ import re
 import secrets
 import stat
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import NamedTuple, Optional, Union
 
 from .errors import FileRefused
 from .owners import give, trusted
@@ -31,6 +32,13 @@ def new_name(name: str, end: str = DRAFT) -> str:
 @dataclass(frozen=True)
 class Draft:
     """A file that is on disk beside the one that it is going to be. name: what it is called; state: what it is."""
+
+    name: str
+    state: os.stat_result
+
+
+class Left(NamedTuple):
+    """What a killed run left: its name in its directory, and what it is."""
 
     name: str
     state: os.stat_result
@@ -90,11 +98,10 @@ def remove(place: Place, name: str) -> None:
         os.unlink(name, dir_fd=place.directory.descriptor)
 
 
-def sweep(directory: Directory, name: str, owner: Optional[int] = None, *, older_than: float = 0.0) -> None:
-    """Remove what killed runs left of a file or directory: it may hold secrets. older_than: seconds since it was made.
+def left(directory: Directory, name: str, owner: Optional[int] = None, *, older_than: float = 0.0) -> Iterator[Left]:
+    """What killed runs left of a file or directory. older_than: seconds since it was made.
 
-    Only what root, whoever runs this or `owner` has made, and no directory with a file in it. Raises nothing: what cannot
-    be removed harms no run.
+    Only what root, whoever runs this or `owner` has made. Raises nothing: what can't be seen harms no run.
     """
     ours = re.compile(rf"\.{re.escape(name)}\.(?:[0-9a-f]{{16}}\.)?(?:draft|before)")
     names: list[str] = []
@@ -106,10 +113,17 @@ def sweep(directory: Directory, name: str, owner: Optional[int] = None, *, older
             # st_ctime: a second name for an old file is new
             if state is None or state.st_uid not in {*trusted(), owner} or time.time() - state.st_ctime < older_than:
                 continue
-            if stat.S_ISREG(state.st_mode):
-                os.unlink(found, dir_fd=directory.descriptor)
-            elif stat.S_ISDIR(state.st_mode):
-                _remove_empty(directory, found)
+            yield Left(found, state)
+
+
+def sweep(directory: Directory, name: str, owner: Optional[int] = None, *, older_than: float = 0.0) -> None:
+    """Remove what left() finds: it may hold secrets. No directory with a file in it. Raises nothing."""
+    for found in left(directory, name, owner, older_than=older_than):
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(found.state.st_mode):
+                os.unlink(found.name, dir_fd=directory.descriptor)
+            elif stat.S_ISDIR(found.state.st_mode):
+                _remove_empty(directory, found.name)
 
 
 def _remove_empty(directory: Directory, name: str) -> None:

@@ -138,6 +138,15 @@ def sweep(target: FileSpec) -> None:
                 drafts.sweep(place.directory, place.names[0], user_number(target.owner))
 
 
+def drafts_left(target: FileSpec) -> bool:
+    """Whether sweep() has something to remove. Raises nothing."""
+    for follow in (False, True):
+        with contextlib.suppress(OSError, FileRefused), reach(target.path, target.owner, follow=follow) as place:
+            if len(place.names) == 1 and any(drafts.left(place.directory, place.names[0], user_number(target.owner))):
+                return True
+    return False
+
+
 @contextmanager
 def destination(target: FileSpec, *, follow: bool = True) -> Iterator[Place]:
     """Where to write: an open directory and one name in it. Raises FileRefused; OSError."""

@@ -29,6 +29,7 @@ from ..server.cluster import CONFIG_FILE
 from ..server.persistence import Store, keys
 from ..view.facts import Facts
 from ..view.instance import InstanceView
+from ..view.modules import loaded
 from . import undone_users
 from .registry import Judgement, check
 
@@ -141,7 +142,7 @@ def _following(primary: Optional[tuple[str, int]]) -> str:
 def _modules(view: InstanceView, lines: conffile.ConfFile) -> Iterator[tuple[str, str, str]]:
     """Modules that no line loads. Before 7.0 a server does not say where they come from, so that they are counted."""
     try:
-        listed = view.connection.call("MODULE LIST") if view.connection is not None else []
+        modules = loaded(view)
     except AccessDenied as error:
         yield (
             "loadmodule",
@@ -151,7 +152,6 @@ def _modules(view: InstanceView, lines: conffile.ConfFile) -> Iterator[tuple[str
         return
     except CommandRefused:
         return  # taken away with rename-command, so that nobody loads one
-    modules = [dict(zip(map(str, entry[::2]), map(str, entry[1::2]))) for entry in listed]
     given = (*lines.directives, *(view.startup.options if view.startup else ()))
     written = {line.arguments[0] for line in given if line.name == "loadmodule" and line.arguments}
     if all("path" in module for module in modules):

@@ -9,7 +9,7 @@ from ..base.text import printable
 from ..catalog.kinds import Value
 from ..model import acl, conffile, load_user
 from ..view.instance import InstanceView
-from ..view.users import of_aclfile
+from ..view.users import listed, of_aclfile
 
 _SHOWN = 5  # names of users in one text
 _OPENED = ("acl-pubsub-default", "allchannels")
@@ -20,7 +20,7 @@ def undone(view: InstanceView, lines: conffile.ConfFile, values: Mapping[str, Va
     """Option, what a restart does to it, and the remedy. lines, values: of the file that the next start reads."""
     remedy = f"let the server write its file ({'ACL SAVE' if values.get('aclfile') else 'CONFIG REWRITE'})"
     try:
-        listed = view.connection.call("ACL LIST") if view.connection is not None else []
+        live = acl.listed(listed(view))
         written = _written(view, lines, values)
     except AccessDenied as error:
         yield "users", f"whether its next start has its users can't be told: {error}", "allow its user ACL LIST"
@@ -30,7 +30,6 @@ def undone(view: InstanceView, lines: conffile.ConfFile, values: Mapping[str, Va
         return
     except CommandRefused:
         return  # before 6.0, or taken away with rename-command: nobody makes one
-    live = acl.listed(listed)
     names = sorted(name for name in live.keys() | written.keys() if not name.startswith(load_user.PREFIX))
     both = [name for name in names if name in live and name in written]
     if (

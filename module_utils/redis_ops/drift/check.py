@@ -13,8 +13,17 @@ from .states import Scope, State, found
 
 def check(view: HostView, wanted: kernel.Wanted, version: str) -> list[Scope]:
     """The host's scope and one for each instance. version: of the package, '' for any."""
-    scopes = [_not_there(one, view.product) if view.engine is None else instance.check(one) for one in view.attempts]
+    there = [view.engine is not None or _answers(one) for one in view.attempts]
+    scopes = [
+        instance.check(one) if is_there else _not_there(one, view.product)
+        for one, is_there in zip(view.attempts, there)
+    ]
     return [machine.check(view, wanted, version, kernel.Machine()), *scopes]
+
+
+def _answers(one: Attempt) -> bool:
+    """Whether its server was looked at, which may run a program that is not the package's."""
+    return one.view is not None and one.view.connection is not None
 
 
 def _not_there(one: Attempt, product: Product) -> Scope:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from .. import catalog
 from ..base.errors import AccessDenied, CommandRefused, RedisOpsError
-from ..base.files import FileSpec, read
 from ..base.findings import Finding
 from ..checks import limits, persistence, process, start, tls_findings
 from ..checks.limits import RESTART
 from ..checks.registry import Check, Suite, needs, of_instance
-from ..model import acl, conffile
+from ..model import conffile
 from ..plan.contact import Contact
 from ..platform import host
 from ..view.attempt import Attempt
 from ..view.facts import Facts
+from ..view.users import listed, of_aclfile
 from . import disk, lines, options, unit, users
 from .look import Look
 from .options import Memory
@@ -157,7 +156,7 @@ def _users(look: Look) -> Iterator[Finding]:
         return
     look.checked += 1
     try:
-        listed = [str(line) for line in snapshot.connection.call("ACL LIST")]
+        running = listed(snapshot)
     except (AccessDenied, CommandRefused) as error:
         yield look.found(
             "acl",
@@ -169,22 +168,22 @@ def _users(look: Look) -> Iterator[Finding]:
         )
         return
     live = look.live or {}
-    path = str(Path(live.get("dir", "/")) / live["aclfile"]) if live.get("aclfile") else ""
-    config = snapshot.config or look.instance.config  # with the owner that its unit says, where it could be read
-    target = FileSpec(path, owner=config.owner, group=config.group, kind=acl.is_file)
-    text = read(target, for_owner=True) if path else snapshot.observed.file
-    if text is None:
+    path = live.get("aclfile", "")
+    if path:
+        stored = of_aclfile(snapshot, path)
+    else:
+        stored = None if snapshot.observed.file is None else _users_of(conffile.ConfFile.parse(snapshot.observed.file))
+    if stored is None:
         if path:
             yield look.found(
                 "acl.file",
                 State.FILE_CHANGED_OUTSIDE,
-                expected=path,
+                expected=str(snapshot.store.directory / path),
                 actual="no such file; the next start of the server fails",
                 why="Redis documentation, ACL",
                 remedy="ACL SAVE writes it anew from what runs",
             )
         return  # the configuration file has its own finding
-    stored = acl.of_file(text) if path else _users_of(conffile.ConfFile.parse(text))
     start = users.Start(
         snapshot.plan.desired.engine,
         "" if path else live.get("requirepass", ""),
@@ -193,7 +192,7 @@ def _users(look: Look) -> Iterator[Finding]:
         left=None if path or look.then is None else _users_of(look.then),
         now=time.time(),
     )
-    yield from users.findings(listed, stored, start, look.where, look.cli)
+    yield from users.findings(running, stored, start, look.where, look.cli)
 
 
 def _lines(look: Look) -> Iterator[Finding]:

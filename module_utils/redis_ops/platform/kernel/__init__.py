@@ -8,7 +8,7 @@ parameters (data) <- machine (reads and writes) <- boot (which file wins) <- pla
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 from ...base.findings import outcome
 from .boot import BootValues, values_at_boot
@@ -30,6 +30,7 @@ __all__ = [
     "parse_wanted",
     "plan",
     "refusals",
+    "settled",
     "values_at_boot",
     "written",
 ]
@@ -57,3 +58,9 @@ def converge(machine: Machine, wanted: Wanted, *, check: bool) -> dict[str, Any]
         "container": machine.container(),
         "diff": done.as_diff(),
     }
+
+
+def settled(machine: Machine, wanted: Wanted) -> Optional[list[dict[str, str]]]:
+    """The findings on a machine that needs no change; None where it needs one, or where a finding is a failure."""
+    found = converge(machine, wanted, check=True)
+    return None if found["changed"] or found.get("failed") else list(found["findings"])

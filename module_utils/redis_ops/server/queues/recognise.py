@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,6 @@ class _Pattern:
     key: Key
     start: str
     end: str
-    regex: re.Pattern[str]
 
 
 class _Patterns:
@@ -52,7 +52,7 @@ class _Patterns:
         for pattern in self._patterns:
             if pattern.kind.name in found or not (name.startswith(pattern.start) and name.endswith(pattern.end)):
                 continue
-            if matched := pattern.regex.fullmatch(name):
+            if matched := _regex(pattern.key.name).fullmatch(name):
                 base = matched.groupdict().get("base") or ""
                 found[pattern.kind.name] = Match(pattern.kind, base, pattern.key)
         return list(found.values())
@@ -62,25 +62,25 @@ def _longest(name: str) -> str:
     return max((part for part in _TOKENS.split(name) if part not in _PLACEHOLDERS), key=len)
 
 
+@functools.cache
 def _regex(name: str) -> re.Pattern[str]:
     return re.compile("".join(_PLACEHOLDERS.get(part, re.escape(part)) for part in _TOKENS.split(name)), re.DOTALL)
 
 
+@functools.cache
 def _by_type() -> dict[str, _Patterns]:
+    """Made when the first key is looked at: most runs search for no queue, and these take a tenth of a module's start."""
     found: dict[str, list[_Pattern]] = {}
     for kind in KINDS:
         for key in kind.keys:
             parts = _TOKENS.split(key.name)
-            found.setdefault(key.type, []).append(_Pattern(kind, key, parts[0], parts[-1], _regex(key.name)))
+            found.setdefault(key.type, []).append(_Pattern(kind, key, parts[0], parts[-1]))
     return {name: _Patterns(patterns) for name, patterns in found.items()}
-
-
-_PATTERNS = _by_type()
 
 
 def matches(key_type: str, name: str) -> list[Match]:
     """What a key may belong to, at most one match for each kind; those first that need no other key."""
-    patterns = _PATTERNS.get(key_type)
+    patterns = _by_type().get(key_type)
     found = patterns.matches(name) if patterns else []
     return sorted(found, key=lambda match: match.key.weight < PROOF and not is_sure(match.kind, match.base))
 
