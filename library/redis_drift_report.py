@@ -33,7 +33,7 @@ author:
 EXAMPLES = r"""
 - name: Report
   redis_drift_report:
-    directory: "{{ playbook_dir }}/../reports/drift"
+    directory: reports/drift
   run_once: true
 """
 

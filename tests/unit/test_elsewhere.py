@@ -123,3 +123,39 @@ def test_an_inventory_that_cannot_be_read_still_ends_the_run(lab):
     code, said = lab.play("drift.yml")
     assert code != 0, said
     assert "hosts.yml" in said
+
+
+# --- reports ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["a role", "a playbook", "a playbook from below"])
+def test_reports_are_in_the_directory_of_the_run(lab, how):
+    """A project of the user's own: nothing is written beside it, nor into the tree of this project."""
+    lab.finds("redis1", finding("option.hz"))
+    playbook = play_of(lab)
+    if how != "a role":
+        playbook.write_text(json.dumps([{"import_playbook": str(ROOT / "playbooks" / "drift.yml")}]))
+    place = playbook.parent
+    if how == "a playbook from below":
+        place = playbook.parent / "deploy"
+        place.mkdir()
+    before = sorted(lab.root.iterdir())
+    code, said = lab.play_in(place, playbook)
+    assert code == 2, said
+    assert f"report: {place}/reports/drift/latest.html" in said
+    assert {path.name for path in (place / "reports").iterdir()} == {"drift"}
+    assert sorted(path for path in lab.root.iterdir() if path.name != "home") == [
+        path for path in before if path.name != "home"
+    ]
+
+
+def test_a_waiver_and_a_comparison_read_the_reports_that_are_there(lab):
+    lab.finds("redis1", finding("option.hz"))
+    playbook = play_of(lab)
+    code, said = lab.play_in(playbook.parent, ROOT / "playbooks" / "drift.yml")
+    assert code == 2, said
+    code, said = lab.play_in(playbook.parent, ROOT / "playbooks" / "waive_drift.yml")
+    assert (code, "option.hz" in lab.waivers.read_text()) == (0, True), said
+    words = ["-e", "redis_loadtest_compare_a=x", "-e", "redis_loadtest_compare_b=y"]
+    code, said = lab.play_in(playbook.parent, ROOT / "playbooks" / "compare.yml", *words)
+    assert (code, "nothing was compared" in said) == (1, True), said
