@@ -159,3 +159,21 @@ def test_a_waiver_and_a_comparison_read_the_reports_that_are_there(lab):
     words = ["-e", "redis_loadtest_compare_a=x", "-e", "redis_loadtest_compare_b=y"]
     code, said = lab.play_in(playbook.parent, ROOT / "playbooks" / "compare.yml", *words)
     assert (code, "nothing was compared" in said) == (1, True), said
+
+
+# --- variables --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "allowed", [None, ["redis_server_team_contact"], "redis_server_team_contact", ["redis_server_x"]]
+)
+def test_a_variable_of_the_user_s_own_stops_the_check_unless_it_is_allowed(lab, allowed):
+    lab.finds("redis1")
+    own = {"redis_server_team_contact": "redis@example.com", "redis_server_allowed_variables": allowed}
+    (lab.inventory / "group_vars").mkdir()
+    (lab.inventory / "group_vars" / "redis.yml").write_text(json.dumps(own))
+    code, said = lab.play("drift.yml")
+    passes = "redis_server_team_contact" in (allowed or ())
+    assert (code, "redis_server_team_contact: no role has this variable" in said) == (
+        (0, False) if passes else (1, True)
+    )
