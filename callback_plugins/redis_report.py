@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,25 +60,38 @@ class CallbackModule(CallbackBase):
         self.disabled = not last_words.is_first(self.CALLBACK_NAME)
         self._interrupted: Path | None = None
         self._usual: Any = signal.SIG_DFL
+        self._play: Any = None
         self._begin()
 
     def _begin(self) -> None:
         self._last: dict[str, Any] = {}
         self._owes: plays.Job | None = None  # whose answer did not come yet
+        self._hosts: list[str] = []  # of its play
         self._reason = ""
         self._opened = ""  # a window of validate.yml: what to do next
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        del playbook
+        """Raises SystemExit, as the next ones do, where the report would not be true: before anything runs."""
         self._begin()
+        for play in playbook.get_plays():
+            self._refuse(play, list(plays.tasks(play.compile())))
 
-    def _begins(self, tasks: Iterable[Any]) -> None:
+    def _begins(self, play: Any, tasks: Sequence[Any]) -> None:
         """The first job of a playbook decides."""
-        self._owes = self._owes or plays.job(tasks)
+        self._refuse(play, tasks)
+        if not self._owes:
+            self._owes = plays.job(tasks)
+            self._hosts = plays.hosts(play) if self._owes and self._owes.looks else []
+
+    def _refuse(self, play: Any, tasks: Sequence[Any]) -> None:
+        problem = plays.refusal(play, tasks)
+        if problem:
+            self._display.error(printable(str(problem)), wrap_text=False)
+            raise SystemExit(NO_ANSWER)
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         del is_conditional
-        self._begins([task])  # of a role that a play includes at run time
+        self._begins(self._play, [task])  # of a role that a play includes at run time
         self._give_back()
         if plays.action(task) == FOLLOW:
             self._interrupted = Path(constants.DEFAULT_LOCAL_TMP, "redis-loadtest-interrupt")
@@ -98,7 +111,8 @@ class CallbackModule(CallbackBase):
             self._interrupted = None
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        self._begins(plays.tasks(play.compile()))
+        self._play = play
+        self._begins(play, list(plays.tasks(play.compile())))
 
     def v2_runner_on_ok(self, result: Any) -> None:
         if self._owes and not self._owes.reports:
@@ -138,6 +152,8 @@ class CallbackModule(CallbackBase):
             or "its tasks ran on no host; look at the inventory (group redis, or -e target), --limit and --tags"
         )
         self._say(f"\nFAILED: {job.without}: {reason}", COLORS["FAILED:"])
+        if self._hosts:
+            self._say(printable(f"not looked at: {', '.join(self._hosts)}"), COLORS["FAILED:"])
         raise SystemExit(NO_ANSWER)
 
     def _why(self, result: Any) -> None:

@@ -13,7 +13,7 @@ from ..redis_ops.base.errors import Problem
 from ..redis_ops.base.text import printable
 from ..redis_ops.edge.arguments import ARGUMENTS, declaration_of
 from ..redis_ops.model import declaration
-from . import core_version
+from . import core_version, plays
 
 
 class TypedAction(ActionBase):
@@ -25,8 +25,9 @@ class TypedAction(ActionBase):
         """The module's result, or failure with one line for each problem."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        unsupported = core_version.problem()
-        problems = [str(problem) for problem in ([unsupported] if unsupported else self.problems(arguments))]
+        # where the configuration of others keeps the callbacks from saying so first
+        refused = core_version.problem() or plays.once(self._task)
+        problems = [str(problem) for problem in ([refused] if refused else self.problems(arguments))]
         if problems:
             result.update(failed=True, msg=printable("\n".join(problems), lines=True))
             return result

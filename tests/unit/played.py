@@ -24,6 +24,7 @@ def task(role: str, file: str, action: str = "") -> Any:
     """Of a file of a role's tasks, with the module that is there."""
     return SimpleNamespace(
         action=action or MODULE[role, file],
+        run_once=False,
         get_name=lambda: f"{role} : {file.capitalize()} | Do it",
         get_path=lambda: f"/srv/x/roles/{role}/tasks/{file}.yml:3",
     )
@@ -32,7 +33,9 @@ def task(role: str, file: str, action: str = "") -> Any:
 def play(*entries: tuple[str, str], **keywords: Any) -> Any:
     """With a task of each of these: role and file. keywords: of the play."""
     tasks = [task(*entry) for entry in entries]
-    return SimpleNamespace(**{"compile": lambda: tasks, **keywords})
+    manager = SimpleNamespace(get_vars=lambda **_: {"ansible_play_hosts_all": []})
+    usual = {"strategy": "linear", "serial": [], "get_variable_manager": lambda: manager}
+    return SimpleNamespace(**{"compile": lambda: tasks, **usual, **keywords})
 
 
 def provision() -> Any:

@@ -42,7 +42,7 @@ class Run:
         self.lines = []
         self.plugin = REPORT.CallbackModule()
         self.plugin._display = SimpleNamespace(display=lambda text, **_: self.lines.append(text))
-        self.plugin.v2_playbook_on_start(None)
+        self.plugin.v2_playbook_on_start(SimpleNamespace(get_plays=list))
         self.plugin.v2_playbook_on_play_start(played.play(*entries or [DRIFT]))
 
     def ok(self, *, action="redis_drift_report", **result):
@@ -120,7 +120,7 @@ def test_what_is_included_at_run_time_owes_an_answer_too():
 def test_another_play_owes_nothing():
     assert Run(PROVISION).failed(msg="no route").end() == (None, "")
     run = Run().ok(report=["clean: 3"], exit_code=0)
-    run.plugin.v2_playbook_on_start(None)
+    run.plugin.v2_playbook_on_start(SimpleNamespace(get_plays=list))
     run.plugin.v2_playbook_on_play_start(played.play(PROVISION))
     assert run.end() == (None, "")
 
