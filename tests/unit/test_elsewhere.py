@@ -1,4 +1,4 @@
-"""Exit codes and reports do not depend on paths and settings of others. Field cases D1, D2 and D3.
+"""Exit codes and reports do not depend on paths and settings of others. Field cases D1, D2, D3 and D10.
 
 Others are AWX, ansible-runner, a continuous integration, and a project of the user's own.
 """
@@ -177,3 +177,33 @@ def test_a_variable_of_the_user_s_own_stops_the_check_unless_it_is_allowed(lab, 
     assert (code, "redis_server_team_contact: no role has this variable" in said) == (
         (0, False) if passes else (1, True)
     )
+
+
+# --- sudo -------------------------------------------------------------------------------------------------------------
+
+SUDO = {
+    "requiretty": "sudo: sorry, you must have a tty to run sudo",
+    "another language": "sudo: Ein Passwort ist notwendig",
+    "more than one line": "sudo: unable to resolve host redis1\nsudo: il est nécessaire de saisir un mot de passe",
+    "a terminal's sequence": "sudo: \x1b[2Jil est nécessaire de saisir un mot de passe",
+}
+
+
+@pytest.mark.parametrize("said_by_sudo", SUDO.values(), ids=SUDO)
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_sudo_is_told_in_its_own_words(lab, said_by_sudo, stream):
+    """D10."""
+    sudo = lab.root / "sudo"
+    sudo.write_text(f"#!/bin/sh\ncat >&{stream} <<'END'\n{said_by_sudo}\nEND\nexit 1\n")
+    sudo.chmod(0o755)
+    lab.finds("redis1")
+    lab.hosts["redis1"] |= {"ansible_become_exe": str(sudo), "ansible_become_user": "nobody"}
+    lab.hosts["redis1"]["ansible_become"] = True
+    (lab.inventory / "hosts.yml").write_text(json.dumps({"redis": {"hosts": lab.hosts}}))
+    code, said = lab.play("drift.yml")
+    told = " ".join(said.split())
+    assert code == 1, said
+    assert said_by_sudo.splitlines()[0].rpartition("\x1b[2J")[2] in told
+    assert "--ask-become-pass" in told
+    assert "\x1b[2J" not in said
+    assert "deserialization" not in said
