@@ -86,7 +86,7 @@ def test_everything_of_the_checkout_is_in_it(artifact):
     for top, below in (("module_utils", "plugins/module_utils"), ("roles", "roles"), ("docs", "docs")):
         files = [path for path in (ROOT / top).rglob("*") if path.is_file() and path.suffix != ".pyc"]
         expected |= {f"{below}/{path.relative_to(ROOT / top)}" for path in files}
-    expected |= {"README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "meta/runtime.yml"}
+    expected |= {"README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "execution-environment.yml", "meta/runtime.yml"}
     assert names == expected
 
 
