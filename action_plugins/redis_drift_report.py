@@ -28,6 +28,7 @@ from ansible.module_utils.redis_ops.base.errors import RedisOpsError  # noqa: E4
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
 
 RESULT = "__redis_drift_check"  # what the role registers for each host
+REPORT = "__redis_drift_report"  # what it registers for all hosts of a batch
 LATEST, PAGE = "latest.json", "latest.html"
 STAMP = "%Y%m%dT%H%M%SZ"
 HISTORY = "[0-9]" * 8 + "T*.json"
@@ -51,10 +52,12 @@ class ActionModule(ActionBase):
             made = _record(task_vars or {}, directory)
             report = drift_document.of(made)
             lines = text.render(report, width=width)
-            told = text.render(report, str(directory / PAGE), width)
-            with _alone(directory):
-                _write(outputs.texts(report, told), made["time"], directory, given["keep"])
-            lines = told
+            to_come = _to_come(task_vars or {})
+            if not to_come:  # the next check compares itself with a report of all hosts
+                told = text.render(report, str(directory / PAGE), width)
+                with _alone(directory):
+                    _write(outputs.texts(report, told), made["time"], directory, given["keep"])
+                lines = told
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the run as "drift" or "clean"
             problems = _told(error, directory).splitlines()
             lines += [f"FAILED: the check has no report: {problem}" for problem in problems]
@@ -69,6 +72,7 @@ class ActionModule(ActionBase):
             exit_code=made["exit_code"],
             counts=made["counts"],
             directory=str(directory),
+            to_come=to_come,
             drifted={
                 host: sorted({item["instance"] for item in off if item["host"] == host} - held.get(host, set()))
                 for host in sorted({item["host"] for item in off})
@@ -127,6 +131,20 @@ def _results(task_vars: Mapping[str, Any]) -> Iterator[document.HostResult]:
             said.unreadable,
             invalid,
         )
+
+
+def _to_come(task_vars: Mapping[str, Any]) -> list[str]:
+    """The hosts that later batches of this play look at; `serial` makes batches.
+
+    A host of an earlier batch has registered what it answered, or the report of that batch, or is no longer in the play.
+    """
+    left, batch = set(task_vars["ansible_play_hosts"]), set(task_vars["ansible_play_batch"])
+    seen = {
+        host
+        for host in left
+        if any(answers.registered(task_vars["hostvars"], host, name) is not None for name in (RESULT, REPORT))
+    }
+    return sorted(left - batch - seen)
 
 
 def _inventories(task_vars: Mapping[str, Any]) -> list[str]:

@@ -44,6 +44,7 @@ class ActionModule(ActionBase):
         }
         known = [name for role in specs.values() for name in role]
         known += [name for path in tree.HERE.roles.glob("*/vars/main/*.yml") for name in yaml_load(path.read_text())]
+        known += self._allowed(given)
         names = [name for name in given if name.startswith(tuple(f"{role}_" for role in specs))]
         values, problems = {}, []
         for name in specs[ROLE]:
@@ -63,6 +64,11 @@ class ActionModule(ActionBase):
             lines = str(error).splitlines()
             result.update(failed=True, msg=str(error), exit_code=1, report=[f"FAILED: {line}" for line in lines])
         return result
+
+    def _allowed(self, given: Mapping[str, Any]) -> list[str]:
+        """The names that redis_server_allowed_variables lets pass. One name may stand without a list."""
+        allowed = self._templar.template(given.get("redis_server_allowed_variables")) or []
+        return [str(name) for name in ([allowed] if isinstance(allowed, str) else allowed)]
 
 
 def _plain(value: Any) -> Any:

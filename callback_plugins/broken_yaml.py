@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
+from ansible.module_utils.redis_control import last_words  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402 - found only now
 
 DOCUMENTATION = r"""
@@ -26,8 +27,6 @@ type: notification
 short_description: Say which file of variables is no YAML, and where
 description:
   - Reads the C(group_vars) and C(host_vars) beside the inventories before the first play. What is encrypted is passed over.
-requirements:
-  - enabled in C(callbacks_enabled), which this project's ansible.cfg does
 """
 
 
@@ -37,7 +36,10 @@ class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
     CALLBACK_NAME = "broken_yaml"
-    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.disabled = not last_words.is_first(self.CALLBACK_NAME)
 
     def v2_playbook_on_start(self, playbook: Any) -> None:  # noqa: ARG002 - the callback interface of ansible-core
         loader = DataLoader()

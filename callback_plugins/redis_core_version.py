@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_control import core_version  # noqa: E402
+from ansible.module_utils.redis_control import core_version, last_words  # noqa: E402 - found only now
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402 - found only now
 
 DOCUMENTATION = r"""
@@ -22,8 +22,6 @@ type: notification
 short_description: End a run of an unsupported ansible-core before its first play
 description:
   - Names the version that runs, those that this project supports, and the command that installs one of them. The run ends with 1.
-requirements:
-  - enabled in C(callbacks_enabled), which this project's ansible.cfg does
 """
 
 
@@ -33,7 +31,10 @@ class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
     CALLBACK_NAME = "redis_core_version"
-    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.disabled = not last_words.is_first(self.CALLBACK_NAME)
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Raises SystemExit: of a callback, ansible-core turns every other exception into a warning."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_control.report import answers, shape  # noqa: E402 - found only now
+from ansible.module_utils.redis_control import last_words, plays  # noqa: E402 - found only now
+from ansible.module_utils.redis_control.report import answers, shape  # noqa: E402
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
 
 DOCUMENTATION = r"""
@@ -29,10 +31,9 @@ description:
   - Ansible ends with 2 when any task failed, whatever the reason. A report with another C(exit_code), such as V(1) for a check
     that itself failed somewhere, or V(3) for a measurement that cannot be trusted, ends the run with that.
   - While M(redis_load_run) runs, the first Ctrl-C ends the load and lets the run go on to its report; the second ends the run.
-  - A run of C(check_drift.yml), C(judge_load.yml) or C(waive_drift.yml) without any report, as where no host matched, ends with 1,
-    never with 0 or 2; so does one of C(write_bullmq_options.yml) or C(clear_aof.yml) of which no task ran on any host.
-requirements:
-  - enabled in C(callbacks_enabled), which this project's ansible.cfg does
+  - A play with a job that owes a report, such as a drift check, ends with 1 where it has none, as where no host matched; never
+    with 0 or 2. So does a play that clears AOF files, or writes the options of BullMQ, of which no task ran on any host. The
+    roles and tasks of the play tell its job, not the name of its file.
 """
 
 
@@ -45,19 +46,6 @@ INTERRUPT = "REDIS_LOADTEST_INTERRUPT"
 ANSIBLE_S_OWN = (0, 2)  # with which it ends by itself, as a report's 2 fails a task
 NO_ANSWER = 1
 COMMAND_FAILED = "non-zero return code"  # which says nothing
-# the playbooks that owe an answer, and what is so without one
-OURS = {
-    "check_drift.yml": "nothing was checked",
-    "judge_load.yml": "nothing was checked",
-    "check_readiness.yml": "nothing was checked",
-    "run_load_test.yml": "there is no verdict",
-    "compare_load_tests.yml": "nothing was compared",
-    "waive_drift.yml": "no waiver was written",
-    "write_bullmq_options.yml": "nothing was written",
-    "clear_aof.yml": "nothing was looked at",
-}
-# those among them that have no report: the first task that ends well anywhere is the answer
-WITHOUT_REPORT = ("write_bullmq_options.yml", "clear_aof.yml")
 
 
 class CallbackModule(CallbackBase):
@@ -66,34 +54,46 @@ class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
     CALLBACK_NAME = "redis_report"
-    CALLBACK_NEEDS_ENABLED = True
 
     def __init__(self) -> None:
         super().__init__()
+        self.disabled = not last_words.is_first(self.CALLBACK_NAME)
         self._interrupted: Path | None = None
         self._usual: Any = signal.SIG_DFL
+        self._play: Any = None
         self._begin()
 
     def _begin(self) -> None:
         self._last: dict[str, Any] = {}
-        self._owes = ""  # an answer: what is so without it
-        self._any = False  # whether any task that ends well is the answer
+        self._owes: plays.Job | None = None  # whose answer did not come yet
+        self._hosts: list[str] = []  # of its play
         self._reason = ""
         self._opened = ""  # a window of judge_load.yml: what to do next
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Raises SystemExit, as the next ones do, where the report would not be true: before anything runs."""
         self._begin()
-        self._begins(str(playbook._file_name))  # noqa: SLF001 - the callback interface of ansible-core
+        for play in playbook.get_plays():
+            self._refuse(play, list(plays.tasks(play.compile())))
 
-    def _begins(self, path: str) -> None:
-        """The first playbook of ours decides."""
+    def _begins(self, play: Any, tasks: Sequence[Any]) -> None:
+        """The first job of a playbook decides."""
+        self._refuse(play, tasks)
         if not self._owes:
-            self._owes, self._any = _owed(path), Path(path).name in WITHOUT_REPORT
+            self._owes = plays.job(tasks)
+            self._hosts = plays.hosts(play) if self._owes and self._owes.looks else []
+
+    def _refuse(self, play: Any, tasks: Sequence[Any]) -> None:
+        problem = plays.refusal(play, tasks)
+        if problem:
+            self._display.error(printable(str(problem)), wrap_text=False)
+            raise SystemExit(NO_ANSWER)
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         del is_conditional
+        self._begins(self._play, [task])  # of a role that a play includes at run time
         self._give_back()
-        if task.action.rpartition(".")[2] == FOLLOW:
+        if plays.action(task) == FOLLOW:
             self._interrupted = Path(constants.DEFAULT_LOCAL_TMP, "redis-loadtest-interrupt")
             os.environ[INTERRUPT] = str(self._interrupted)  # for the process of the task
             self._usual = signal.signal(signal.SIGINT, self._interrupt)
@@ -111,12 +111,12 @@ class CallbackModule(CallbackBase):
             self._interrupted = None
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        # of a playbook that imports ours; FILE:LINE
-        self._begins(str(play.get_path()).rpartition(":")[0])
+        self._play = play
+        self._begins(play, list(plays.tasks(play.compile())))
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        if self._any:
-            self._owes = ""
+        if self._owes and not self._owes.reports:
+            self._owes = None
         self._keep(result)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
@@ -133,23 +133,27 @@ class CallbackModule(CallbackBase):
         self._give_back()
         if not self._last:
             if self._owes:
-                self._tell_of_nothing()
+                self._tell_of_nothing(self._owes)
             if self._opened:
-                self._display.display(f"\n{self._opened}")
+                self._say(f"\n{self._opened}")
             return
-        self._display.display("")
+        self._say("")
         for line in self._last["report"]:
-            color = next((color for word, color in COLORS.items() if line.startswith(word)), None)
-            self._display.display(line, color=color)
+            self._say(line, next((color for word, color in COLORS.items() if line.startswith(word)), None))
         if self._last["exit_code"] not in ANSIBLE_S_OWN:
             raise SystemExit(self._last["exit_code"])
 
-    def _tell_of_nothing(self) -> None:
+    def _say(self, line: str, color: str | None = None) -> None:
+        self._display.display(line, color=color, stderr=last_words.belong_on_stderr())
+
+    def _tell_of_nothing(self, job: plays.Job) -> None:
         reason = (
             self._reason
             or "its tasks ran on no host; look at the inventory (group redis, or -e target), --limit and --tags"
         )
-        self._display.display(f"\nFAILED: {self._owes}: {reason}", color=COLORS["FAILED:"])
+        self._say(f"\nFAILED: {job.without}: {reason}", COLORS["FAILED:"])
+        if self._hosts:
+            self._say(printable(f"not looked at: {', '.join(self._hosts)}"), COLORS["FAILED:"])
         raise SystemExit(NO_ANSWER)
 
     def _why(self, result: Any) -> None:
@@ -164,14 +168,10 @@ class CallbackModule(CallbackBase):
         self._reason = self._reason or printable(f"{result._host.get_name()}: {told}")  # noqa: SLF001
 
     def _keep(self, result: Any) -> None:
-        if str(result._task.action).rpartition(".")[2] not in answers.REPORTERS:  # noqa: SLF001
+        if plays.action(result._task) not in answers.REPORTERS:  # noqa: SLF001
             return
         found = result._result  # noqa: SLF001
         if {"report", "exit_code"} <= found.keys():
             self._last = answers.report(found, "")
         elif found.get("opened"):  # there is no verdict before its end
-            self._owes, self._opened = "", printable(str(found["summary"]))
-
-
-def _owed(path: str) -> str:
-    return OURS.get(Path(path).name, "")
+            self._owes, self._opened = None, printable(str(found["summary"]))

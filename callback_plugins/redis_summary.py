@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_control import tree  # noqa: E402 - found only now
+from ansible.module_utils.redis_control import last_words, plays  # noqa: E402 - found only now
 from ansible.module_utils.redis_control.report import answers, shape  # noqa: E402
 from ansible.module_utils.redis_ops.base import commands  # noqa: E402
 from ansible.module_utils.redis_ops.base.findings import failure  # noqa: E402
@@ -34,13 +34,10 @@ type: aggregate
 short_description: End a run with what changed, what is verified, what is owed and what to do next
 description:
   - Reads the C(actions), C(findings) and C(pending_restart) of this project's modules and prints them after the recap.
-  - Says nothing after a run without C(provision.yml) and without a task of the roles C(redis_host) and C(redis_server).
+  - Says nothing after a run without a play that provisions, and without a task of the roles C(redis_host) and C(redis_server).
   - The command to type next is the one that was typed, through C(ansible-playbook) or, with E(REDIS_MAKE_ARGS), C(make).
-requirements:
-  - enabled in C(callbacks_enabled), which this project's ansible.cfg does
 """
 
-PROVISION = "provision.yml"  # the playbook that looks at all of these
 NAMES = "target|redis_server_(remove|remove_data|restore)"  # variables that hold names of hosts and instances
 ADOPT = "redis_adopt"  # the module that describes what is there
 # What a person does after other modules
@@ -50,7 +47,6 @@ AFTER = {
 }
 # What a run looks at, and the role of the tasks that do, which is their tag as well.
 PARTS = {"kernel": "redis_host", "Redis": "redis_server"}
-MODULES = {path.stem for path in tree.HERE.modules.glob("*.py")}
 # Modules and task names tell what to do; after it was done, it is told as done.
 DONE = {
     "make": "made",
@@ -110,18 +106,17 @@ class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
     CALLBACK_NAME = "redis_summary"
-    CALLBACK_NEEDS_ENABLED = True
 
     def __init__(self) -> None:
         super().__init__()
+        self.disabled = not last_words.is_first(self.CALLBACK_NAME)
         self._hosts: dict[str, Host] = defaultdict(Host)
         self._is_report = False
         self._looks_at_all = False
         self._is_ours = False
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        # FILE:LINE
-        self._looks_at_all |= Path(str(play.get_path()).rpartition(":")[0]).name == PROVISION
+        self._looks_at_all |= plays.entries(plays.tasks(play.compile())) >= plays.PROVISION
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._collect(result)
@@ -146,17 +141,15 @@ class CallbackModule(CallbackBase):
 
     def _host_of(self, result: Any) -> Host:
         task = result._task  # noqa: SLF001 - the callback interface of ansible-core
-        # a role or a module of a collection has the collection's name before its own
-        role = task.get_name().partition(" : ")[0].rpartition(".")[2]
-        self._is_ours |= role in PARTS.values() or _is_one_of([ADOPT], task)
+        self._is_ours |= plays.role(task) in PARTS.values() or plays.action(task) == ADOPT
         return self._hosts[result._host.get_name()]  # noqa: SLF001 - the callback interface of ansible-core
 
     def _collect(self, result: Any) -> None:
         found = result._result  # noqa: SLF001
         # whatever a host calls a report is none
-        self._is_report |= "report" in found and _is_one_of(answers.REPORTERS, result._task)  # noqa: SLF001
+        self._is_report |= "report" in found and plays.action(result._task) in answers.REPORTERS  # noqa: SLF001
         host = self._host_of(result)
-        host.modules.add(str(result._task.action).rpartition(".")[2])  # noqa: SLF001
+        host.modules.add(plays.action(result._task))  # noqa: SLF001
         check = bool(getattr(result._task, "check_mode", False))  # noqa: SLF001
         parts = _parts(found)
         ours = [part for part in parts if {"actions", "findings"} & part.keys()]
@@ -168,7 +161,7 @@ class CallbackModule(CallbackBase):
             try:
                 self._add(host, answers.changes(part), check=check)
             except shape.WrongShape as wrong:  # noqa: PERF203 - each answer by itself
-                if _is_one_of(MODULES, result._task):  # noqa: SLF001
+                if plays.action(result._task) in plays.MODULES:  # noqa: SLF001
                     host.unreadable = True
                     host.errors.append(answers.unusable(wrong))
 
@@ -214,7 +207,7 @@ class CallbackModule(CallbackBase):
         if len(passed_over) == len(PARTS):
             verdict = "nothing was looked at"
         color = "red" if failed else "yellow" if warned or host.owes or passed_over else "green"
-        self._display.display(f"\n{shape.unique(name)}: {verdict}", color=color)
+        self._say(f"\n{shape.unique(name)}: {verdict}", color)
         changed = "would change" if host.check_mode else "changed"
         self._section(changed, host.actions or (["nothing"] if not failed else []))
         self._section("would be right" if host.check_mode else "verified", _verified(passed))
@@ -232,16 +225,19 @@ class CallbackModule(CallbackBase):
         self._section("not looked at", passed_over, "yellow")
         self._section("next", [_next(host, failed=failed, whole=not passed_over)])
 
+    def _say(self, line: str, color: str | None = None) -> None:
+        self._display.display(line, color=color, stderr=last_words.belong_on_stderr())
+
     def _section(self, title: str, lines: list[str], color: str | None = None) -> None:
         for number, line in enumerate(lines):
-            self._display.display(f"  {title if not number else '':<15} {printable(line)}", color=color)
+            self._say(f"  {title if not number else '':<15} {printable(line)}", color)
 
     def _table(self, table: Mapping[str, Any]) -> None:
         """What either answer would change on first contact."""
-        self._display.display(f"\n  instance {printable(str(table['instance']))}: what either answer would change")
+        self._say(f"\n  instance {printable(str(table['instance']))}: what either answer would change")
         for line in table["table"]:
-            self._display.display(f"    {printable(line)}")
-        self._display.display("")
+            self._say(f"    {printable(line)}")
+        self._say("")
 
 
 def _results(found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -260,10 +256,6 @@ def _parts(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _mappings(value: object) -> list[dict[str, Any]]:
     return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
-
-
-def _is_one_of(modules: Collection[str], task: Any) -> bool:
-    return str(task.action).rpartition(".")[2] in modules
 
 
 def _without_findings(part: Mapping[str, Any]) -> str:

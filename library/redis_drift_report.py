@@ -33,7 +33,7 @@ author:
 EXAMPLES = r"""
 - name: Report
   redis_drift_report:
-    directory: "{{ playbook_dir }}/../reports/drift"
+    directory: reports/drift
   run_once: true
 """
 
@@ -62,6 +62,11 @@ drifted:
   returned: success
   type: dict
   sample: {redis1.example.com: ["", cache]}
+to_come:
+  description: Hosts that later batches of the play look at. As long as there are any, nothing is written.
+  returned: success
+  type: list
+  elements: str
 held_back:
   description: Instances that remediation leaves alone, because a waiver accepts something on them.
   returned: success

@@ -48,7 +48,7 @@ author:
 EXAMPLES = r"""
 - name: Accept
   redis_drift_waive:
-    reports: "{{ playbook_dir }}/../reports/drift"
+    reports: reports/drift
     inventory: inventories/production
     file: "{{ inventory_dir }}/group_vars/redis/redis_drift_waivers.yml"
     reason: "OPS-417: trial of 3gb"

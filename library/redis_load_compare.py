@@ -42,7 +42,7 @@ author:
 EXAMPLES = r"""
 - name: Compare
   redis_load_compare:
-    directory: "{{ playbook_dir }}/../reports/loadtest"
+    directory: reports/loadtest
     a: before
     b: after
   run_once: true

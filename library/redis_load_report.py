@@ -70,7 +70,7 @@ author:
 EXAMPLES = r"""
 - name: Keep the snapshot before the load
   redis_load_report:
-    directory: "{{ playbook_dir }}/../reports/loadtest"
+    directory: reports/loadtest
     moment: before
   run_once: true
 """

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import getpass
+import re
 import socket
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ..redis_ops.base.errors import Problem
 from ..redis_ops.base.text import printable
 from ..redis_ops.edge.arguments import ARGUMENTS, declaration_of
 from ..redis_ops.model import declaration
-from . import core_version
+from . import core_version, plays
+from .report import shape
+from .report.answers import TEXT
 
 
 class ValidatingAction(ActionBase):
@@ -25,14 +29,25 @@ class ValidatingAction(ActionBase):
         """The module's result, or failure with one line for each problem."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        unsupported = core_version.problem()
-        problems = [str(problem) for problem in ([unsupported] if unsupported else self.problems(arguments))]
+        # where the configuration of others keeps the callbacks from saying so first
+        refused = core_version.problem() or plays.once(self._task)
+        problems = [str(problem) for problem in ([refused] if refused else self.problems(arguments))]
         if problems:
             result.update(failed=True, msg=printable("\n".join(problems), lines=True))
             return result
         if "declaration" in arguments:
             arguments["caller"] = caller(task_vars or {})
-        result.update(self._execute_module(module_args=arguments, task_vars=dict(task_vars or {})))
+        try:
+            result.update(self._execute_module(module_args=arguments, task_vars=dict(task_vars or {})))
+            said = "\n".join(str(result.get(f"module_{stream}") or "") for stream in ("stderr", "stdout"))
+        except AnsibleError as error:
+            said = str(error)
+            if not refused_by_become(said):
+                raise
+            result["failed"] = True
+        not_root = refused_by_become(said) if result.get("failed") else None
+        if not_root:
+            result["msg"] = printable(str(not_root))
         return result
 
     def problems(self, arguments: Mapping[str, Any]) -> Iterable[Problem]:
@@ -56,6 +71,23 @@ def of_declaration(given: Any) -> list[Problem]:
     if missing:
         return [Problem("declaration", f"lacks {', '.join(missing)}", "what redis_server_declaration holds", "add it")]
     return [*foreign, *declaration.problems(declaration_of(given))]
+
+
+def refused_by_become(said: str) -> Problem | None:
+    """Why sudo, su or doas did not start a module, in its own words; None where it said nothing.
+
+    said: what came from the host in place of an answer, or an error of ansible-core that quotes it. ansible-core itself knows
+    the words of sudo in English only.
+    """
+    told = re.search(r"^\s*(?:sudo|su|doas): .*$", said, re.MULTILINE)
+    if not told:
+        return None
+    return Problem(
+        "become",
+        f'the host said "{shape.shortened(told[0].strip(), TEXT)}"',
+        "that the account may become root without a question and without a terminal",
+        "give the password with --ask-become-pass, or correct the host's sudoers",
+    )
 
 
 def caller(variables: Mapping[str, Any]) -> str:

@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import played
 import pytest
+from ansible.module_utils.redis_control import plays
 from attacks import NOT_TEXT, TERMINAL
 
 ROOT = Path(__file__).parent.parent.parent
@@ -28,14 +30,20 @@ def plugin(name):
 REPORT, BROKEN = plugin("redis_report"), plugin("broken_yaml")
 
 
-class Run:
-    """A run of a playbook; end() is its exit code, as far as the callback decides it, and what it said."""
+DRIFT, WINDOW, LOADTEST = ("redis_drift", "report"), ("redis_loadtest", "window"), ("redis_loadtest", "loadtest")
+PROVISION = ("redis_server", "converge")
+BULLMQ, CLEAR_AOF = ("redis_loadtest", "bullmq_options"), ("redis_server", "clear_aof")
 
-    def __init__(self, playbook="playbooks/check_drift.yml"):
+
+class Run:
+    """A run of a play; end() is its exit code, as far as the callback decides it, and what it said."""
+
+    def __init__(self, *entries):
         self.lines = []
         self.plugin = REPORT.CallbackModule()
-        self.plugin._display = SimpleNamespace(display=lambda text, color=None: self.lines.append(text))  # noqa: ARG005
-        self.plugin.v2_playbook_on_start(SimpleNamespace(_file_name=playbook))
+        self.plugin._display = SimpleNamespace(display=lambda text, **_: self.lines.append(text))
+        self.plugin.v2_playbook_on_start(SimpleNamespace(get_plays=list))
+        self.plugin.v2_playbook_on_play_start(played.play(*entries or [DRIFT]))
 
     def ok(self, *, action="redis_drift_report", **result):
         self.plugin.v2_runner_on_ok(self._result(result, action))
@@ -64,33 +72,23 @@ class Run:
         return None, "\n".join(self.lines).strip()
 
 
-@pytest.mark.parametrize(
-    ("playbook", "so"),
-    [
-        ("playbooks/check_drift.yml", "nothing was checked"),
-        ("/srv/x/playbooks/judge_load.yml", "nothing was checked"),
-        ("playbooks/check_readiness.yml", "nothing was checked"),
-        ("playbooks/run_load_test.yml", "there is no verdict"),
-        ("playbooks/waive_drift.yml", "no waiver was written"),
-        ("playbooks/write_bullmq_options.yml", "nothing was written"),
-        ("playbooks/clear_aof.yml", "nothing was looked at"),
-    ],
-)
-def test_no_report_is_neither_clean_nor_drift(playbook, so):
-    code, said = Run(playbook).end()
+@pytest.mark.parametrize("entry", [DRIFT, WINDOW, LOADTEST, BULLMQ, CLEAR_AOF])
+def test_no_report_is_neither_clean_nor_drift(entry):
+    code, said = Run(entry).end()
+    [so] = [job.without for job in plays.JOBS if (job.entry.role, job.entry.file) == entry]
     assert code == 1
     assert said.startswith(f"FAILED: {so}: its tasks ran on no host")
 
 
-@pytest.mark.parametrize("playbook", ["playbooks/write_bullmq_options.yml", "playbooks/clear_aof.yml"])
-def test_where_there_is_no_report_a_task_that_ends_well_is_the_answer(playbook):
-    assert Run(playbook).ok(changed=True).end() == (None, "")
+@pytest.mark.parametrize("entry", [BULLMQ, CLEAR_AOF])
+def test_where_there_is_no_report_a_task_that_ends_well_is_the_answer(entry):
+    assert Run(entry).ok(changed=True).end() == (None, "")
     # on one host of two: Ansible ends with 2
-    assert Run(playbook).ok(changed=True).failed(msg="no space").end()[0] is None
-    code, said = Run(playbook).failed(msg="no space").end()
+    assert Run(entry).ok(changed=True).failed(msg="no space").end()[0] is None
+    code, said = Run(entry).failed(msg="no space").end()
     assert code == 1
     assert said.endswith("web1: no space")
-    assert Run("playbooks/check_drift.yml").ok(changed=False).end()[0] == 1
+    assert Run(DRIFT).ok(changed=False).end()[0] == 1
 
 
 def test_the_first_failure_is_the_reason():
@@ -106,18 +104,30 @@ def test_the_first_failure_is_the_reason():
     assert Run().failed(**command, stderr="").end()[1].endswith("web1: non-zero return code")
 
 
-def test_an_imported_playbook_owes_an_answer_too():
-    run = Run("site.yml")
+def test_a_job_that_comes_after_another_play_owes_an_answer_too():
+    run = Run(PROVISION)
     assert run.end() == (None, "")
-    run.plugin.v2_playbook_on_play_start(SimpleNamespace(get_path=lambda: "/srv/playbooks/check_drift.yml:16"))
+    run.plugin.v2_playbook_on_play_start(played.play(DRIFT))
     assert run.end()[0] == 1
 
 
-def test_another_playbook_owes_nothing():
-    assert Run("provision.yml").failed(msg="no route").end() == (None, "")
+def test_what_is_included_at_run_time_owes_an_answer_too():
+    run = Run(PROVISION)
+    run.plugin.v2_playbook_on_task_start(played.task(*DRIFT), False)
+    assert run.failed(msg="no route").end() == (1, "FAILED: nothing was checked: web1: no route")
+
+
+def test_another_play_owes_nothing():
+    assert Run(PROVISION).failed(msg="no route").end() == (None, "")
     run = Run().ok(report=["clean: 3"], exit_code=0)
-    run.plugin.v2_playbook_on_start(SimpleNamespace(_file_name="provision.yml"))
+    run.plugin.v2_playbook_on_start(SimpleNamespace(get_plays=list))
+    run.plugin.v2_playbook_on_play_start(played.play(PROVISION))
     assert run.end() == (None, "")
+
+
+def test_a_second_load_of_the_same_callback_stays_silent():
+    """As where callbacks_enabled names the collection's, which is in its roles as well."""
+    assert Run().plugin.disabled is Run().plugin.disabled is True
 
 
 def test_a_report_decides():
@@ -127,12 +137,12 @@ def test_a_report_decides():
 
 
 def test_a_window_that_is_open_has_no_verdict_yet_and_one_that_ends_has():
-    assert Run("judge_load.yml").ok(opened=True, summary="the window is open").end() == (None, "the window is open")
-    assert Run("judge_load.yml").ok(summary="the load is over").failed(msg="down").end()[0] == 1
+    assert Run(WINDOW).ok(opened=True, summary="the window is open").end() == (None, "the window is open")
+    assert Run(WINDOW).ok(summary="the load is over").failed(msg="down").end()[0] == 1
 
 
 def test_a_whole_load_test_opens_a_window_and_still_owes_its_verdict():
-    run = Run("run_load_test.yml").ok(opened=False, summary="the window is open").failed(msg="no route")
+    run = Run(LOADTEST).ok(opened=False, summary="the window is open").failed(msg="no route")
     assert run.end() == (1, "FAILED: there is no verdict: web1: no route")
 
 
@@ -163,7 +173,7 @@ def test_a_failure_of_any_type_is_told(wrong):
 
 
 def task(action):
-    return SimpleNamespace(action=action)
+    return played.task("redis_loadtest", "load", action)
 
 
 @pytest.fixture
@@ -171,7 +181,7 @@ def following(monkeypatch):
     """A run at the task that shows the load; the handler of before is Python's own."""
     monkeypatch.delenv(REPORT.INTERRUPT, raising=False)
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)
-    run = Run("run_load_test.yml")
+    run = Run(LOADTEST)
     run.plugin.v2_playbook_on_task_start(task("redis_load_plan"), False)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     run.plugin.v2_playbook_on_task_start(task("redis_load_run"), False)

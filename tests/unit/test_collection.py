@@ -48,8 +48,8 @@ def artifact(tmp_path_factory):
 def project(artifact, tmp_path_factory):
     """An empty project with the collection in it, and with the ansible.cfg of the page."""
     place = tmp_path_factory.mktemp("project")
-    [settings] = [block.text for block in snippets.fenced(PAGE) if block.kind == "ini"]
-    assert set(re.findall(rf"{COLLECTION}\.(\w+)", settings)) == set(CALLBACKS)
+    settings, enabled = [block.text for block in snippets.fenced(PAGE) if block.kind == "ini"]
+    assert set(re.findall(rf"{COLLECTION}\.(\w+)", enabled)) == set(CALLBACKS)
     (place / "ansible.cfg").write_text(settings.replace("/usr/bin/python3", sys.executable))
     (place / "hosts.yml").write_text(NOBODY)
     done = ansible(place, "galaxy", "collection", "install", str(artifact), "-p", "collections", "--offline", "--force")
@@ -86,7 +86,7 @@ def test_everything_of_the_checkout_is_in_it(artifact):
     for top, below in (("module_utils", "plugins/module_utils"), ("roles", "roles"), ("docs", "docs")):
         files = [path for path in (ROOT / top).rglob("*") if path.is_file() and path.suffix != ".pyc"]
         expected |= {f"{below}/{path.relative_to(ROOT / top)}" for path in files}
-    expected |= {"README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "meta/runtime.yml"}
+    expected |= {"README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "execution-environment.yml", "meta/runtime.yml"}
     assert names == expected
 
 
@@ -244,6 +244,23 @@ def test_drift_from_a_site_yml_of_somebody_reports_into_their_project(project, c
     assert sorted(path for path in collection.rglob("*") if "__pycache__" not in path.parts) == [
         path for path in before if "__pycache__" not in path.parts
     ]
+
+
+def test_callbacks_that_are_enabled_as_well_speak_once(project, tmp_path):
+    """For a role that a play includes, as the page says."""
+    usual, enabled = [block.text for block in snippets.fenced(PAGE) if block.kind == "ini"]
+    usual = usual.replace("/usr/bin/python3", sys.executable).replace("path = ", f"path = {project}/")
+    (tmp_path / "ansible.cfg").write_text(usual.replace("[defaults]\n", enabled))
+    (tmp_path / "hosts.yml").write_text("redis: {hosts: {redis1: {ansible_connection: local}}}\n")
+    boom = {"name": "Stop", "ansible.builtin.fail": {"msg": "boom"}}
+    included = {"ansible.builtin.include_role": {"name": f"{COLLECTION}.redis_drift"}}
+    imported = {"ansible.builtin.import_role": {"name": f"{COLLECTION}.redis_drift"}}
+    for role in (included, imported):
+        play = {"hosts": "redis", "gather_facts": False, "tasks": [boom, role]}
+        (tmp_path / "own.yml").write_text(json.dumps([play]))
+        done = ansible(tmp_path, "playbook", "own.yml")
+        told = done.stdout.count("FAILED: nothing was checked: redis1: boom")
+        assert (done.returncode, told) == (1, 1), done.stdout + done.stderr
 
 
 def test_a_playbook_without_hosts_is_refused_and_points_at_the_collection_s_page(project):

@@ -52,6 +52,14 @@ def test_numbers_and_texts_of_ansible_are_numbers_and_texts():
     assert "failed" not in typed(load=load, jobs=jobs, users=number)
 
 
+@pytest.mark.parametrize("allowed", [["redis_server_team_contact"], "redis_server_team_contact"])
+def test_a_variable_of_the_user_s_own_can_be_allowed(allowed):
+    own = {"redis_server_team_contact": "redis@example.com", "redis_server_allowed_variables": allowed}
+    assert "failed" not in typed(**own)
+    told = typed(**own, redis_server_team_contacts="x")
+    assert told["msg"].startswith("redis_server_team_contacts: no role has this variable")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [

@@ -71,7 +71,7 @@ def test_a_variable_that_no_role_has_is_told_with_all_the_rest():
         ),
         (
             "redis_host_own_password: no role has this variable; expected one of those that ansible-doc -t role redis_host tells; "
-            "correct it, or give a variable of your own another name"
+            "correct it, or name it in redis_server_allowed_variables if it is yours"
         ),
         *mistyped(),
     ]

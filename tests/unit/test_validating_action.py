@@ -43,6 +43,7 @@ class Plugin:
         spec.loader.exec_module(module)
         self.kind = module.ActionModule
         self.called: list[dict[str, Any]] = []
+        self.answer: dict[str, Any] = {"changed": True}
 
     def __call__(self, *, of_run: Mapping[str, Any] | None = None, **arguments: Any) -> dict[str, Any]:
         """of_run: variables that Ansible has, beside the name of the play."""
@@ -53,7 +54,7 @@ class Plugin:
         def execute(*, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
             assert task_vars == variables
             self.called.append(module_args)
-            return {"changed": True}
+            return self.answer
 
         action._execute_module = execute
         return action.run(task_vars=variables)
@@ -208,3 +209,19 @@ def test_an_unsupported_ansible_core_calls_no_module(name, monkeypatch):
     plugin = Plugin(name)
     answer = plugin(declaration=GOOD)
     assert (answer["failed"], answer["msg"], plugin.called) == (True, str(unsupported), [])
+
+
+@pytest.mark.parametrize("stream", ["module_stderr", "module_stdout"])
+def test_what_sudo_said_in_place_of_the_module_is_told(stream):
+    """D10, over SSH with pipelining."""
+    plugin = Plugin("redis_preflight")
+    answer = {"failed": True, "msg": "Module result deserialization failed: No start of json char found", "rc": 1}
+    plugin.answer = {**answer, "module_stdout": "", "module_stderr": "", stream: "\nsudo: Ein Passwort ist notwendig\n"}
+    assert plugin(**declaration())["msg"] == (
+        'become: the host said "sudo: Ein Passwort ist notwendig"; expected that the account may become root without a question '
+        "and without a terminal; give the password with --ask-become-pass, or correct the host's sudoers"
+    )
+    plugin.answer = {**answer, "module_stderr": "Traceback (most recent call last):"}
+    assert plugin(**declaration())["msg"] == answer["msg"]
+    plugin.answer = {"changed": False, "module_stderr": "sudo: unable to resolve host redis1"}
+    assert "msg" not in plugin(**declaration())

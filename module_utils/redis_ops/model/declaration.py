@@ -106,7 +106,11 @@ def unknown_variable(name: str, known: Sequence[str]) -> Problem:
     """A name that begins as a role's variables do, and is none of them."""
     role = "_".join(name.split("_")[:2])
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)  # the role is the same in all
-    hint = f"did you mean {near[0]}?" if near else "correct it, or give a variable of your own another name"
+    hint = (
+        f"did you mean {near[0]}?"
+        if near
+        else "correct it, or name it in redis_server_allowed_variables if it is yours"
+    )
     return Problem(name, "no role has this variable", f"one of those that ansible-doc -t role {role} tells", hint)
 
 
