@@ -13,9 +13,9 @@ import argparse
 import itertools
 import multiprocessing
 import os
+import resource
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ class Task:
 class Answer:
     mutant: Mutant
     killer: str
-    seconds: float
+    seconds: float  # of a processor
 
 
 def main(words: Sequence[str]) -> int:
@@ -106,8 +106,14 @@ def _tree(directory: Path) -> Path:
 
 
 def _answer(task: Task) -> Answer:
-    start = time.monotonic()
-    return Answer(task.mutant, killer(Path.cwd(), task.mutant, task.rounds), time.monotonic() - start)
+    before = _used()
+    return Answer(task.mutant, killer(Path.cwd(), task.mutant, task.rounds), _used() - before)
+
+
+def _used() -> float:
+    """Seconds of a processor that the tests have taken: unlike the time that passes, the same on a busy machine."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _fails_anyway(directory: Path, answers: Sequence[Answer]) -> str:
@@ -120,7 +126,9 @@ def _told(answers: Sequence[Answer]) -> int:
     killed = sum(bool(answer.killer) for answer in answers)
     share = killed / len(answers) if answers else 0.0
     seconds = sum(answer.seconds for answer in answers)
-    print(f"{killed} of {len(answers)} mutants killed ({share:.0%}, wanted {WANTED:.0%}); {seconds:.0f} s of tests")
+    print(
+        f"{killed} of {len(answers)} mutants killed ({share:.0%}, wanted {WANTED:.0%}); {seconds:.0f} s of a processor"
+    )
     return 0 if share >= WANTED else 1
 
 
