@@ -56,6 +56,7 @@ lint: setup-lint ## check the style of Python, YAML, Ansible and shell
 	ruff format --check .
 	yamllint --strict .
 	ansible-lint
+	scripts/check-sources
 	shellcheck --external-sources $$(grep -lE '^#!.*bash' scripts/*) .ci/run
 
 types: dev ## check the types of the core
