@@ -63,7 +63,7 @@ types: dev ## check the types of the core
 	mypy
 
 unit: dev ## run the tests that need no server and no host
-	pytest tests --ignore=tests/contract --numprocesses 2
+	pytest tests --ignore=tests/contract --numprocesses 2 --dist worksteal
 
 # 40 of 10,000, the same ones until their lines change
 mutants-sample: dev
