@@ -18,6 +18,7 @@ from servers import MISSING, MUST_HAVE_ALL
 ROOT = Path(__file__).parent.parent.parent
 LOCK = ROOT / "requirements.lock"
 PLAYBOOKS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "playbooks").glob("*.yml"))
+INSTALL = "-m pip install -qq --disable-pip-version-check --no-input --only-binary=:all: --require-hashes -r"
 OURS = ".".join(__version__.split(".")[:2])
 
 
@@ -52,9 +53,7 @@ def programs(core: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (place / "made").exists():
             subprocess.run([python_for(core), "-m", "venv", "--clear", str(place)], check=True, timeout=120)
-            install = ["-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
-            install += ["--only-binary=:all:", "--require-hashes", "-r", str(LOCK)]
-            subprocess.run([str(place / "bin" / "python"), *install], check=True, timeout=300)
+            subprocess.run([str(place / "bin" / "python"), *INSTALL.split(), str(LOCK)], check=True, timeout=300)
             (place / "made").touch()
     return place / "bin"
 
