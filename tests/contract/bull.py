@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from servers import MISSING
+from servers import MISSING, MUST_HAVE_ALL
 
 
 @functools.cache
@@ -28,6 +28,8 @@ def python() -> str:
             "BullMQ: the Python package bullmq is not here; REDIS_OPS_BULLMQ_PYTHON may name an interpreter that has it"
         )
         MISSING.add(reason)
+        if MUST_HAVE_ALL:
+            pytest.fail(reason)
         pytest.skip(reason)
     return _python()
 

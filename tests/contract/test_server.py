@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,7 +20,8 @@ import pytest
 from ansible.module_utils.redis_ops.base.errors import ServerUnreachable
 from ansible.module_utils.redis_ops.server.connection import Address, Connection, Credentials, connect
 from instances import ONE, lab, laboratory, program, some
-from servers import MISSING, MUST_HAVE_ALL, PROGRAMS
+from oldest_python import python_3_9
+from servers import PROGRAMS
 
 __all__ = ["lab"]
 
@@ -207,22 +207,6 @@ def test_everything_a_connection_does(protected, strangers, python):
             check=False,
         )
     assert (result.returncode, result.stdout) == (0, "all is well\n"), result.stderr[-1500:]
-
-
-def python_3_9() -> str:
-    """The floor on the target. Without one the test is skipped, or fails where everything must be there."""
-    places = [
-        *Path.home().glob(".pyenv/versions/3.9.*/bin/python3.9"),
-        *Path("/opt/hostedtoolcache").glob("Python/3.9.*/*/bin/python3.9"),  # GitHub's setup-python
-    ]
-    candidates = [shutil.which("python3.9"), *map(str, sorted(places))]
-    for candidate in filter(None, candidates):
-        # a shim may stand for a version that is not chosen
-        if subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
-            return candidate
-    reason = "Python 3.9, the floor on the target: install python3.9 or pyenv's 3.9"
-    MISSING.add(reason)
-    return pytest.fail(reason) if MUST_HAVE_ALL else pytest.skip(reason)
 
 
 # Round trips, counted on the wire

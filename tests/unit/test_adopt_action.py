@@ -123,3 +123,11 @@ def test_ordinary_values_have_no_quotes():
         *("256mb", "/var/lib/redis", "allkeys-lru", "dump.rdb")
     ]
     assert adopt.scalar("1") == json.dumps("1")
+
+
+@pytest.mark.parametrize("failure", [{"failed": True, "msg": "sudo refused"}, {"unreachable": True, "msg": "no route"}])
+def test_a_host_that_has_no_answer_writes_nothing_and_says_why(tmp_path, failure):
+    found = adopted(tmp_path, {**failure, "sealed": "x"})
+    assert {name: found[name] for name in failure} == failure
+    assert "sealed" not in found
+    assert list(tmp_path.iterdir()) == []

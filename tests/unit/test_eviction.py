@@ -178,6 +178,20 @@ def test_a_queue_far_below_the_limit():
     )
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("noeviction", "allkeys-lru", "60,002 keys may be evicted"),
+        ("volatile-lru", "allkeys-lru", "keys without a time to live may be evicted"),
+        ("noeviction", "volatile-lru", "keys with a time to live may be evicted"),
+    ],
+)
+def test_the_keys_that_may_go_later_are_named_by_their_kind(old, new, told):
+    risk = at_risk(Limit(512 * MB, old), Limit(512 * MB, new), Stored(60_002, 7, 8 * MB, 8 * MB), NONE)
+    assert told in risk.reason
+    assert risk.reason.endswith("that are protected now")
+
+
 def test_a_list_that_may_be_a_queue_by_its_name_is_named():
     small, change = Stored(3, 0, MB, MB), (Limit(0, "noeviction"), Limit(9 * MB, "allkeys-lru"))
     risk = at_risk(*change, small, Search(suspects=("list jobs in database 2",)))

@@ -174,6 +174,53 @@ def test_fragmentation_is_not_fooled_by_a_peak_or_by_small_data(used, allocator,
     assert seen.metrics["fragmentation_mb"] == lost
 
 
+# What the README and docs/loadtest.md promise, and inventories of people lean on: metric -> limit.
+LIMITS = {
+    "session_baseline_ms": 2,
+    "cache_baseline_ms": 1,
+    "job_baseline_ms": 5,
+    "session_p95_ms": 10,
+    "cache_p95_ms": 5,
+    "job_p95_ms": 20,
+    "longest_pause_ms": 500,
+    "ops_per_second": 5000,
+    "failed_operations": 0.1,
+    "evicted_share": 5,
+    "largest_eviction": 5,
+    "hit_ratio": 95,
+    "memory_share": 90,
+    "fragmentation_mb": 100,
+    "client_share": 80,
+    "main_thread_cpu": 80,
+    "host_cpu": 90,
+    "slow_commands": 4,
+    "slowest_ms": 50,
+    "command_p99_ms": 10,
+    "fork_ms": 100,
+}
+ONLY_WARNS = """
+    sessions_lost longest_pause_ms ops_per_second memory_share fragmentation_mb client_share keys_left main_thread_cpu
+    host_cpu delayed_fsyncs fork_ms
+"""
+
+
+def test_the_limits_stay():
+    assert {target.metric: target.limit for target in guide.TARGETS if target.limit} == LIMITS
+    assert {target.metric for target in guide.TARGETS if not target.hard} == set(ONLY_WARNS.split())
+
+
+@pytest.mark.parametrize("name", ["mem_fragmentation_ratio", "allocator_frag_ratio", "mem_fragmentation_bytes"])
+def test_without_one_of_its_numbers_no_fragmentation_is_claimed(name):
+    numbers = {"mem_fragmentation_ratio": 2.5, "allocator_frag_ratio": 1.4, "mem_fragmentation_bytes": 300 << 20}
+    del numbers[name]
+    seen = window.between(BEFORE, after(used_memory=200 << 20, **numbers))
+    assert seen.metrics["fragmentation_mb"] == 0
+    # each at its limit says nothing yet
+    numbers = {"mem_fragmentation_ratio": 2.5, "allocator_frag_ratio": 1.4, "mem_fragmentation_bytes": 300 << 20}
+    numbers |= {"mem_fragmentation_ratio": 1.5, "allocator_frag_ratio": 1.3}
+    assert window.fragmentation({"used_memory": 200 << 20, **numbers}) == 0
+
+
 def test_who_stays_is_named():
     then = after()
     cooled = {**then, "numbers": {**then["numbers"], "connected_clients": 60}}

@@ -174,3 +174,19 @@ def test_a_result_of_another_shape_is_told_as_such(play):
     play.has(RESULTS, programs=[{"item": item, "stdout": json.dumps({**CLEANED, "samples": 7})}])
     told = " ".join(loaded(play)["report"])
     assert "load1: no result: it cannot be read: samples: a number; expected a list" in told
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"snapshots": []}, ""),
+        (None, ""),
+        ([], ""),
+        ({}, "no snapshot"),
+        ({"msg": ""}, "no snapshot"),
+        ({"msg": "no route to host"}, "no route to host"),
+        ({"msg": "x", "snapshots": []}, ""),
+    ],
+)
+def test_what_is_missing_has_the_reason_of_the_host(said, told):
+    assert load_answers.missing(said, "snapshots") == told

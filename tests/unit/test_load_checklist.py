@@ -494,9 +494,10 @@ def test_memory_that_the_data_may_still_grow_by():
     ],
 )
 def test_disk(given, least, most):
-    for free, status in ((most, PASS), (most - 1, WARN), (least, WARN), (least - 1, FAIL)):
+    enough, bare = most * MB, least * MB
+    for free, status in ((enough, PASS), (enough - 1, WARN), (bare, WARN), (bare - 1, FAIL)):
         if not (least == most and status is WARN):
-            [finding] = capacity.disk([replace(ROOM, free=free * MB, **given)])
+            [finding] = capacity.disk([replace(ROOM, free=free, **given)])
             assert finding.status is status, (free, finding)
 
 

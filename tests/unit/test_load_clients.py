@@ -163,6 +163,16 @@ def test_fragmentation_is_that_of_the_loads_data_too():
     assert finding(made, "fragmentation_mb")["status"] == "WARN"
 
 
+@pytest.mark.parametrize("earlier", [0, 7, 500])
+def test_lookups_are_those_of_the_judged_samples_alone(earlier):
+    """Both counters are since the server started, and one of them may be new."""
+    load = result()
+    for sample in load["samples"]:
+        sample["keyspace_hits"] += earlier
+        sample["keyspace_misses"] += 3 * earlier
+    assert document(load)["instances"][0]["metrics"]["hit_ratio"] == pytest.approx(99)
+
+
 def test_memory_that_falls_without_an_eviction_is_no_eviction():
     samples = deepcopy(result()["samples"])
     for sample in samples[5:]:

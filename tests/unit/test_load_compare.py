@@ -184,6 +184,13 @@ def test_what_is_better_is_as_the_targets_say():
     assert found["memory at its peak"] == "worse"
 
 
+def test_each_measure_says_which_way_is_better():
+    [place] = compared(*sides(random.Random(1), 6))["instances"]
+    rows = {row["name"]: row["better"] for row in place["measures"]}
+    assert {name for name, better in rows.items() if better == "higher"} == {"ops_per_second"}
+    assert set(rows.values()) == {"higher", "lower"}
+
+
 def test_every_measure_of_a_report_is_compared():
     found = told(compared(*sides(random.Random(1), 6)))
     latencies = {f"{what} {at}" for what in (*FLOWS, "job enqueue", "job end_to_end") for at in ("p50", "p95", "p99")}

@@ -251,6 +251,19 @@ def test_all_drawings_have_one_axis_and_say_in_words_what_they_show():
             assert all(0 <= y <= plot.HEIGHT for _, y in piece)
 
 
+def test_the_axis_begins_with_the_first_sample_of_the_load_or_at_nought():
+    """A sample of before its phases stands left of nought."""
+    early = [{**PHASES[0], "t": -4.0}, *PHASES]
+    assert drawn(early).ticks[0].at >= 0
+    [memory] = [found for found in drawn(early).panels if found.title.startswith("Memory")]
+    [piece] = points(memory.keys[0].d)
+    assert piece[0][0] == 0
+    assert piece[1][0] > 0
+    late = [{**sample, "t": sample["t"] + 9} for sample in PHASES]
+    [memory] = [found for found in drawn(late).panels if found.title.startswith("Memory")]
+    assert points(memory.keys[0].d)[0][0][0] > 0
+
+
 def test_the_phases_fill_the_axis_and_one_of_them_is_judged():
     phases = drawn(PHASES).phases
     assert [phase.name for phase in phases] == ["connect", "warm-up", "judged", "ending"]

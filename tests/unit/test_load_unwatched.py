@@ -142,7 +142,7 @@ def test_a_connection_that_breaks_while_it_runs_ends_nothing(tmp_path):
 def test_a_generator_that_stays_away_has_no_result_and_the_other_one_has(when, tmp_path):
     if when == "from the start":
         (tmp_path / "load2.away").touch()
-    run = Run(tmp_path, GOES, __redis_loadtest_patience=15)
+    run = Run(tmp_path, GOES, __redis_loadtest_patience=3)  # what runs longer is waited for: it answers
     status, said = run.ends()
     assert (status, "generator load2 does not answer; the load runs on" in said) == (0, True), said
     here, away = run.registered()["results"]["programs"]

@@ -299,3 +299,11 @@ def test_a_file_has_no_names(place):
     with pytest.raises(NotADirectoryError) as refused:
         moves.names_in(str(place / "a"))
     assert refused.value.filename == str(place / "a")
+
+
+def test_a_link_that_leads_nowhere_is_there(tmp_path):
+    """What is to be made there would be made elsewhere."""
+    (tmp_path / "link").symlink_to(tmp_path / "none")
+    assert moves.is_there(str(tmp_path / "link"))
+    assert not moves.is_there(str(tmp_path / "none"))
+    assert not moves.is_there(str(tmp_path / "none" / "x"))

@@ -111,3 +111,21 @@ def test_what_was_waived_is_clean_until_the_last_day():
     assert build(looked("redis1", found, waivers=accepted))["exit_code"] == 0
     assert build(looked("redis1", {**found, "actual": "running 8mb"}, waivers=accepted))["exit_code"] == 2
     assert build(looked("redis1", found, waivers=accepted), today=date(2026, 11, 24))["exit_code"] == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("x" * 500, "x" * waivers.NAME),
+        (7, "7"),
+        ({"a": 1}, "a mapping"),
+        ([1, 2], "a list"),
+        (True, "yes or no"),
+        ("a\x1b[2J\nb", None),
+    ],
+)
+def test_a_value_that_is_shown_is_short_and_of_one_line(value, told):
+    shown = waivers._shown(value)
+    assert shown.isprintable()
+    assert len(shown) <= waivers.NAME + 20
+    assert told is None or shown == told or shown.startswith(told)

@@ -13,31 +13,39 @@ from test_drift_trust import ALICE, Place
 
 ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-TASKS = """\
-- name: Install
-  hosts: localhost
-  connection: local
-  gather_facts: false
-  tasks:
-    - name: Look
-      ansible.builtin.import_role:
-        name: redis_drift
-        tasks_from: schedule_vet
-    - name: Tell
-      ansible.builtin.copy:
-        content: "{{ __redis_drift_command | to_json }}"
-        dest: "{{ playbook_dir }}/command.json"
-        mode: "0600"
-"""
+
+
+def plays(*cases: dict[str, object]) -> list[dict[str, object]]:
+    """A play for each case, which has its variables and writes the command that would be scheduled."""
+    return [
+        {
+            "name": "Install",
+            "hosts": "localhost",
+            "connection": "local",
+            "gather_facts": False,
+            "vars": case,
+            "tasks": [
+                {"ansible.builtin.import_role": {"name": "redis_drift", "tasks_from": "schedule_vet"}},
+                {
+                    "ansible.builtin.copy": {
+                        "content": "{{ __redis_drift_command | to_json }}",
+                        "dest": f"{{{{ playbook_dir }}}}/command{number}.json",
+                        "mode": "0600",
+                    }
+                },
+            ],
+        }
+        for number, case in enumerate(cases)
+    ]
 
 
 @pytest.fixture
 def install(trusted_path):
     place = Place(trusted_path)
     (trusted_path / "checkout" / "playbooks").mkdir(parents=True)
-    (trusted_path / "checkout" / "playbooks" / "install.yml").write_text(TASKS)
 
-    def run(*words: str, **variables: object) -> tuple[int, str]:
+    def run(*words: str, cases: tuple[dict[str, object], ...] = ({},), **variables: object) -> tuple[int, str]:
+        (trusted_path / "checkout" / "playbooks" / "install.yml").write_text(json.dumps(plays(*cases)))
         given = {"redis_drift_schedule_project": str(place.project), "redis_drift_schedule_reports": str(trusted_path)}
         done = subprocess.run(
             [
@@ -55,6 +63,9 @@ def install(trusted_path):
         return done.returncode, done.stdout + done.stderr
 
     run.place = place
+    run.command = lambda number=0: json.loads(
+        (trusted_path / "checkout" / "playbooks" / f"command{number}.json").read_text()
+    )
     return run
 
 
@@ -65,8 +76,6 @@ def test_an_inventory_of_somebody_else_is_refused_and_the_remedy_makes_the_next_
     (inventory / "hosts.yml").write_text(
         f"all: {{hosts: {{x: {{y: \"{{{{ lookup('pipe', 'touch {canary}') }}}}\"}}}}}}\n"
     )
-    code, said = install("-i", str(inventory))
-    assert code == 0, said
     os.chown(inventory / "hosts.yml", ALICE, 0)
     for mode in ([], ["--check"]):
         code, said = install("-i", str(inventory), *mode)
@@ -95,28 +104,20 @@ def test_a_path_that_is_a_template_stays_a_path(install):
     assert not canary.exists()
 
 
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        (["{}/etc/inventory"], ["-i", "{}/etc/inventory"]),
-        (["{}/checkout/inventories/x", "redis1,"], ["-i", "inventories/x", "-i", "redis1,"]),
-    ],
-)
-def test_it_checks_the_inventory_that_it_was_installed_with(install, given, told):
-    root = str(install.place.root)
-    (install.place.root / "checkout/inventories/x").mkdir(parents=True)
-    (install.place.root / "checkout/inventories/x/hosts").write_text("")
-    code, said = install(*(word for path in given for word in ("-i", path.format(root))))
+def test_it_checks_the_inventories_that_it_was_installed_with(install):
+    root = install.place.root
+    (root / "checkout/inventories/x").mkdir(parents=True)
+    (root / "checkout/inventories/x/hosts").write_text("")
+    code, said = install("-i", f"{root}/etc/inventory", "-i", f"{root}/checkout/inventories/x", "-i", "redis1,")
     assert code == 0, said
-    command = json.loads((install.place.root / "checkout/playbooks/command.json").read_text())
-    assert command[2 : 2 + len(told)] == [word.format(root) for word in told]
+    assert install.command()[2:8] == ["-i", f"{root}/etc/inventory", "-i", "inventories/x", "-i", "redis1,"]
 
 
-@pytest.mark.parametrize("given", ["inventories/x", ["inventories/x", "/etc/y"]])
-def test_it_checks_what_is_named(install, given):
-    code, said = install(redis_drift_schedule_inventory=given)
+def test_it_checks_what_is_named(install):
+    named = (["inventories/x"], ["inventories/x", "/etc/y"])
+    as_text = {"redis_drift_schedule_inventory": "inventories/x"}
+    code, said = install(cases=(as_text, {"redis_drift_schedule_inventory": named[1]}))
     assert code == 0, said
-    command = json.loads((install.place.root / "checkout/playbooks/command.json").read_text())
-    assert [word for before, word in zip(command, command[1:]) if before == "-i"] == (
-        given if isinstance(given, list) else [given]
-    )
+    for number, expected in enumerate(named):
+        command = install.command(number)
+        assert [word for before, word in zip(command, command[1:]) if before == "-i"] == expected

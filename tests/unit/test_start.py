@@ -80,6 +80,23 @@ def test_a_start_that_does_not(unit, what):
     assert "\n" not in text
 
 
+@pytest.mark.parametrize(
+    ("changes", "files", "remedy"),
+    [
+        (
+            {"unclear": "x"},
+            FILES,
+            f"remove the lines from {OVERRIDE} and run systemctl daemon-reload, or say adopt: replace",
+        ),
+        ({"unclear": "x"}, {}, f"remove the lines from {PACKAGE.fragment} and run systemctl daemon-reload"),
+        ({"unclear": "x", "fragment": ""}, {}, "see systemctl status redis-server.service"),
+    ],
+)
+def test_the_remedy_names_the_file_that_says_so(changes, files, remedy):
+    [problem] = start.problems(seen_of(ONE, unit=replace(PACKAGE, **changes), unit_files=files))
+    assert problem.remedy.startswith(remedy)
+
+
 def test_save_points_of_a_command_are_added_to_those_of_the_file():
     [saving] = several({"name": "default", "settings": {"save": "900 1 60 1000"}})
     assert told(command(CONFIG, "--save", "900 1"), saving) == []
