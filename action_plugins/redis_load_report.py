@@ -40,8 +40,8 @@ from ansible.module_utils.redis_ops.base.errors import RedisOpsError, told  # no
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
 
 # what the role registers for each host
-SNAPSHOT, READINESS, PLAN, ACCOUNT, CHECKS, RESULTS = (
-    f"__redis_loadtest_{name}" for name in ("snapshot", "readiness", "plan", "account", "checks", "results")
+SNAPSHOT, PREFLIGHT, PLAN, ACCOUNT, CHECKS, RESULTS = (
+    f"__redis_loadtest_{name}" for name in ("snapshot", "preflight", "plan", "account", "checks", "results")
 )
 OPEN = "window.json"  # of a window that is not closed yet
 WHOLE = "window-*.json"  # of runs that open and close one themselves
@@ -236,7 +236,7 @@ def _snapshots(
 
 def _checklist(task_vars: Mapping[str, Any], accept: Sequence[str]) -> Iterator[dict[str, Any]]:
     """What was found before the load, of each host and of the generators as they see it."""
-    for name in (READINESS, PLAN, ACCOUNT):
+    for name in (PREFLIGHT, PLAN, ACCOUNT):
         for host, registered in _facts(task_vars, name):
             for finding in load_answers.findings(registered, host):
                 yield checklist.accepted(finding, accept)

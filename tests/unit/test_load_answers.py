@@ -20,7 +20,7 @@ from test_load_outputs import problems
 from test_load_report_action import RESULTS, SNAPSHOTS, Play, loaded
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
-from redis_load_report import READINESS
+from redis_load_report import PREFLIGHT
 
 many = settings(derandomize=True, deadline=None, max_examples=60)
 SEEN = {"snapshots": [{**deepcopy(SNAPSHOT), "histograms": {"get": {"calls": 3, "buckets": [[16, 1], [33, 3]]}}}]}
@@ -145,7 +145,7 @@ def test_without_a_first_look_nothing_is_loaded(play, broken):
     ids=str,
 )
 def test_a_checklist_of_another_shape_is_not_ready_and_the_others_are_told(play, findings):
-    play.has(READINESS, findings=[check("PASS")]).hosts["redis2"][READINESS] = {"findings": findings}
+    play.has(PREFLIGHT, findings=[check("PASS")]).hosts["redis2"][PREFLIGHT] = {"findings": findings}
     answer = play.report("checklist")
     assert answer["exit_code"] == 2
     assert any(line.startswith("  FAIL  host: its answer: it cannot be read: findings") for line in answer["report"])
@@ -153,7 +153,7 @@ def test_a_checklist_of_another_shape_is_not_ready_and_the_others_are_told(play,
 
 
 def test_no_host_speaks_for_another_one(play):
-    play.has(READINESS, findings=[check("FAIL")]).hosts["redis2"][READINESS] = {"findings": [check("PASS", host=HOST)]}
+    play.has(PREFLIGHT, findings=[check("FAIL")]).hosts["redis2"][PREFLIGHT] = {"findings": [check("PASS", host=HOST)]}
     play.report("checklist")
     kept = json.loads((play.directory / "checklist.json").read_text())
     assert {(found["host"], found["status"]) for found in kept} == {(HOST, "FAIL"), ("redis2", "PASS")}

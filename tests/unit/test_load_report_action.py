@@ -16,11 +16,11 @@ import pytest
 from load_records import HOST, SNAPSHOT, check, snapshots, users
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "action_plugins"))
-from redis_load_report import CHECKS, PLAN, READINESS, RESULTS, ActionModule, _thresholds
+from redis_load_report import CHECKS, PLAN, PREFLIGHT, RESULTS, ActionModule, _thresholds
 from redis_load_report import SNAPSHOT as SNAPSHOTS
 
 FILES = {f"latest.{end}" for end in ("html", "json", "xml", "txt", "prom")}
-READINESS_FILES = {"checklist.json", *(f"readiness.{end}" for end in ("html", "json", "xml", "txt", "prom"))}
+READINESS = {"checklist.json", *(f"readiness.{end}" for end in ("html", "json", "xml", "txt", "prom"))}
 
 
 class Play:
@@ -82,7 +82,7 @@ def failed(answer):
 
 
 def test_what_the_plan_leaves_out_is_told(play):
-    play.has(READINESS, findings=[check("PASS")]).has(PLAN, findings=[check("WARN")])
+    play.has(PREFLIGHT, findings=[check("PASS")]).has(PLAN, findings=[check("WARN")])
     assert play.report("checklist")["summary"] == "READY: 1 WARN, 1 PASS"
 
 
@@ -91,9 +91,9 @@ def test_what_the_plan_leaves_out_is_told(play):
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_host_that_is_ready_has_a_report_of_its_own_where_no_load_follows(play, whole):
-    answer = play.has(READINESS, findings=[check("PASS")]).report("checklist", whole=whole)
+    answer = play.has(PREFLIGHT, findings=[check("PASS")]).report("checklist", whole=whole)
     assert answer["summary"] == "READY: 1 PASS"
-    assert play.files() == READINESS_FILES
+    assert play.files() == READINESS
     made = json.loads((play.directory / "readiness.json").read_text())
     assert (made["schema"], made["verdict"], made["exit_code"]) == ("redis-loadtest-readiness/1", "READY", 0)
     assert {"report", "exit_code"} <= answer.keys() or whole
@@ -105,7 +105,7 @@ def test_a_host_that_is_ready_has_a_report_of_its_own_where_no_load_follows(play
 @pytest.mark.parametrize("whole", [False, True])
 def test_one_that_is_not_ready_ends_it_either_way(play, whole):
     findings = [check("FAIL"), check("FAIL", id="checklist.disk")]
-    answer = play.has(READINESS, findings=findings).report("checklist", whole=whole, accept=["checklist.memory"])
+    answer = play.has(PREFLIGHT, findings=findings).report("checklist", whole=whole, accept=["checklist.memory"])
     assert (answer["exit_code"], answer["summary"]) == (2, "NOT READY: 1 FAIL, 1 WARN; nothing was loaded")
     assert "accepted by redis_loadtest_accept" in told(answer)
 
@@ -114,7 +114,7 @@ def test_an_older_verdict_does_not_outlive_a_run_that_was_not_ready(play):
     """CI publishes latest.xml, whatever the run ended with."""
     assert loaded(play)["verdict"] == "PASS"
     before = {path.name: path.read_text() for path in play.directory.iterdir()}
-    play.has(READINESS, findings=[check("FAIL", id="checklist.disk"), check("PASS")])
+    play.has(PREFLIGHT, findings=[check("FAIL", id="checklist.disk"), check("PASS")])
 
     play.report("checklist")  # check_readiness.yml, which is no load test
     assert {name: (play.directory / name).read_text() for name in before} == before
@@ -129,7 +129,7 @@ def test_an_older_verdict_does_not_outlive_a_run_that_was_not_ready(play):
     assert "1 FAIL, 1 PASS; nothing was loaded" in page
     assert "PASS: Redis load test" not in page
     assert not (play.directory / "latest.json").exists()  # nothing was measured that programs could read
-    [dated] = before.keys() - FILES - READINESS_FILES
+    [dated] = before.keys() - FILES - READINESS
     assert (play.directory / dated).read_text() == before[dated]
 
 
@@ -307,7 +307,7 @@ def test_each_host_is_judged_by_its_own_programs(play):
 
 
 def test_the_checklist_of_before_is_in_the_report(play):
-    play.has(READINESS, findings=[check("FAIL")])
+    play.has(PREFLIGHT, findings=[check("FAIL")])
     loaded(play, accept=["checklist.memory"])
     [finding] = json.loads((play.directory / "latest.json").read_text())["checklist"]
     assert (finding["host"], finding["status"]) == (HOST, "WARN")

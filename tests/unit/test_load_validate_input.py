@@ -159,7 +159,7 @@ def test_lists_and_files_may_be_typed_as_before():
     )
 
 
-@pytest.mark.parametrize("name", ["readiness", "window", "compare", "bullmq_options"])
+@pytest.mark.parametrize("name", ["preflight", "validate", "compare", "bullmq_options"])
 def test_it_is_the_first_task_of_each_way_in(name):
     first = yaml.safe_load((ROLE / "tasks" / f"{name}.yml").read_text())[0]
     assert "redis_load_validate_input" in first
@@ -169,7 +169,7 @@ def test_it_is_the_first_task_of_each_way_in(name):
 
 def test_a_load_test_begins_with_the_checklist():
     [task] = yaml.safe_load((ROLE / "tasks" / "loadtest.yml").read_text())
-    assert task["block"][0]["ansible.builtin.import_tasks"] == "readiness.yml"
+    assert task["block"][0]["ansible.builtin.import_tasks"] == "preflight.yml"
 
 
 def test_no_number_is_made_of_what_is_none():
