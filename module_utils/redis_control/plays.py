@@ -46,8 +46,8 @@ class Job:
 # A job comes before those that are a part of it.
 JOBS = (
     Job(Entry("redis_loadtest", "loadtest"), "there is no verdict", looks=True, batches=False),
-    Job(Entry("redis_loadtest", "window"), "nothing was checked", looks=True, batches=False),
-    Job(Entry("redis_loadtest", "readiness"), "nothing was checked", looks=True, batches=False),
+    Job(Entry("redis_loadtest", "validate"), "nothing was checked", looks=True, batches=False),
+    Job(Entry("redis_loadtest", "preflight"), "nothing was checked", looks=True, batches=False),
     Job(Entry("redis_loadtest", "compare"), "nothing was compared"),
     Job(Entry("redis_loadtest", "bullmq_options"), "nothing was written", reports=False),
     Job(Entry("redis_drift", "report"), "nothing was checked", looks=True),

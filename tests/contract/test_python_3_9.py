@@ -42,7 +42,7 @@ def test_everything_that_a_host_may_get_imports():
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a run needs root")
-@pytest.mark.parametrize("playbook", ["provision.yml", "playbooks/drift.yml"])
+@pytest.mark.parametrize("playbook", ["provision.yml", "playbooks/check_drift.yml"])
 def test_ansible_runs_the_modules_with_it(playbook, tmp_path):
     """As they are sent, one file each, by the Python of the host; check mode looks at everything and changes nothing."""
     command = [

@@ -13,8 +13,8 @@ MODULE = {
     ("redis_drift", "report"): "redis_drift_report",
     ("redis_drift", "waive"): "redis_drift_waive",
     ("redis_loadtest", "loadtest"): "redis_load_login",
-    ("redis_loadtest", "readiness"): "redis_load_validate_input",
-    ("redis_loadtest", "window"): "redis_load_validate_input",
+    ("redis_loadtest", "preflight"): "redis_load_validate_input",
+    ("redis_loadtest", "validate"): "redis_load_validate_input",
     ("redis_loadtest", "compare"): "redis_load_compare",
     ("redis_loadtest", "bullmq_options"): "redis_load_validate_input",
 }

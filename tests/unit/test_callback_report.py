@@ -30,7 +30,7 @@ def plugin(name):
 REPORT, BROKEN = plugin("redis_report"), plugin("broken_yaml")
 
 
-DRIFT, WINDOW, LOADTEST = ("redis_drift", "report"), ("redis_loadtest", "window"), ("redis_loadtest", "loadtest")
+DRIFT, WINDOW, LOADTEST = ("redis_drift", "report"), ("redis_loadtest", "validate"), ("redis_loadtest", "loadtest")
 PROVISION = ("redis_server", "converge")
 BULLMQ, CLEAR_AOF = ("redis_loadtest", "bullmq_options"), ("redis_server", "clear_aof")
 

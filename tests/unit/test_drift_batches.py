@@ -141,7 +141,7 @@ def test_the_strategy_of_others_is_refused_as_well(lab):
     assert (code, "strategy free: " in said, "TASK" in said) == (1, True, False), said
 
 
-@pytest.mark.parametrize("entry", ["loadtest", "window", "readiness"])
+@pytest.mark.parametrize("entry", ["loadtest", "validate", "preflight"])
 def test_a_load_test_in_batches_is_refused(lab, entry):
     for host in HOSTS:
         lab.finds(host)

@@ -45,8 +45,8 @@ def provisions(found) -> bool:
 # What a playbook does, by the tasks of roles in it
 OWED = {
     "tasks_from: loadtest": "there is no verdict",
-    "tasks_from: window": "nothing was checked",
-    "tasks_from: readiness\n      always": "nothing was checked",
+    "tasks_from: validate": "nothing was checked",
+    "tasks_from: preflight\n      always": "nothing was checked",
     "tasks_from: compare": "nothing was compared",
     "tasks_from: bullmq_options": "nothing was written",
     "tasks_from: clear_aof": "nothing was looked at",
@@ -94,7 +94,7 @@ def test_so_does_a_role_of_the_user_s_own_with_the_same_name(loaded, tmp_path):
     assert not provisions(loaded(tmp_path / "site.yml"))
 
 
-INCLUDED = {"name": "redis_ops.redis.redis_loadtest", "tasks_from": "window.yml"}
+INCLUDED = {"name": "redis_ops.redis.redis_loadtest", "tasks_from": "validate.yml"}
 
 
 @pytest.mark.parametrize(
