@@ -74,7 +74,7 @@ class CallbackModule(CallbackBase):
         """Raises SystemExit, as the next ones do, where the report would not be true: before anything runs."""
         self._begin()
         for play in playbook.get_plays():
-            self._refuse(play, list(plays.tasks(play.compile())))
+            self._refuse(play, plays.chosen(play))
 
     def _begins(self, play: Any, tasks: Sequence[Any]) -> None:
         """The first job of a playbook decides."""
@@ -112,12 +112,17 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._play = play
-        self._begins(play, list(plays.tasks(play.compile())))
+        self._begins(play, plays.chosen(play))
 
     def v2_runner_on_ok(self, result: Any) -> None:
         if self._owes and not self._owes.reports:
             self._owes = None
         self._keep(result)
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        task = result._task  # noqa: SLF001
+        if self._owes and plays.job([task]) == self._owes and plays.passes_over(task, self._owes):
+            self._owes = None
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         if not ignore_errors:

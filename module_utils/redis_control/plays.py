@@ -13,6 +13,7 @@ from ansible.playbook.role_include import IncludeRole
 
 from ..redis_ops.base.errors import Problem
 from . import tree
+from .report.answers import REPORTERS
 
 MODULES = frozenset(path.stem for path in tree.HERE.modules.glob("*.py"))
 ROLES = frozenset(path.name for path in tree.HERE.roles.iterdir())
@@ -78,6 +79,25 @@ def tasks(blocks: Iterable[Any]) -> Iterator[Any]:
             yield from tasks([*part.block, *part.rescue, *part.always])
         else:
             yield part
+
+
+def chosen(play: Any) -> list[Any]:
+    """The tasks of a play that the tags of this run choose. Where they choose none, as a mistyped one does, all of them.
+
+    A task with the tag `never` has to be chosen by another tag of its own.
+    """
+    found = list(tasks(play.compile()))
+    named = [task for task in found if "always" not in task.tags and _is_chosen(play, task)]
+    return named or [task for task in found if "never" not in task.tags]
+
+
+def _is_chosen(play: Any, task: Any) -> bool:
+    return not task.implicit and bool(task.evaluate_tags(play.only_tags, play.skip_tags, {}))
+
+
+def passes_over(task: Any, owed: Job) -> bool:
+    """Whether a play decided against a job, where the condition of this task is not met."""
+    return isinstance(task, IncludeRole) or not owed.reports or action(task) in REPORTERS
 
 
 def entries(found: Iterable[Any]) -> set[Entry]:

@@ -25,6 +25,9 @@ def task(role: str, file: str, action: str = "") -> Any:
     return SimpleNamespace(
         action=action or MODULE[role, file],
         run_once=False,
+        tags=[],
+        implicit=False,
+        evaluate_tags=lambda *_: True,
         get_name=lambda: f"{role} : {file.capitalize()} | Do it",
         get_path=lambda: f"/srv/x/roles/{role}/tasks/{file}.yml:3",
     )
@@ -34,7 +37,13 @@ def play(*entries: tuple[str, str], **keywords: Any) -> Any:
     """With a task of each of these: role and file. keywords: of the play."""
     tasks = [task(*entry) for entry in entries]
     manager = SimpleNamespace(get_vars=lambda **_: {"ansible_play_hosts_all": []})
-    usual = {"strategy": "linear", "serial": [], "get_variable_manager": lambda: manager}
+    usual = {
+        "strategy": "linear",
+        "serial": [],
+        "only_tags": {"all"},
+        "skip_tags": set(),
+        "get_variable_manager": lambda: manager,
+    }
     return SimpleNamespace(**{"compile": lambda: tasks, **usual, **keywords})
 
 

@@ -62,6 +62,34 @@ def test_so_does_a_role_in_a_play_of_the_user_s_own(lab):
     assert (code, said.count(NOTHING)) == (1, 1), said
 
 
+NOT_TODAY = {
+    "a tag": [{"import_role": {"name": "redis_drift"}, "tags": ["never", "drift"]}],
+    "a condition": [{"import_role": {"name": "redis_drift"}, "when": "today | default(false) | bool"}],
+    "a condition of what is included": [{"include_role": {"name": "redis_drift"}, "when": "today | default(false) | bool"}],
+}
+
+
+@pytest.mark.parametrize("tasks", NOT_TODAY.values(), ids=NOT_TODAY)
+def test_a_job_that_a_play_leaves_out_owes_nothing(lab, tasks):
+    """A play of the user's own that does more than to check."""
+    lab.finds("redis1")
+    playbook = play_of(lab, roles=[], tasks=[{"name": "Own", "debug": {"msg": "own"}}, *tasks])
+    code, said = lab.play_in(playbook.parent, playbook)
+    assert (code, "FAILED" in said) == (0, False), said
+    code, said = lab.play_in(playbook.parent, playbook, "-e", "today=true", "--tags", "all,drift")
+    assert (code, "clean: " in said) == (0, True), said
+
+
+def test_tags_that_choose_another_job_owe_nothing_and_a_mistyped_one_does(lab):
+    lab.finds("redis1")
+    own = {"name": "Own", "debug": {"msg": "own"}, "tags": ["own"]}
+    playbook = play_of(lab, roles=[], tasks=[own, {"import_role": {"name": "redis_drift"}}])
+    code, said = lab.play_in(playbook.parent, playbook, "--tags", "own")
+    assert (code, "FAILED" in said) == (0, False), said
+    code, said = lab.play_in(playbook.parent, playbook, "--tags", "onw")
+    assert (code, said.count(NOTHING)) == (1, 1), said
+
+
 JSON_CALLBACK = '''
 import json
 from ansible.plugins.callback import CallbackBase
