@@ -65,7 +65,9 @@ def test_so_does_a_role_in_a_play_of_the_user_s_own(lab):
 NOT_TODAY = {
     "a tag": [{"import_role": {"name": "redis_drift"}, "tags": ["never", "drift"]}],
     "a condition": [{"import_role": {"name": "redis_drift"}, "when": "today | default(false) | bool"}],
-    "a condition of what is included": [{"include_role": {"name": "redis_drift"}, "when": "today | default(false) | bool"}],
+    "a condition of what is included": [
+        {"include_role": {"name": "redis_drift"}, "when": "today | default(false) | bool"}
+    ],
 }
 
 

@@ -26,7 +26,8 @@ def report(tmp_path):
         templar = MagicMock(template=lambda value, **_: value)
         action = ActionModule(task, MagicMock(), MagicMock(), MagicMock(), templar, MagicMock())
         found = {"__redis_drift_check": {"scopes": [scope(*findings)]}, **facts}
-        hosts = {"ansible_play_hosts_all": ["redis1"], "groups": {"redis": ["redis1"]}}
+        play = {name: ["redis1"] for name in ("ansible_play_hosts_all", "ansible_play_hosts", "ansible_play_batch")}
+        hosts = {**play, "groups": {"redis": ["redis1"]}}
         return action.run(task_vars={**hosts, "hostvars": {"redis1": found}})
 
     return run

