@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.redis_ops.base.errors import FileRefused
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.base.statefile import keep_private, text_of
 from ansible.module_utils.redis_ops.drift import disk
 from ansible.module_utils.redis_ops.drift.look import Look
@@ -39,8 +39,8 @@ class Files:
         self.changes: dict[str, object] = {}
 
     def look(self, **changes: object) -> Look:
-        config = Target(str(self.config), 0o640, USER, GROUP)
-        directory = Target(str(self.data), 0o750, USER, GROUP)
+        config = FileSpec(str(self.config), 0o640, USER, GROUP)
+        directory = FileSpec(str(self.data), 0o750, USER, GROUP)
         file = self.config.read_text() if self.config.exists() else None
         view = view_of(ONE, file=file, state=str(self.state), live={})
         view = replace(view, config=config, directories=[directory], config_is_open=True)

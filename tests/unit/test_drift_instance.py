@@ -9,10 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.redis_ops.base.errors import AccessDenied, CommandRefused, FileUnreadable, ServerUnreachable
-from ansible.module_utils.redis_ops.base.files import Target
+from ansible.module_utils.redis_ops.base.files import FileSpec
 from ansible.module_utils.redis_ops.base.statefile import keep_private, text_of
 from ansible.module_utils.redis_ops.drift import instance
 from ansible.module_utils.redis_ops.plan.contact import Contact
+from ansible.module_utils.redis_ops.server.persistence import Store
 from ansible.module_utils.redis_ops.view.attempt import Attempt
 from views import Server, several, view_of
 
@@ -44,8 +45,8 @@ def scope(tmp_path):
     """What drift says, from the users of the server, lines that somebody added to its file, and fields of the view."""
     state = str(tmp_path / "redis-default.json")
     keep_private(state, text_of(settings=LIVE))
-    config = Target(str(tmp_path / "redis.conf"), 0o640, os.geteuid(), os.getegid())
-    service = SimpleNamespace(name="redis-server", limits_path=lambda: str(tmp_path / "limits.conf"))
+    config = FileSpec(str(tmp_path / "redis.conf"), 0o640, os.geteuid(), os.getegid())
+    service = SimpleNamespace(name="redis-server", drop_in_path=lambda: str(tmp_path / "limits.conf"))
 
     def scope(users: object = (ON,), *, lines: str = "", problems=(), runs: bool = True, **fields):
         live = {**LIVE, **fields.pop("live", {})}
@@ -106,7 +107,8 @@ def test_an_aclfile_beside_the_data(scope, there, tmp_path):
     if there:
         (tmp_path / "users.acl").write_text(f"{ON}\n{OFF}\n")
     live = {"dir": str(tmp_path), "aclfile": "users.acl"}
-    found = {finding.id: finding for finding in scope((ON, OFF), live=live).findings}
+    store = Store.of({"dir": str(tmp_path)}, ONE.desired.engine)
+    found = {finding.id: finding for finding in scope((ON, OFF), live=live, store=store).findings}
     assert ("acl.file" in found) is not there
     assert "acl.bob" not in found
     if not there:

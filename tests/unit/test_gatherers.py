@@ -10,7 +10,7 @@ from ansible.module_utils.redis_ops.base.engine import Engine
 from ansible.module_utils.redis_ops.base.errors import FileRefused, RedisOpsError
 from ansible.module_utils.redis_ops.platform import host
 from ansible.module_utils.redis_ops.platform.layout import PRODUCTS
-from ansible.module_utils.redis_ops.view import declared, probe, process, users
+from ansible.module_utils.redis_ops.view import host_declaration, probe, process, users
 from ansible.module_utils.redis_ops.view.facts import Facts, NotRead
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives links away")
@@ -96,7 +96,9 @@ def test_a_probe_that_is_denied_says_why_and_leaves_no_key(command, sent):
 
 @pytest.fixture
 def data(tmp_path):
-    return SimpleNamespace(store=SimpleNamespace(directory=tmp_path), config=None)
+    return SimpleNamespace(
+        store=SimpleNamespace(directory=tmp_path), config=None, instance=SimpleNamespace(config=None)
+    )
 
 
 def test_an_aclfile_is_found_beside_the_data_or_where_its_path_says(data, tmp_path):
@@ -139,17 +141,17 @@ def test_an_aclfile_behind_a_link_of_somebody_else_is_not_read(data, tmp_path):
     ],
 )
 def test_instances_that_are_remembered(names, found, tmp_path, monkeypatch):
-    monkeypatch.setattr(declared, "STATE_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(host_declaration, "STATE_DIRECTORY", str(tmp_path))
     for name in names:
         (tmp_path / name).write_text("\0 no JSON {{ x }}")
-    seen = declared.remembered(PRODUCTS["redis"])
+    seen = host_declaration.remembered(PRODUCTS["redis"])
     assert sorted(layout.instance for layout in seen) == found
     assert {layout.product.name for layout in seen} <= {"redis"}
 
 
 def test_a_place_without_a_record_remembers_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(declared, "STATE_DIRECTORY", str(tmp_path / "none"))
-    assert declared.remembered(PRODUCTS["redis"]) == []
+    monkeypatch.setattr(host_declaration, "STATE_DIRECTORY", str(tmp_path / "none"))
+    assert host_declaration.remembered(PRODUCTS["redis"]) == []
 
 
 # --- the host -----------------------------------------------------------------------------------------------------------

@@ -205,8 +205,8 @@ ONLY_WARNS = """
 
 
 def test_the_limits_stay():
-    assert {target.metric: target.limit for target in guide.TARGETS if target.limit} == LIMITS
-    assert {target.metric for target in guide.TARGETS if not target.hard} == set(ONLY_WARNS.split())
+    assert {target.metric: target.limit for target in guide.THRESHOLDS if target.limit} == LIMITS
+    assert {target.metric for target in guide.THRESHOLDS if not target.hard} == set(ONLY_WARNS.split())
 
 
 @pytest.mark.parametrize("name", ["mem_fragmentation_ratio", "allocator_frag_ratio", "mem_fragmentation_bytes"])
