@@ -68,9 +68,9 @@ types: dev ## check the types of the core
 unit: dev ## run the tests that need no server and no host
 	pytest tests --ignore=tests/contract --numprocesses 2 --dist worksteal
 
-# 40 of 10,000, the same ones until their lines change
+# 20 of 10,000, the same ones until their lines change
 mutants-sample: dev
-	python -m tests.mutation --sample 40
+	python -m tests.mutation --sample 20
 
 mutants: dev ## put faults into the core, one at a time, and say which the unit tests miss (hours; ARGS=FILE:LINE for one)
 	python -m tests.mutation $(ARGS)

@@ -50,9 +50,9 @@ def copy_of(root: Path, place: Path) -> Path:
         text=True,
     )
     for name in filter(None, listed.stdout.split("\0")):
-        if (root / name).is_file():
+        if (root / name).is_file() or (root / name).is_symlink():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / name, place / name)
+            shutil.copy2(root / name, place / name, follow_symlinks=False)
     if (root / ".venv").exists() and not (place / ".venv").exists():
         (place / ".venv").symlink_to((root / ".venv").resolve())
     return place

@@ -84,10 +84,17 @@ def mentions(name: str, text: str) -> list[str]:
     return [found[0] for pattern in patterns for found in pattern.finditer(text)]
 
 
+def committed() -> list[str]:
+    """The names of the project's files. A copy of them, as the mutation tests make, has no repository."""
+    if not (ROOT / ".git").exists():
+        return [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if ".venv" not in path.parts]
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return listed.stdout.split("\0")
+
+
 def texts() -> Iterator[tuple[str, str]]:
     """Name and text of every file of the project that may not say the old names."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for name in listed.stdout.split("\0"):
+    for name in committed():
         path = ROOT / name
         if name and name not in MAY_SAY_THEM and path.suffix != ".png" and path.is_file():
             yield name, path.read_text(encoding="utf-8")
