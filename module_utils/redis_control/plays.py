@@ -59,6 +59,7 @@ JOBS = (
 LOOKS = frozenset({"redis_drift", "redis_load_preflight", "redis_snapshot"})
 # What a play enters that provisions a whole host.
 PROVISION = frozenset({Entry("redis_host", "main"), Entry("redis_server", "converge")})
+RESTARTS = Entry("redis_server", "converge")
 
 
 def action(task: Any) -> str:
@@ -117,13 +118,22 @@ def hosts(play: Any) -> list[str]:
 
 
 def refusal(play: Any, found: Sequence[Any]) -> Problem | None:
-    """Why the report of a play would not be true of every host, by the way in which Ansible runs the play.
+    """Why the report of a play would not be true of every host, or its restarts not one after the other, by the way in
+    which Ansible runs the play.
 
     found: the tasks of the play, or one of them that it included at run time.
     """
     done = job(found)
     strategy = str(play.strategy)
-    if done and done.reports and strategy.endswith(("free", "host_pinned")):
+    apart = strategy.endswith(("free", "host_pinned"))
+    if apart and RESTARTS in entries(found):
+        return Problem(
+            f"strategy {strategy}",
+            "each host goes its own way, and several could restart their servers at the same time",
+            "strategy linear, in which redis_server_serial hosts restart at a time",
+            "remove strategy from the play and from ansible.cfg, or set ANSIBLE_STRATEGY=linear",
+        )
+    if done and done.reports and apart:
         return Problem(
             f"strategy {strategy}",
             "each host goes its own way, and the report would be made before all have answered",

@@ -149,6 +149,16 @@ def test_a_load_test_in_batches_is_refused(lab, entry):
     assert (code, "serial: " in said, "TASK" in said) == (1, True, False), said
 
 
+@pytest.mark.parametrize("strategy", ["free", "host_pinned"])
+@pytest.mark.parametrize("role", [{"name": "redis_server"}, {"name": "redis_server", "tasks_from": "converge"}])
+def test_hosts_that_could_restart_together_are_refused(lab, role, strategy):
+    """Each host sees only those that were converged before it, so that a rolling restart can't be one."""
+    for host in HOSTS:
+        lab.finds(host)
+    code, said = lab.check(role={"import_role": role}, strategy=strategy)
+    assert (code, f"strategy {strategy}: " in said, "TASK" in said) == (1, True, False), said
+
+
 def test_provisioning_in_batches_is_none_of_this(lab):
     lab.finds("redis1")
     code, said = lab.check(role={"import_role": {"name": "redis_host"}}, serial=1, strategy="free")
