@@ -23,7 +23,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from specs import COLLECTION, ROLES, ROOT, specs
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-TARGETS = dict(re.findall(r"^([a-z]+):(?!=).*\n((?:\t.*\n)*)", MAKEFILE, re.MULTILINE))
+TARGETS = dict(re.findall(r"^([a-z-]+):(?!=).*\n((?:\t.*\n)*)", MAKEFILE, re.MULTILINE))
 TARGETS.update(dict.fromkeys(re.search(r"^SETUPS := (.*)$", MAKEFILE, re.MULTILINE)[1].split(), ""))
 PROGRAMS = [ROOT / "roles" / name / "files" for name in ("redis_drift", "redis_loadtest")]
 SHELL = {"for", "do", "done", "cd"}
