@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_control import arguments  # noqa: E402 - found only now
+from ansible.module_utils.redis_control import arguments, plays  # noqa: E402 - found only now
 from ansible.module_utils.redis_control.report import answers, document, drift_document, outputs, shape, text, waivers  # noqa: E402
 from ansible.module_utils.redis_control.verdicts import DRIFT_CHECK, FAILED  # noqa: E402
 from ansible.module_utils.redis_ops.base import files  # noqa: E402 - found only now
@@ -73,6 +73,7 @@ class ActionModule(ActionBase):
             counts=made["counts"],
             directory=str(directory),
             to_come=to_come,
+            play=plays.now(),
             drifted={
                 host: sorted({item["instance"] for item in off if item["host"] == host} - held.get(host, set()))
                 for host in sorted({item["host"] for item in off})
@@ -120,7 +121,8 @@ def _results(task_vars: Mapping[str, Any]) -> Iterator[document.HostResult]:
     """Of each host of the play what it answered, and its waivers: data, which no template engine sees."""
     declared, hostvars = task_vars["groups"].get("redis", ()), task_vars["hostvars"]
     for host in (host for host in task_vars["ansible_play_hosts_all"] if host in declared):
-        said = answers.drift(answers.registered(hostvars, host, RESULT))
+        registered = answers.registered(hostvars, host, RESULT)
+        said = answers.drift(registered if plays.is_of_now(registered) else None)
         accepted, invalid = waivers.read(answers.registered(hostvars, host, waivers.VARIABLE))
         yield document.HostResult(
             host,
@@ -139,11 +141,9 @@ def _to_come(task_vars: Mapping[str, Any]) -> list[str]:
     A host of an earlier batch has registered what it answered, or the report of that batch, or is no longer in the play.
     """
     left, batch = set(task_vars["ansible_play_hosts"]), set(task_vars["ansible_play_batch"])
-    seen = {
-        host
-        for host in left
-        if any(answers.registered(task_vars["hostvars"], host, name) is not None for name in (RESULT, REPORT))
-    }
+    hostvars = task_vars["hostvars"]
+    found = [(host, answers.registered(hostvars, host, name)) for host in left for name in (RESULT, REPORT)]
+    seen = {host for host, answer in found if answer is not None and plays.is_of_now(answer)}
     return sorted(left - batch - seen)
 
 

@@ -66,9 +66,10 @@ class ActionModule(ActionBase):
         return result
 
     def _allowed(self, given: Mapping[str, Any]) -> list[str]:
-        """The names that redis_server_allowed_variables lets pass. One name may stand without a list."""
+        """The names that redis_server_allowed_variables lets pass: a list, or one text with commas."""
         allowed = self._templar.template(given.get("redis_server_allowed_variables")) or []
-        return [str(name) for name in ([allowed] if isinstance(allowed, str) else allowed)]
+        names = ",".join([allowed] if isinstance(allowed, str) else map(str, allowed)).split(",")
+        return [name.strip() for name in names if name.strip()]
 
 
 def _plain(value: Any) -> Any:

@@ -44,10 +44,12 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_start(self, playbook: Any) -> None:  # noqa: ARG002 - the callback interface of ansible-core
         loader = DataLoader()
         for path in _files(context.CLIARGS.get("inventory") or ()):
-            if path.read_bytes().startswith(b"$ANSIBLE_VAULT"):
-                continue
             try:
+                if path.read_bytes().startswith(b"$ANSIBLE_VAULT"):
+                    continue
                 loader.load_from_file(str(path))
+            except OSError:
+                continue  # Ansible itself names a file that it needs and can't read
             except AnsibleParserError as error:
                 self._display.error(_told(path, error))
 
@@ -67,6 +69,6 @@ def _files(inventories: Any) -> Iterator[Path]:
     """The files of variables that belong to these inventories."""
     for inventory in map(Path, inventories):
         place = inventory if inventory.is_dir() else inventory.parent
-        for path in sorted(place.glob("*_vars/**/*")):
+        for path in sorted([*place.glob("group_vars/**/*"), *place.glob("host_vars/**/*")]):
             if path.suffix in (".yml", ".yaml", ".json") and path.is_file():
                 yield path

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.redis_control import last_words, plays  # noqa: E402 - found only now
+from ansible.module_utils.redis_control import debts, last_words, plays  # noqa: E402 - found only now
 from ansible.module_utils.redis_control.report import answers, shape  # noqa: E402
 from ansible.module_utils.redis_ops.base.text import printable  # noqa: E402
 
@@ -61,27 +61,23 @@ class CallbackModule(CallbackBase):
         self._interrupted: Path | None = None
         self._usual: Any = signal.SIG_DFL
         self._play: Any = None
+        self._plays = 0
         self._begin()
 
     def _begin(self) -> None:
-        self._last: dict[str, Any] = {}
-        self._owes: plays.Job | None = None  # whose answer did not come yet
-        self._hosts: list[str] = []  # of its play
-        self._reason = ""
+        self._debts = debts.Debts()
+        self._others: list[Mapping[str, Any]] = []  # reports of plays that owe none
+        self._chosen: Callable[[Any], list[Any]] = plays.chosen
         self._opened = ""  # a window of judge_load.yml: what to do next
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Raises SystemExit, as the next ones do, where the report would not be true: before anything runs."""
         self._begin()
-        for play in playbook.get_plays():
-            self._refuse(play, plays.chosen(play))
-
-    def _begins(self, play: Any, tasks: Sequence[Any]) -> None:
-        """The first job of a playbook decides."""
-        self._refuse(play, tasks)
-        if not self._owes:
-            self._owes = plays.job(tasks)
-            self._hosts = plays.hosts(play) if self._owes and self._owes.looks else []
+        every = playbook.get_plays()
+        if not any(map(plays.chosen, every)):
+            self._chosen = plays.untagged
+        for play in every:
+            self._refuse(play, self._chosen(play))
 
     def _refuse(self, play: Any, tasks: Sequence[Any]) -> None:
         problem = plays.refusal(play, tasks)
@@ -91,7 +87,8 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         del is_conditional
-        self._begins(self._play, [task])  # of a role that a play includes at run time
+        self._refuse(self._play, [task])  # of a role that a play includes at run time
+        self._debts.of([task])
         self._give_back()
         if plays.action(task) == FOLLOW:
             self._interrupted = Path(constants.DEFAULT_LOCAL_TMP, "redis-loadtest-interrupt")
@@ -111,58 +108,60 @@ class CallbackModule(CallbackBase):
             self._interrupted = None
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
+        is_next_batch = self._play is not None and plays.is_next_batch(self._play, play)
         self._play = play
-        self._begins(play, plays.chosen(play))
+        if not is_next_batch:
+            self._plays += 1
+            os.environ[plays.PLAY] = f"{os.getpid()}-{self._plays}"
+            self._debts.begin(play)
+        found = self._chosen(play)
+        self._refuse(play, found)
+        self._debts.of(found)
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        if self._owes and not self._owes.reports:
-            self._owes = None
-        self._keep(result)
+        self._ended(result)
+        debt = self._debts.now
+        if debt and not debt.job.reports:
+            debt.paid = True
 
     def v2_runner_on_skipped(self, result: Any) -> None:
-        task = result._task  # noqa: SLF001
-        if self._owes and plays.job([task]) == self._owes and plays.passes_over(task, self._owes):
-            self._owes = None
+        self._debts.skipped(result._task, result._host.get_name())  # noqa: SLF001
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         if not ignore_errors:
             self._why(result)
-        self._keep(result)
+        self._ended(result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        if not result._task.ignore_unreachable:  # noqa: SLF001
+        task = result._task  # noqa: SLF001
+        if not task.ignore_unreachable:
             self._why(result)
+        self._debts.ended(task, result._host.get_name())  # noqa: SLF001
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         del stats
         self._give_back()
-        if not self._last:
-            if self._owes:
-                self._tell_of_nothing(self._owes)
-            if self._opened:
-                self._say(f"\n{self._opened}")
-            return
-        self._say("")
-        for line in self._last["report"]:
-            self._say(line, next((color for word, color in COLORS.items() if line.startswith(word)), None))
-        if self._last["exit_code"] not in ANSIBLE_S_OWN:
-            raise SystemExit(self._last["exit_code"])
+        reports = [*self._others, *(debt.report for debt in self._debts.all if debt.report)]
+        for report in reports:
+            self._say("")
+            for line in report["report"]:
+                self._say(line, next((color for word, color in COLORS.items() if line.startswith(word)), None))
+        if self._opened:
+            self._say(f"\n{self._opened}")
+        missing = self._debts.open()
+        for debt in missing:
+            self._say("")
+            for line in debt.told:
+                self._say(printable(line), COLORS["FAILED:"])
+        codes = [NO_ANSWER] * bool(missing) + [report["exit_code"] for report in reports]
+        codes = [code for code in codes if code not in ANSIBLE_S_OWN]
+        if codes:
+            raise SystemExit(NO_ANSWER if NO_ANSWER in codes else codes[-1])
 
     def _say(self, line: str, color: str | None = None) -> None:
         self._display.display(line, color=color, stderr=last_words.belong_on_stderr())
 
-    def _tell_of_nothing(self, job: plays.Job) -> None:
-        reason = (
-            self._reason
-            or "its tasks ran on no host; look at the inventory (group redis, or -e target), --limit and --tags"
-        )
-        self._say(f"\nFAILED: {job.without}: {reason}", COLORS["FAILED:"])
-        if self._hosts:
-            self._say(printable(f"not looked at: {', '.join(self._hosts)}"), COLORS["FAILED:"])
-        raise SystemExit(NO_ANSWER)
-
     def _why(self, result: Any) -> None:
-        """The first failure is the cause, those after it are its consequences."""
         found = result._result  # noqa: SLF001
         results = found.get("results")
         parts = [part for part in results if isinstance(part, dict)] if isinstance(results, list) else []
@@ -170,13 +169,21 @@ class CallbackModule(CallbackBase):
         first = (parts or [found])[0]
         said = first.get("stderr") if first.get("msg") == COMMAND_FAILED else ""
         told = " ".join(shape.shortened(str(said or first.get("msg") or "no reason given"), answers.ERROR).split())
-        self._reason = self._reason or printable(f"{result._host.get_name()}: {told}")  # noqa: SLF001
+        self._debts.failed(printable(f"{result._host.get_name()}: {told}"))  # noqa: SLF001
 
-    def _keep(self, result: Any) -> None:
-        if plays.action(result._task) not in answers.REPORTERS:  # noqa: SLF001
+    def _ended(self, result: Any) -> None:
+        task, found = result._task, result._result  # noqa: SLF001
+        self._debts.ended(task, result._host.get_name())  # noqa: SLF001
+        if plays.action(task) not in answers.REPORTERS:
             return
-        found = result._result  # noqa: SLF001
+        debt = self._debts.now
         if {"report", "exit_code"} <= found.keys():
-            self._last = answers.report(found, "")
+            report = answers.report(found, "")
+            if debt is None:
+                self._others = [report]
+            else:
+                debt.paid, debt.report = True, report
         elif found.get("opened"):  # there is no verdict before its end
-            self._owes, self._opened = None, printable(str(found["summary"]))
+            self._opened = printable(str(found["summary"]))
+            if debt:
+                debt.paid = True

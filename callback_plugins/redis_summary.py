@@ -85,6 +85,7 @@ class Host:
     errors: list[str] = field(default_factory=list)
     check_mode: bool = False
     unreadable: bool = False
+    is_ours: bool = False  # a task of this project's ran on it
 
     def with_status(self, status: str) -> list[dict]:
         return [finding for finding in self.every_finding if finding["status"] == status]
@@ -136,13 +137,16 @@ class CallbackModule(CallbackBase):
             return
         if self._is_report and not any(host.actions for host in self._hosts.values()):
             return  # a check ends with its report, see redis_report
-        for name in sorted(self._hosts):
+        # hosts of other plays have other things to say
+        for name in sorted(name for name, host in self._hosts.items() if host.is_ours or host.errors):
             self._show(name, self._hosts[name], stats.summarize(name))
 
     def _host_of(self, result: Any) -> Host:
         task = result._task  # noqa: SLF001 - the callback interface of ansible-core
         self._is_ours |= plays.role(task) in PARTS.values() or plays.action(task) == ADOPT
-        return self._hosts[result._host.get_name()]  # noqa: SLF001 - the callback interface of ansible-core
+        host = self._hosts[result._host.get_name()]  # noqa: SLF001 - the callback interface of ansible-core
+        host.is_ours |= plays.role(task) in PARTS.values() or plays.action(task) in plays.MODULES
+        return host
 
     def _collect(self, result: Any) -> None:
         found = result._result  # noqa: SLF001

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,10 @@ MODULES = frozenset(path.stem for path in tree.HERE.modules.glob("*.py"))
 ROLES = frozenset(path.name for path in tree.HERE.roles.iterdir())
 # The file of tasks with which the main.yml of a role does its job.
 MAIN = {"redis_drift": "report", "redis_server": "converge"}
+
+
+# Names the play that runs, for the processes of its tasks; the callback redis_report sets it.
+PLAY = "REDIS_OPS_PLAY"
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,19 @@ PROVISION = frozenset({Entry("redis_host", "main"), Entry("redis_server", "conve
 RESTARTS = Entry("redis_server", "converge")
 
 
+def now() -> str:
+    """What names the play that runs; '' where no callback has said so."""
+    return os.environ.get(PLAY, "")
+
+
+def is_of_now(registered: Any) -> bool:
+    """Whether an answer that a host registered is of the play that runs. One that ansible-core made itself, as for a host that
+    can't be reached, names no play and counts: it is never a good one.
+    """
+    play = registered.get("play") if isinstance(registered, Mapping) else None
+    return play is None or play == now()
+
+
 def action(task: Any) -> str:
     """The module of a task, without the name of a collection."""
     return str(task.action).rpartition(".")[2]
@@ -71,6 +90,11 @@ def role(task: Any) -> str:
     """The role of a task, without the name of a collection; '' for none."""
     before, separator, _ = str(task.get_name()).partition(" : ")
     return before.rpartition(".")[2] if separator else ""
+
+
+def looks(task: Any) -> bool:
+    """Whether a task looks at the hosts of its play, or brings a role that may."""
+    return isinstance(task, IncludeRole) or action(task) in LOOKS
 
 
 def tasks(blocks: Iterable[Any]) -> Iterator[Any]:
@@ -83,13 +107,18 @@ def tasks(blocks: Iterable[Any]) -> Iterator[Any]:
 
 
 def chosen(play: Any) -> list[Any]:
-    """The tasks of a play that the tags of this run choose. Where they choose none, as a mistyped one does, all of them.
+    """The tasks of a play that the tags of this run choose.
 
     A task with the tag `never` has to be chosen by another tag of its own.
     """
-    found = list(tasks(play.compile()))
-    named = [task for task in found if "always" not in task.tags and _is_chosen(play, task)]
-    return named or [task for task in found if "never" not in task.tags]
+    return [task for task in tasks(play.compile()) if "always" not in task.tags and _is_chosen(play, task)]
+
+
+def untagged(play: Any) -> list[Any]:
+    """All tasks of a play that no tag leaves out by itself: where the tags of a run choose none in any play, as a mistyped
+    tag does, these are what it was meant for.
+    """
+    return [task for task in tasks(play.compile()) if "never" not in task.tags]
 
 
 def _is_chosen(play: Any, task: Any) -> bool:
@@ -97,8 +126,12 @@ def _is_chosen(play: Any, task: Any) -> bool:
 
 
 def passes_over(task: Any, owed: Job) -> bool:
-    """Whether a play decided against a job, where the condition of this task is not met."""
-    return isinstance(task, IncludeRole) or not owed.reports or action(task) in REPORTERS
+    """Whether a host decides against a job where the condition of this task is not met. What looks at hosts decides for each
+    of them; a report is made once, and a condition on it says nothing about the others.
+    """
+    if isinstance(task, IncludeRole) or not owed.reports:
+        return True
+    return action(task) in (LOOKS if owed.looks else REPORTERS)
 
 
 def entries(found: Iterable[Any]) -> set[Entry]:
@@ -115,6 +148,12 @@ def job(found: Iterable[Any]) -> Job | None:
 def hosts(play: Any) -> list[str]:
     """The hosts of a play, those of batches to come among them."""
     return list(play.get_variable_manager().get_vars(play=play, include_hostvars=False)["ansible_play_hosts_all"])
+
+
+def is_next_batch(before: Any, play: Any) -> bool:
+    """Whether `serial` starts the same play once more. ansible-core hands out a copy with the same tasks for each batch."""
+    parts = [[*one.pre_tasks, *one.roles, *one.tasks, *one.post_tasks] for one in (before, play)]
+    return bool(play.serial) and bool(parts[1]) and all(one is other for one, other in zip_longest(*parts))
 
 
 def refusal(play: Any, found: Sequence[Any]) -> Problem | None:

@@ -19,6 +19,9 @@ from . import core_version, plays
 from .report import shape
 from .report.answers import TEXT
 
+# What says nothing of why a module did not start
+_NOISE = re.compile(r"Shared connection to .* closed|sudo: (?:unable to resolve host|setrlimit)")
+
 
 class ValidatingAction(ActionBase):
     """Runs the module of the same name, if nothing is wrong with what was typed."""
@@ -48,6 +51,7 @@ class ValidatingAction(ActionBase):
         not_root = refused_by_become(said) if result.get("failed") else None
         if not_root:
             result["msg"] = printable(str(not_root))
+        result["play"] = plays.now()
         return result
 
     def problems(self, arguments: Mapping[str, Any]) -> Iterable[Problem]:
@@ -79,12 +83,13 @@ def refused_by_become(said: str) -> Problem | None:
     said: what came from the host in place of an answer, or an error of ansible-core that quotes it. ansible-core itself knows
     the words of sudo in English only.
     """
-    told = re.search(r"^\s*(?:sudo|su|doas): .*$", said, re.MULTILINE)
-    if not told:
+    told = [line.strip() for line in said.splitlines() if line.strip() and not _NOISE.match(line.strip())]
+    # after a warning of sudo something else may have failed, and says so last
+    if not told or not re.match(r"(?:sudo|su|doas): ", told[-1]):
         return None
     return Problem(
         "become",
-        f'the host said "{shape.shortened(told[0].strip(), TEXT)}"',
+        f'the host said "{shape.shortened(told[-1], TEXT)}"',
         "that the account may become root without a question and without a terminal",
         "give the password with --ask-become-pass, or correct the host's sudoers",
     )

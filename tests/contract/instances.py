@@ -32,7 +32,6 @@ from ports import free, quiet_port
 from servers import PROGRAMS, Client, Program
 
 PATIENCE, PAUSE = 15.0, 0.01  # seconds: the longest wait for anything, and between two looks
-GRACE = 2.0  # seconds for what is left of a server that was killed to give its port back
 # Ours to wait for, not of a process that was forked from us. A Popen that is forgotten while it runs is a warning.
 _CHILDREN: dict[int, tuple[int, subprocess.Popen[bytes]]] = {}
 
@@ -65,6 +64,9 @@ def alive(pid: int) -> bool:
     """Whether the process runs; one that ended and was not waited for does not."""
     parent, child = _CHILDREN.get(pid, (0, None))
     if child is not None and parent == os.getpid() and child.poll() is not None:
+        del _CHILDREN[
+            pid
+        ]  # its number may be that of another process from now on, such as one that a fork of us starts
         return False
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -102,7 +104,7 @@ class Process:
 
     patient: start() returns when the server serves, as Type=notify does; else at once, as a SysV script does.
     before_stop: what happens on the host at the last moment before the server is told to stop. options: of the command.
-    user: whom it runs as, '' for whoever runs the tests. port: what it listens on, 0 where a start shall not wait for it.
+    user: whom it runs as, '' for whoever runs the tests.
     """
 
     name: str
@@ -113,7 +115,6 @@ class Process:
     before_stop: Callable[[], None] = lambda: None
     options: Sequence[str] = ()
     user: str = ""
-    port: int = 0
 
     @property
     def output(self) -> Path:
@@ -162,7 +163,6 @@ class Process:
     def start(self) -> None:
         if self.pid():
             return
-        self._wait_for_port()
         with self.output.open("ab") as output:
             process = subprocess.Popen(
                 [self.binary, self.config, *self.options],
@@ -179,21 +179,6 @@ class Process:
         until(lambda: not self.pid() or listens(process.pid), f"{self.name} to start")
         if not self.pid():
             raise ApplyFailed(f"{self.name}: failed to start\n{self.log()}")
-
-    def _wait_for_port(self) -> None:
-        """As systemd starts a unit only when no process of the last start is left. After a while the start goes on, and the
-        output says who has the port.
-        """
-        deadline = time.monotonic() + GRACE
-        while self.port and not free(self.port):
-            if time.monotonic() > deadline:
-                holders = subprocess.run(
-                    ["ss", "-Hlntp", f"sport = :{self.port}"], capture_output=True, text=True, check=False
-                )
-                with self.output.open("a") as output:
-                    output.write(f"not free after {GRACE:g} s: {self.port}, in use by {holders.stdout}\n")
-                return
-            time.sleep(PAUSE)
 
     def stop(self) -> None:
         pid = self.pid()
@@ -364,7 +349,7 @@ def laboratory(program: Program, directory: Path, **settings: Any) -> Iterator[L
     home = directory / "service"
     home.mkdir()
     port = quiet_port()
-    service = Process("redis-lab", binary_of(program, home), str(directory / "etc" / "redis.conf"), home, port=port)
+    service = Process("redis-lab", binary_of(program, home), str(directory / "etc" / "redis.conf"), home)
     # a server that looks up 200 times a second stops and rewrites at once
     base = {"port": str(port), "bind": "127.0.0.1", "dir": str(directory / "data"), "hz": "200"}
     lab = Lab(program, directory, service, port, {**base, **settings})

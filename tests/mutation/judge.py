@@ -93,7 +93,7 @@ def failure(tree: Path, tests: Sequence[str]) -> str:
     if code == pytest.ExitCode.OK:
         return ""
     if code == pytest.ExitCode.USAGE_ERROR:
-        return "conftest.py"  # does not import
+        return "import"  # of a file that all tests need
     if not node:
         raise RuntimeError(
             f"pytest ended with {code}:\n{(tree / OUTPUT).read_text(encoding='utf-8', errors='replace')}"

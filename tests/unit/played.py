@@ -43,6 +43,10 @@ def play(*entries: tuple[str, str], **keywords: Any) -> Any:
         "only_tags": {"all"},
         "skip_tags": set(),
         "get_variable_manager": lambda: manager,
+        "pre_tasks": [],
+        "roles": [],
+        "tasks": tasks,
+        "post_tasks": [],
     }
     return SimpleNamespace(**{"compile": lambda: tasks, **usual, **keywords})
 

@@ -55,7 +55,7 @@ class Run:
 
     def away(self, *, ignore):
         result = self._result({"msg": "no route"})
-        result._task = SimpleNamespace(ignore_unreachable=ignore)
+        result._task = SimpleNamespace(ignore_unreachable=ignore, action="redis_drift")
         self.plugin.v2_runner_on_unreachable(result)
         return self
 

@@ -92,6 +92,74 @@ def test_tags_that_choose_another_job_owe_nothing_and_a_mistyped_one_does(lab):
     assert (code, said.count(NOTHING)) == (1, 1), said
 
 
+PARTLY = {
+    "a role": {"import_role": {"name": "redis_drift"}, "when": "inventory_hostname != 'redis1'"},
+    "what is included": {"include_role": {"name": "redis_drift"}, "when": "inventory_hostname != 'redis1'"},
+    "a role that begins with a mistake": {
+        "include_role": {"name": "redis_drift"},
+        "vars": {"redis_drift_keep": "many"},
+        "when": "inventory_hostname != 'redis1'",
+    },
+}
+
+
+@pytest.mark.parametrize("task", PARTLY.values(), ids=PARTLY)
+def test_a_condition_for_one_host_leaves_no_look_at_the_others_without_an_answer(lab, task):
+    """The report is made once, and may be left out with the first host: what was found elsewhere would be gone."""
+    lab.finds("redis1").finds("redis2", finding("acl.bob"))
+    playbook = play_of(lab, roles=[], tasks=[task])
+    code, said = lab.play_in(playbook.parent, playbook)
+    assert code == 1, said
+    assert "FAILED" in said
+
+
+def test_each_job_of_a_playbook_owes_its_own_answer(lab):
+    lab.finds("redis1")
+    plays = [
+        {"hosts": "redis", "gather_facts": False, "roles": ["redis_drift"]},
+        {"hosts": "nobody", "gather_facts": False, "tasks": [LOAD_TEST]},
+    ]
+    playbook = play_of(lab, roles=[], tasks=[])
+    playbook.write_text(json.dumps(plays))
+    code, said = lab.play_in(playbook.parent, playbook)
+    assert (code, "clean: " in said, "FAILED: nothing was checked" in said) == (1, True, True), said
+
+
+LOAD_TEST = {"import_role": {"name": "redis_loadtest", "tasks_from": "validate"}}
+
+
+def test_tags_for_another_play_owe_nothing(lab):
+    lab.finds("redis1")
+    own = {"hosts": "redis", "gather_facts": False, "tasks": [{"debug": {"msg": "own"}, "tags": ["nginx"]}]}
+    ours = {"hosts": "redis", "gather_facts": False, "strategy": "free", "roles": ["redis_drift"]}
+    playbook = play_of(lab, roles=[], tasks=[])
+    playbook.write_text(json.dumps([own, ours]))
+    code, said = lab.play_in(playbook.parent, playbook, "--tags", "nginx")
+    assert (code, "FAILED" in said) == (0, False), said
+    code, said = lab.play_in(playbook.parent, playbook, "--tags", "nignx")
+    assert (code, "strategy free: " in said) == (1, True), said
+
+
+BETWEEN = {
+    "ended": {"meta": "end_host", "when": "inventory_hostname == 'redis2'"},
+    "failed": {"fail": {"msg": "boom"}, "when": "inventory_hostname == 'redis2'"},
+}
+
+
+@pytest.mark.parametrize("between", BETWEEN.values(), ids=BETWEEN)
+@pytest.mark.parametrize("serial", [[], [1]], ids=["at once", "in batches"])
+def test_what_an_earlier_play_has_seen_is_not_seen_now(lab, between, serial):
+    lab.finds("redis1").finds("redis2").finds("redis3")
+    check = {"hosts": "redis", "gather_facts": False, "roles": ["redis_drift"]}
+    again = {**check, "pre_tasks": [between], **({"serial": serial} if serial else {})}
+    playbook = play_of(lab, roles=[], tasks=[])
+    playbook.write_text(json.dumps([check, again]))
+    code, said = lab.play_in(playbook.parent, playbook)
+    assert code == 1, said
+    assert "redis2: NOT CHECKED" in said
+    assert "clean: " not in said.rpartition("NOT CHECKED")[2]
+
+
 JSON_CALLBACK = '''
 import json
 from ansible.plugins.callback import CallbackBase
@@ -233,7 +301,7 @@ def test_sudo_is_told_in_its_own_words(lab, said_by_sudo, stream):
     code, said = lab.play("drift.yml")
     told = " ".join(said.split())
     assert code == 1, said
-    assert said_by_sudo.splitlines()[0].rpartition("\x1b[2J")[2] in told
+    assert said_by_sudo.splitlines()[-1].rpartition("\x1b[2J")[2] in told
     assert "--ask-become-pass" in told
     assert "\x1b[2J" not in said
     assert "deserialization" not in said
