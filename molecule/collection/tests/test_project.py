@@ -44,7 +44,8 @@ class Project:
     def __init__(self, place: Path) -> None:
         self.place = place
         page = (oracle.PROJECT / "docs" / "collection.md").read_text()
-        [settings] = re.findall(r"^```ini\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+        # the second one is for roles that a play takes at run time
+        settings, _ = re.findall(r"^```ini\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
         [site] = re.findall(r"^```yaml\n(- name: .*?import_playbook.*?)^```", page, re.MULTILINE | re.DOTALL)
         (place / "ansible.cfg").write_text(settings)
         (place / "site.yml").write_text(site)
