@@ -14,11 +14,11 @@ description:
   - Reports every problem at once, one line each.
   - Where a run has nothing to do, verifies each instance at once, see M(redis_verify). RV(settled) then says which tasks
     can be left out.
-  - Changes nothing. The verification writes, reads and deletes a key of its own.
+  - Changes no setting and no file. The verification writes, reads and deletes a key of its own.
 attributes:
   check_mode:
     support: full
-    description: It changes nothing in any mode. In check mode it does not verify either.
+    description: It changes nothing in any mode. In check mode it skips the verification as well.
 options:
   kernel:
     description: What M(redis_kernel) is going to be called with. Left out where it is not called.
