@@ -1,4 +1,4 @@
-"""Put molecule/_lab on the path, for oracle.py, and begin every test without reports and temporary files."""
+"""Put molecule/_lab on the path, for oracle.py and load.py, and begin every test without reports and temporary files."""
 
 import sys
 from pathlib import Path
