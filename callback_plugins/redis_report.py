@@ -73,11 +73,12 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Raises SystemExit, as the next ones do, where the report would not be true: before anything runs."""
         self._begin()
-        every = playbook.get_plays()
-        if not any(map(plays.chosen, every)):
+        found = [(play, plays.chosen(play)) for play in playbook.get_plays()]
+        if not any(tasks for _, tasks in found):
             self._chosen = plays.untagged
-        for play in every:
-            self._refuse(play, self._chosen(play))
+            found = [(play, plays.untagged(play)) for play, _ in found]
+        for play, tasks in found:
+            self._refuse(play, tasks)
 
     def _refuse(self, play: Any, tasks: Sequence[Any]) -> None:
         problem = plays.refusal(play, tasks)

@@ -164,18 +164,15 @@ def refusal(play: Any, found: Sequence[Any]) -> Problem | None:
     """
     done = job(found)
     strategy = str(play.strategy)
-    apart = strategy.endswith(("free", "host_pinned"))
-    if apart and RESTARTS in entries(found):
+    harm = ""
+    if RESTARTS in entries(found):
+        harm = "several could restart their servers at the same time"
+    elif done and done.reports:
+        harm = "the report would be made before all have answered"
+    if harm and strategy.endswith(("free", "host_pinned")):
         return Problem(
             f"strategy {strategy}",
-            "each host goes its own way, and several could restart their servers at the same time",
-            "strategy linear, in which redis_server_serial hosts restart at a time",
-            "remove strategy from the play and from ansible.cfg, or set ANSIBLE_STRATEGY=linear",
-        )
-    if done and done.reports and apart:
-        return Problem(
-            f"strategy {strategy}",
-            "each host goes its own way, and the report would be made before all have answered",
+            f"each host goes its own way, and {harm}",
             "strategy linear",
             "remove strategy from the play and from ansible.cfg, or set ANSIBLE_STRATEGY=linear",
         )

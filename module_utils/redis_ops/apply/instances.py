@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from .. import catalog
-from ..base.errors import ApplyFailed, InvalidInput, RedisOpsError, told
+from ..base.errors import ApplyFailed, InvalidInput, Problem, RedisOpsError, told
 from ..base.findings import Finding, as_records, failures
 from ..base.text import printable
 from ..catalog.option import Trait
@@ -87,7 +87,7 @@ def converge_all(
     try:
         problems = preflight.problems(seen, package)
         if not restart:
-            problems += [problem for one in seen.instances for problem in data.moving_later(one.view)]
+            problems += _moving_later(seen)
         if problems:
             raise InvalidInput(problems)
         now = restart and (check or not rolling)
@@ -105,7 +105,7 @@ def settled(declared: HostDeclaration, view: HostView, *, restart: bool, check: 
     view: a look with the places of the instances, on a host with the packages. check: leave out the verification, which
     writes a key of its own. Changes nothing else.
     """
-    if not restart and any(list(data.moving_later(seen.view)) for seen in view.instances):
+    if not restart and _moving_later(view):
         return None
     foreseen = _converge(declared, view, restart=restart, check=True, only=(), rolling=False)
     if foreseen.error or any(one.outcome.changed for one in foreseen.done):
@@ -116,6 +116,10 @@ def settled(declared: HostDeclaration, view: HostView, *, restart: bool, check: 
         for one, seen in zip(foreseen.done, view.instances):
             one.findings = verify(seen.view, seen.place)
     return None if foreseen.as_record().get("failed") else foreseen
+
+
+def _moving_later(view: HostView) -> list[Problem]:
+    return [problem for seen in view.instances for problem in data.moving_later(seen.view)]
 
 
 def _converge(

@@ -132,19 +132,22 @@ def write(target: FileSpec, text: str, *, follow: bool = True) -> None:
 
 def sweep(target: FileSpec) -> None:
     """Remove what a killed run left beside this file, and beside the one that a link there leads to. Raises nothing."""
-    for follow in (False, True):
-        with contextlib.suppress(OSError, FileRefused), reach(target.path, target.owner, follow=follow) as place:
-            if len(place.names) == 1:
-                drafts.sweep(place.directory, place.names[0], user_number(target.owner))
+    for place in _ends(target):
+        drafts.sweep(place.directory, place.names[0], user_number(target.owner))
 
 
 def drafts_left(target: FileSpec) -> bool:
     """Whether sweep() has something to remove. Raises nothing."""
+    owner = user_number(target.owner)
+    return any(any(drafts.left(place.directory, place.names[0], owner)) for place in _ends(target))
+
+
+def _ends(target: FileSpec) -> Iterator[Place]:
+    """Where a file is, and where a link there leads to; neither where its directory is missing. Raises nothing."""
     for follow in (False, True):
         with contextlib.suppress(OSError, FileRefused), reach(target.path, target.owner, follow=follow) as place:
-            if len(place.names) == 1 and any(drafts.left(place.directory, place.names[0], user_number(target.owner))):
-                return True
-    return False
+            if len(place.names) == 1:
+                yield place
 
 
 @contextmanager

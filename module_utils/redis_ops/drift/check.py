@@ -13,10 +13,9 @@ from .states import Scope, State, found
 
 def check(view: HostView, wanted: kernel.Wanted, version: str) -> list[Scope]:
     """The host's scope and one for each instance. version: of the package, '' for any."""
-    there = [view.engine is not None or _answers(one) for one in view.attempts]
     scopes = [
-        instance.check(one) if is_there else _not_there(one, view.product)
-        for one, is_there in zip(view.attempts, there)
+        instance.check(one) if view.engine is not None or _answers(one) else _not_there(one, view.product)
+        for one in view.attempts
     ]
     return [machine.check(view, wanted, version, kernel.Machine()), *scopes]
 
